@@ -1,0 +1,83 @@
+"""Every error Holdfast raises on purpose.
+
+HoldfastError
+├── ScopeError               no scope, a malformed id, or an id outside a bound scope
+├── FilterError              an unknown operator, a wrong value type, a malformed tree
+├── InvalidInputError        a message, date, budget or vector that cannot be stored
+├── RecordNotFoundError      no such record in this scope (also a KeyError)
+├── EmbedderMismatchError    the file was written with another embedder
+├── ProviderError            an embedder or LLM failed
+│   └── ExtractionError      the LLM's answer could not be read
+└── StorageError             the database failed
+    ├── StorageClosedError   used after close()
+    ├── SchemaVersionError   the file is foreign, or newer than this library
+    └── WrongKeyError        the file is encrypted and the key is missing or wrong
+
+A message says what was given, what is allowed and what to do. Foreign exceptions are mapped
+once, where they enter, and kept as ``__cause__``.
+"""
+
+from __future__ import annotations
+
+
+class HoldfastError(Exception):
+    """Base of every error raised by Holdfast."""
+
+
+class ScopeError(HoldfastError, ValueError):
+    """A scope is missing, malformed, or outside the scope a handle is bound to."""
+
+
+class FilterError(HoldfastError, ValueError):
+    """A filter has an unknown operator, a value of the wrong type, or a malformed shape."""
+
+
+class InvalidInputError(HoldfastError, ValueError):
+    """An argument cannot be stored or searched for."""
+
+
+class RecordNotFoundError(HoldfastError, KeyError):
+    """No record with this id lives in the given scope."""
+
+    def __init__(self, record_id: str) -> None:
+        super().__init__(record_id)
+        self.record_id = record_id
+
+    def __str__(self) -> str:
+        return f"no record {self.record_id!r} in this scope; it may be deleted or belong to another"
+
+
+class EmbedderMismatchError(HoldfastError):
+    """The file's vectors were made by another embedder than the one given."""
+
+    def __init__(self, stored: str, given: str) -> None:
+        super().__init__(
+            f"this file was written with embedder {stored!r} but {given!r} was given: open it with "
+            "the first, or call Memory.reembed() to compute every vector anew with the second"
+        )
+        self.stored = stored
+        self.given = given
+
+
+class ProviderError(HoldfastError):
+    """An embedder or an LLM failed, timed out or answered something unusable."""
+
+
+class ExtractionError(ProviderError):
+    """The LLM's answer could not be read, even after one repair attempt."""
+
+
+class StorageError(HoldfastError):
+    """The database failed; nothing of the failed operation was stored."""
+
+
+class StorageClosedError(StorageError):
+    """The memory was used after close()."""
+
+
+class SchemaVersionError(StorageError):
+    """The file is no Holdfast file, or was written by a newer Holdfast."""
+
+
+class WrongKeyError(StorageError):
+    """The file is encrypted and the key is missing or wrong."""

@@ -1,0 +1,1 @@
+"""Models: what Holdfast asks of them (`base`), and the ones it brings (`local`, `openai`)."""

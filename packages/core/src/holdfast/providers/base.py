@@ -1,0 +1,81 @@
+"""What Holdfast asks of a model: an `Embedder` and an `LLM`, one abstract method each."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from holdfast.types import Answer, Tool
+
+Vector: TypeAlias = Sequence[float]
+"""One embedding; any sequence of floats (a list, a row of a numpy array)."""
+
+
+class Embedder(ABC):
+    """Turns texts into vectors. Implement `embed`; the async twin is derived."""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Name, weights and quantisation, e.g. ``"all-MiniLM-L6-v2/int8"``.
+
+        Two embedders with one fingerprint must give interchangeable vectors. The file
+        remembers it (and the dimension) and refuses another.
+        """
+
+    @abstractmethod
+    def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Embed documents.
+
+        Args:
+            texts: Any number of non-empty strings.
+
+        Returns:
+            One vector a text, in order, all of one dimension. Holdfast normalises them.
+
+        Raises:
+            ProviderError: The model failed or is not reachable.
+        """
+
+    async def aembed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """Async twin of `embed`; by default in a thread."""
+        return await asyncio.to_thread(self.embed, texts)
+
+    def embed_query(self, text: str) -> Vector:
+        """Embed a question; override where the model treats questions differently."""
+        return self.embed([text])[0]
+
+    async def aembed_query(self, text: str) -> Vector:
+        """Async twin of `embed_query`."""
+        if type(self).embed_query is not Embedder.embed_query:
+            return await asyncio.to_thread(self.embed_query, text)
+        return (await self.aembed([text]))[0]
+
+
+class LLM(ABC):
+    """A chat model. Implement `complete` (or, for an async-only client, `acomplete`)."""
+
+    @abstractmethod
+    def complete(
+        self, messages: Sequence[Mapping[str, str]], *, tool: Tool | None = None
+    ) -> Answer:
+        """Answer a conversation.
+
+        Args:
+            messages: ``{"role": "system" | "user" | "assistant", "content": str}``, in order.
+            tool: The shape the answer must take. The provider uses a tool call where the
+                endpoint has them, a JSON schema else, plain JSON last, and parses the result
+                into `Answer.data`. An answer that cannot be parsed comes back with
+                ``data=None`` and the raw `text`: judging it is the caller's work.
+
+        Raises:
+            ProviderError: The model failed, refused or is not reachable.
+        """
+
+    async def acomplete(
+        self, messages: Sequence[Mapping[str, str]], *, tool: Tool | None = None
+    ) -> Answer:
+        """Async twin of `complete`; by default in a thread."""
+        return await asyncio.to_thread(self.complete, messages, tool=tool)

@@ -1,0 +1,1 @@
+"""The database: the only truth, and the views that search it."""

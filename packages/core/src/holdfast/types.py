@@ -1,0 +1,280 @@
+"""The values that cross rooms: scopes, messages, records, matches, changes.
+
+All are frozen; none knows how it is stored. Times are timezone-aware; naive ones are refused.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any, Literal, TypeAlias, get_args, overload
+
+from holdfast.errors import InvalidInputError, ScopeError
+
+Kind = Literal["turn", "fact", "summary", "procedure"]
+Role = Literal["user", "assistant", "system", "tool"]
+Event = Literal["ADD", "UPDATE", "DELETE", "NONE"]
+JSON: TypeAlias = Mapping[str, Any]
+Metadata: TypeAlias = JSON
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ROLES: tuple[Role, ...] = get_args(Role)
+
+MAX_ID_LENGTH = 256
+
+
+def check_id(name: str, value: object) -> str:
+    """Return `value` if it can name a user, an agent, a run, an app or a message.
+
+    Raises:
+        ScopeError: It is no string, empty, too long, or holds a control character.
+    """
+    if not isinstance(value, str) or not value or len(value) > MAX_ID_LENGTH:
+        raise ScopeError(
+            f"{name} must be a string of 1 to {MAX_ID_LENGTH} characters, not {value!r:.80}"
+        )
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+        raise ScopeError(f"{name} {value!r:.80} holds a control character or a lone surrogate")
+    return value
+
+
+def check_time(name: str, value: datetime) -> datetime:
+    """Return `value` in UTC.
+
+    Raises:
+        InvalidInputError: It has no timezone, so it names no moment.
+    """
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidInputError(
+            f"{name} must be a datetime with a timezone, not {value!r}; "
+            "write datetime(..., tzinfo=timezone.utc)"
+        )
+    return value.astimezone(timezone.utc)
+
+
+def utc_now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose memory: at least one of user, agent, run (session) and app.
+
+    Writing stores under exactly the ids given; reading matches every id given and leaves the
+    others open. Nothing is a wildcard: ``"*"`` is only a string.
+    """
+
+    user_id: str | None = None
+    agent_id: str | None = None
+    run_id: str | None = None
+    app_id: str | None = None
+
+    def __post_init__(self) -> None:
+        given = self.ids()
+        if not given:
+            raise ScopeError(
+                "no scope given: name at least one of user_id, agent_id, run_id, app_id; "
+                "no call reads or writes everybody's memory"
+            )
+        for name, value in given.items():
+            check_id(name, value)
+
+    def ids(self) -> dict[str, str]:
+        """Return the ids that are given, by name."""
+        pairs = ((item.name, getattr(self, item.name)) for item in fields(self))
+        return {name: value for name, value in pairs if value is not None}
+
+    def covers(self, other: Scope) -> bool:
+        """Say whether reading this scope would see what is written under `other`."""
+        return self.ids().items() <= other.ids().items()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn as it was said.
+
+    Attributes:
+        content: The words; never empty.
+        role: Who speaks in the protocol's terms.
+        name: Who speaks by name, where the conversation has names.
+        id: The caller's id of the message; one already stored in its run is not stored again.
+        occurred_at: When it was said; the time of storing where unknown.
+        metadata: Anything JSON, filterable.
+    """
+
+    content: str
+    role: Role = "user"
+    name: str | None = None
+    id: str | None = None
+    occurred_at: datetime | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored memory, at one version.
+
+    Attributes:
+        id: Stable over versions; time-ordered.
+        kind: ``turn`` as said, ``fact`` derived or stated, ``summary`` of a run, ``procedure``.
+        scope: Exactly the ids it was written under.
+        role, speaker: Who said it (or whom a fact is about), where known.
+        created_at, updated_at: Record time of the first and of this version.
+        occurred_at: Event time: when it was said or happened.
+        valid_from, valid_to: Event-time span in which it holds; None is open.
+        retired_at: Record time at which another version took its place; None while live.
+        expires_at: From then on no read returns it.
+        importance: 0 (trivial) to 1 (vital); .5 where nobody judged.
+        version: 1, 2, ...
+        sources: Ids of the records it was derived from.
+        message_id: The caller's own id of the message.
+    """
+
+    id: str
+    text: str
+    kind: Kind
+    scope: Scope
+    role: Role | None
+    speaker: str | None
+    metadata: Metadata
+    created_at: datetime
+    updated_at: datetime
+    occurred_at: datetime
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    retired_at: datetime | None = None
+    expires_at: datetime | None = None
+    importance: float = 0.5
+    version: int = 1
+    sources: tuple[str, ...] = ()
+    message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A record found by search.
+
+    Attributes:
+        record: The whole record.
+        score: Higher is better; comparable within one search only.
+        passage: The best passage of a long text; the whole text of a short one.
+        parts: With ``explain=True``, what each channel added to the score, by name.
+    """
+
+    record: Record
+    score: float
+    passage: str
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What model calls cost: number of calls, prompt tokens, completion tokens."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Sum field by field."""
+        return Usage(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One answer shape an LLM may choose: a function name, its purpose, its JSON schema."""
+
+    name: str
+    description: str
+    parameters: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an LLM said: `data` when a tool was asked for, else `text`; and what it cost."""
+
+    text: str = ""
+    data: JSON | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a write did to one record.
+
+    Attributes:
+        event: ``ADD``, ``UPDATE``, ``DELETE`` or ``NONE`` (it was already known).
+        id: The record's id.
+        before: The version that was live before, if any.
+        after: The version that is live now, if any.
+        reason: Why, in words: the model's, or the rule's name.
+        sources: Ids of the turns that caused it.
+        at: Record time.
+    """
+
+    event: Event
+    id: str
+    before: Record | None
+    after: Record | None
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes(Sequence[Change]):
+    """What one `add` did: a sequence of changes, and what the models cost.
+
+    Attributes:
+        changes: In the order of the messages, then of the facts.
+        usage: Model calls and tokens spent before `add` returned.
+        pending: Turns that still wait for extraction (``wait=False``).
+    """
+
+    changes: tuple[Change, ...] = ()
+    usage: Usage = Usage()
+    pending: int = 0
+
+    @overload
+    def __getitem__(self, index: int) -> Change: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Change, ...]: ...
+    def __getitem__(self, index: int | slice) -> Change | tuple[Change, ...]:
+        """Return one change, or a tuple of them."""
+        return self.changes[index]
+
+    def __len__(self) -> int:
+        """Return how many changes there are."""
+        return len(self.changes)
+
+    def __iter__(self) -> Iterator[Change]:
+        """Iterate over the changes."""
+        return iter(self.changes)
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """The records that live after this call."""
+        return tuple(change.after for change in self.changes if change.after is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of `list`: the records, and the cursor of the next page (None on the last)."""
+
+    records: tuple[Record, ...]
+    cursor: str | None = None
+
+    def __iter__(self) -> Iterator[Record]:
+        """Iterate over the records of this page."""
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        """Return the number of records on this page."""
+        return len(self.records)
