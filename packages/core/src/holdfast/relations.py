@@ -47,9 +47,9 @@ SINGLE_VALUED: dict[str, str] = {
 
 MANY_VALUED = _listed(
     "likes dislikes loves hates enjoys prefers wants knows owns has uses speaks plays reads "
-    "watched visited travelled_to attended bought met friend_of has_friend sibling "
-    "sibling_of brother sister parent_of child child_of has_child son daughter has_pet pet "
-    "allergic_to interested_in hobby has_hobby member_of skill plans"
+    "watched visited travelled_to attended bought met friend friend_of sibling sibling_of "
+    "brother sister parent parent_of child child_of son daughter pet allergic_to allergy "
+    "interested_in hobby member_of skill plans"
 )
 """Many values at a time, whatever the model says: closing one of these would end a true fact."""
 
@@ -66,13 +66,15 @@ NOT_PRESENT = _listed(
 
 _ARTICLES = _listed("a an the")
 _LEADING = _listed("is are am be being has have having currently now the a an my his her")
-_SPEAKER = frozenset(("i", "me", "my", "myself", "user", "the user", "this user", "speaker"))
+_USER = frozenset(("user", "the user", "this user", "speaker"))
 _FAVOURITE = re.compile(r"^(?:favou?rite|preferred|prefers?) (?=\w)")
 _ALIASES = {
     other: name.replace("_", " ")
     for name, others in SINGLE_VALUED.items()
     for other in others.split(", ")
 }
+
+FIRST_PERSON = _listed("i me my myself")
 
 SPEAKER = "user"
 """The subject that stands for the user who speaks, whatever they are called."""
@@ -103,6 +105,11 @@ class Relation:
             return None
         return f"{_bare(self.subject)}|{self.relation}"
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What the relation says, whatever the case and the articles."""
+        return _bare(self.subject), self.relation, _bare(self.object)
+
     def replaces(self, other: Relation) -> bool:
         """Say whether both fill one slot with different things.
 
@@ -131,7 +138,7 @@ def canonical(relation: str) -> str:
 def canonical_subject(subject: str, speaker_name: str | None) -> str:
     """Return `SPEAKER` for I, the user, or the user's own name; else the subject as it is."""
     bare = normalise(subject)
-    if bare in _SPEAKER or (speaker_name and bare == normalise(speaker_name)):
+    if bare in FIRST_PERSON | _USER or (speaker_name and bare == normalise(speaker_name)):
         return SPEAKER
     return subject
 

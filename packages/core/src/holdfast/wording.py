@@ -92,6 +92,16 @@ def _significant(text: str) -> list[str]:
     return [part for part in parts if part and part not in _FILLERS]
 
 
+def same_marks(left: str, right: str) -> bool:
+    """Say whether two texts hold the same numbers and the same capitalised words."""
+    return _marks(left) == _marks(right)
+
+
+def _marks(text: str) -> list[str]:
+    marked = (part for part in text.split() if any(c.isdigit() or c.isupper() for c in part))
+    return sorted(set(words(" ".join(marked))) - _FILLERS - {"user"})
+
+
 def shared_words(left: str, right: str) -> int:
     """Count the distinct words of three or more characters that two texts share."""
     return len(_long(left) & _long(right))

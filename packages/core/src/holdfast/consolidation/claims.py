@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from holdfast.relations import Relation
-from holdfast.wording import normalise, same_words
+from holdfast.wording import normalise, same_marks, same_words
 
 SAME = 0.95
 """Cosine from which two texts may be one statement, if their words agree too."""
@@ -40,15 +40,33 @@ class Claim:
         return self.ends is None or moment < self.ends
 
 
-def repeats(new: Claim, old: Claim, similarity: float) -> str | None:
-    """Return the rule by which `new` says nothing that `old` does not say; None if none does."""
+def repeats(new: Claim, old: Claim, similarity: float | None) -> str | None:
+    """Return the rule by which `new` says nothing that `old` does not say; None if none does.
+
+    Args:
+        new: What was said.
+        old: What is known.
+        similarity: Their cosine; None where nobody measured, then only the words decide.
+    """
     if not old.holds_at(new.holds_from):
         return None
     if normalise(new.text) == normalise(old.text):
         return "exact duplicate"
-    if similarity >= SAME and same_words(new.text, old.text):
+    if (similarity is None or similarity >= SAME) and same_words(new.text, old.text):
+        return "near duplicate"
+    if similarity is not None and similarity >= SAME and _same_relation(new, old):
         return "near duplicate"
     return None
+
+
+def _same_relation(new: Claim, old: Claim) -> bool:
+    """Say whether both state one single-valued relation and nothing else, in other words.
+
+    "Lives in Paris" and "resides in Paris"; never two texts that differ in a number or a name.
+    """
+    mine, theirs = ({relation.key for relation in claim.relations} for claim in (new, old))
+    alike = len(mine) == 1 and mine == theirs and same_marks(new.text, old.text)
+    return alike and all(claim.relations[0].slot for claim in (new, old))
 
 
 def conflict(new: Claim, old: Claim) -> bool:

@@ -14,8 +14,8 @@ from holdfast.errors import ExtractionError
 from holdfast.types import Answer, Event
 from holdfast.wording import shorten
 
-MAX_ENDED = 5
-"""Memories one fact may end; a fact that ends more reads like a command, not like news."""
+MAX_ENDED = 3
+"""Memories a model may end by one fact; "forget everything" is a command, not news."""
 MAX_TEXT = 1000
 MAX_REASON = 300
 

@@ -11,10 +11,17 @@ from holdfast.errors import ExtractionError
 from holdfast.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
 from holdfast.extraction.when import begins, period
 from holdfast.facts import Fact
-from holdfast.relations import SPEAKER, Relation, canonical, canonical_subject, holds_one_value
-from holdfast.transcript import MAX_NAME
+from holdfast.relations import (
+    FIRST_PERSON,
+    SPEAKER,
+    Relation,
+    canonical,
+    canonical_subject,
+    holds_one_value,
+)
+from holdfast.transcript import MAX_NAME, Turn
 from holdfast.types import Answer
-from holdfast.wording import foreign_script, shared_words, shorten, words
+from holdfast.wording import foreign_script, normalise, shared_words, shorten, words
 
 MAX_FACTS = 100
 """Facts kept of one answer, the most important first; a batch of turns rarely holds thirty."""
@@ -99,8 +106,7 @@ class _Reader:
         self, place: str, item: Mapping[str, object], text: str, turns: tuple[int, ...]
     ) -> Fact:
         said_at = max(self._turns[turn].said_at for turn in turns).astimezone(timezone.utc)
-        speaker = self._turns[turns[0]].speaker
-        relations = self._relations(place, item, text, speaker)
+        relations = self._relations(place, item, text, self._turns[turns[0]])
         lasting = any(relation.single_valued for relation in relations)
         event_time, holds_from = self._times(place, item, said_at, lasting=lasting)
         return Fact(
@@ -190,19 +196,19 @@ class _Reader:
         return spoken.speaker or spoken.role
 
     def _relations(
-        self, place: str, item: Mapping[str, object], text: str, speaker: str | None
+        self, place: str, item: Mapping[str, object], text: str, turn: Turn
     ) -> tuple[Relation, ...]:
         listed = item.get("relations")
         if listed is not None and not isinstance(listed, list):
             self._mend(place, "has relations that are no list; left out")
         entries = listed if isinstance(listed, list) else []
-        found = [self._relation(entry, text, speaker) for entry in entries[:MAX_RELATIONS]]
+        found = [self._relation(entry, text, turn) for entry in entries[:MAX_RELATIONS]]
         kept = tuple(dict.fromkeys(relation for relation in found if relation is not None))
         if len(kept) < len(entries):
             self._mend(place, f"{len(entries) - len(kept)} of its relations unusable; left out")
         return kept
 
-    def _relation(self, entry: object, text: str, speaker: str | None) -> Relation | None:
+    def _relation(self, entry: object, text: str, turn: Turn) -> Relation | None:
         if not isinstance(entry, Mapping):
             return None
         subject, object_ = text_of(entry, "subject"), text_of(entry, "object")
@@ -211,7 +217,7 @@ class _Reader:
             return None
         told = entry.get("single_valued") is True
         return Relation(
-            subject=shorten(self._subject(subject, speaker), MAX_NAME),
+            subject=shorten(self._subject(subject, turn), MAX_NAME),
             relation=name,
             object=shorten(object_, MAX_NAME * 3),
             single_valued=holds_one_value(name, told, text),
@@ -219,11 +225,14 @@ class _Reader:
             object_type=shorten(text_of(entry, "object_type").casefold(), MAX_NAME),
         )
 
-    def _subject(self, subject: str, speaker: str | None) -> str:
-        """Where several people speak, "user" is whoever spoke this turn."""
+    def _subject(self, subject: str, turn: Turn) -> str:
+        """Settle who "I" and "the user" are: where several people speak, whoever spoke."""
+        if turn.role == "assistant" and normalise(subject) in FIRST_PERSON:
+            return turn.role
         known = canonical_subject(subject, self._speaker)
-        alone = self._speaker is not None or speaker is None
-        return known if alone or known != SPEAKER else speaker or known
+        if known != SPEAKER or self._speaker is not None or turn.role != "user":
+            return known
+        return turn.speaker or known
 
     def _drop(self, place: str, reason: str) -> None:
         self.problems.append(Problem(place, reason, lost=True))
