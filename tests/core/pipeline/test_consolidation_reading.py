@@ -227,8 +227,8 @@ almost = st.fixed_dictionaries(
 @given(data=st.fixed_dictionaries({"decisions": st.lists(almost | json_values, max_size=6)}))
 def test_whatever_the_answer_no_id_is_invented_and_no_fact_is_lost(data: Mapping[str, Any]) -> None:
     facts = [fact("Rex has died."), fact("Ann moved.", said=MARCH), fact("Ann sings.")]
-    known = [[near(f"{n}{k}", f"Ann {n} {k}.") for k in range(3)] for n in range(2)]
-    plan = consolidation.plan(facts, [*known, []])
+    known = [near(f"m{n}", f"Ann owns {n}.") for n in range(4)]
+    plan = consolidation.plan(facts, [known[:3], known[1:], []])
     try:
         result = consolidation.read(Answer(data=data), plan)
     except ExtractionError:
