@@ -74,11 +74,6 @@ def conflict(new: Claim, old: Claim) -> bool:
     return any(mine.replaces(theirs) for mine in new.relations for theirs in old.relations)
 
 
-def compound(claim: Claim, slots: set[str | None]) -> bool:
-    """Say whether a claim fills single-valued places beside `slots`; ending it would end those."""
-    return bool({relation.slot for relation in claim.relations} - slots - {None})
-
-
 Order = Literal["new ends old", "old ends new", "unclear"]
 
 

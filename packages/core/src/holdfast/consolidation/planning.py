@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from holdfast.consolidation.claims import Claim, compound, conflict, order, repeats
+from holdfast.consolidation.claims import Claim, conflict, order, repeats
 from holdfast.errors import InvalidInputError
 from holdfast.facts import Fact
 from holdfast.relations import Relation
@@ -126,6 +126,7 @@ class _Ledger:
         self._seen: list[int] = []
 
     def settle(self, neighbours: Sequence[Sequence[Neighbour]]) -> tuple[Settled, ...]:
+        """Return what the rules say of each fact, in the order of the facts."""
         by_time = sorted(range(len(self._claims)), key=lambda i: (self._claims[i].said_at, i))
         for index in by_time:
             self._settled[index] = self._weigh(index, neighbours[index])
@@ -219,5 +220,4 @@ def _doubtful(fact: Fact, found: Neighbour, rules: Settled) -> bool:
         return False
     if found.id not in rules.ends:
         return True
-    claim = Claim(found.text, found.relations, fact.said_at, fact.holds_from)
-    return compound(claim, set(fact.slots))
+    return bool({relation.slot for relation in found.relations} - {*fact.slots, None})
