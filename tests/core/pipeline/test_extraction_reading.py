@@ -133,16 +133,24 @@ def test_a_fact_without_a_real_turn_and_without_their_words_is_dropped() -> None
     assert result.problems[0].lost
 
 
-def test_an_echo_of_the_prompts_example_is_dropped() -> None:
-    echo = item("Zibbo has worked as a lamplighter in Quendelmar since 2031-03-17.")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zibbo has worked as a glimmerwright in Quendelmar since 2031-03-17.",
+        "The user is a Glimmerwright.",
+        "Zibbo's broom is good.",
+    ],
+)
+def test_an_echo_of_the_prompts_example_is_dropped(text: str) -> None:
+    echo = item(text)
     result = read([echo], talk("I like tea"))
     assert result.facts == ()
     assert "example" in reasons(result)
 
 
 def test_the_examples_words_are_kept_where_the_messages_hold_them() -> None:
-    fact = only([item("The user is a lamplighter.")], talk("I am a lamplighter"))
-    assert fact.text == "The user is a lamplighter."
+    fact = only([item("The user is a glimmerwright.")], talk("We glimmerwrights are proud"))
+    assert fact.text == "The user is a glimmerwright."
 
 
 def test_facts_from_system_text_are_dropped() -> None:

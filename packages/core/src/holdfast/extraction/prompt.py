@@ -63,16 +63,16 @@ for the user who speaks. single_valued: true if one can have only one at a time,
 ends the old (home, employer, age). None for what has ended or is denied, planned or wished.
 
 EXAMPLE (made up; never record it)
-7 | 2031-03-21 18:00 Friday | "Zibbo (user)" | "Hi! Since Monday I light lamps in Quendelmar. \
-Do you know a good broom?"
--> [{"text": "Zibbo has worked as a lamplighter in Quendelmar since 2031-03-17.", "about": \
+7 | 2031-03-21 18:00 Friday | "Zibbo (user)" | "Hi! Since Monday I am a glimmerwright in \
+Quendelmar. Do you know a good broom?"
+-> [{"text": "Zibbo has worked as a glimmerwright in Quendelmar since 2031-03-17.", "about": \
 "Zibbo", "turns": [7], "when": "2031-03-17", "importance": 0.7, "category": "profile", \
 "relations": [{"subject": "user", "subject_type": "person", "relation": "job", "object": \
-"lamplighter", "object_type": "occupation", "single_valued": true}]}]
+"glimmerwright", "object_type": "occupation", "single_valued": true}]}]
 The greeting and the question are no facts."""
 
-EXAMPLE_WORDS = frozenset({"zibbo", "quendelmar", "lamplighter"})
-"""Words that only the prompt's example holds: a fact with one the messages lack is an echo."""
+EXAMPLE_WORDS = frozenset({"zibbo", "quendelmar", "glimmerwright"})
+"""Made-up words of the example: a fact that holds one the messages do not hold is an echo."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from holdfast.relations import (
 )
 from holdfast.transcript import MAX_NAME, Turn
 from holdfast.types import Answer
-from holdfast.wording import foreign_script, normalise, shared_words, shorten, words
+from holdfast.wording import foreign_script, normalise, shared_words, shorten
 
 MAX_FACTS = 100
 """Facts kept of one answer, the most important first; a batch of turns rarely holds thirty."""
@@ -84,7 +84,7 @@ class _Reader:
         self._turns = conversation.turns
         self._categories = guidance.categories
         self._source = " ".join(turn.text for turn in conversation.turns)
-        self._known_words = set(words(_everything(conversation)))
+        self._known = _everything(conversation).casefold()
         self._speaker = _only_user(conversation) if conversation.one_user else None
 
     def fact(self, place: str, item: object) -> Fact | None:
@@ -122,8 +122,8 @@ class _Reader:
         )
 
     def _is_echo(self, item: Mapping[str, object]) -> bool:
-        said = set(words(" ".join(_strings(item))))
-        return bool(said & EXAMPLE_WORDS - self._known_words)
+        said = " ".join(_strings(item)).casefold()
+        return any(word in said and word not in self._known for word in EXAMPLE_WORDS)
 
     def _cited(self, place: str, item: Mapping[str, object], text: str) -> tuple[int, ...]:
         """Return the positions of the turns a fact comes from; none if it must be dropped."""
