@@ -133,7 +133,7 @@ async def index(
     wanted = [
         passage
         for (text, speaker), cut in zip(texts, spans, strict=True)
-        for passage in indexing.texts_to_embed(text, speaker, cut)
+        for passage in indexing.texts_to_embed(kind, text, speaker, cut)
     ]
     given = await runtime.embed(embedder, wanted)
     vectors = indexing.unit_vectors(given, len(wanted))

@@ -148,7 +148,8 @@ async def reembed(
 
 async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[tuple[int, Floats]]:
     texts = [
-        list(job.texts) or indexing.texts_to_embed(job.text, job.speaker, job.spans) for job in jobs
+        list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
+        for job in jobs
     ]
     wanted = [text for some in texts for text in some]
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from holdfast.filters import Filter
 from holdfast.storage import erasure, listing, log, queue, records, versions
 from holdfast.storage.database import Durability
+from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
 from holdfast.storage.file import VIEW_BUDGET, File
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
+from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.searching import Found, Probe, find_records
 from holdfast.storage.upkeep import Upkeep
 from holdfast.storage.views import Reading
@@ -36,6 +38,7 @@ class EmbeddedStorage:
     Attributes:
         file: What all operations share.
         documents: Operations on items.
+        derivation: Operations of the pipeline.
         upkeep: Counts, checks, transfer, a change of embedder.
     """
 
@@ -53,6 +56,7 @@ class EmbeddedStorage:
         )
         self.database = self.file.database
         self.documents = Documents(self.file)
+        self.derivation = Derivation(self.file)
         self.upkeep = Upkeep(self.file)
 
     # -- writing --------------------------------------------------------------------------------
@@ -82,6 +86,7 @@ class EmbeddedStorage:
             rows = records.add(connection, scope, fresh, now)
             if extract:
                 queue.put(connection, rows, now)
+                queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
             found = records.fetch(connection, rows)
             last = log.last(connection)
         made = tuple(found[row] for row in rows)
@@ -100,8 +105,9 @@ class EmbeddedStorage:
         with self.database.write() as connection:
             now = self.file.now()
             old, _ = records.current(connection, region, key, now)
+            seq = log.last(connection)
             versions.amend(connection, old, columns, now, "caller")
-            return versions.change(connection, region, log.last(connection))
+            return versions.changes_since(connection, seq)[0]
 
     def rewrite(
         self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
@@ -114,8 +120,9 @@ class EmbeddedStorage:
         with self.database.write() as connection:
             now = self.file.now()
             old, _ = records.current(connection, region, key, now)
+            seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
-            return versions.change(connection, region, log.last(connection))
+            return versions.changes_since(connection, seq)[0]
 
     def erase(self, region: Region, key: str) -> Change:
         """Erase a record and what rested on it alone; the bytes go as soon as readers allow.
