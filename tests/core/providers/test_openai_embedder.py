@@ -192,6 +192,12 @@ def test_an_unknown_preset_is_refused() -> None:
         OpenAIEmbedder("m", preset="other")
 
 
+@pytest.mark.parametrize("address", ["", "localhost:8000/v1", "http://[bad", "ftp://host/v1"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match="base_url"):
+        OpenAIEmbedder("m", base_url=address)
+
+
 def test_a_batch_below_one_is_refused() -> None:
     with pytest.raises(errors.InvalidInputError):
         OpenAIEmbedder("m", api_key=KEY, batch_size=0)

@@ -53,12 +53,13 @@ class Endpoint:
         base_url: Address of any other service.
         timeout: Seconds to wait for the connection, and for each part of the answer.
         retries: Attempts after the first at HTTP 408, 409, 429, 5xx, a timeout or a lost
-            connection; the waits double, with jitter, unless `Retry-After` names one.
+            connection; the waits double, with jitter, unless `Retry-After` names one
+            (of a minute at most).
         client, async_client: Clients of the caller's own, used as they are.
 
     Raises:
         ProviderError: There is no key, or the extra ``openai`` is missing.
-        InvalidInputError: An unknown preset.
+        InvalidInputError: An unknown preset, or an address that is none.
     """
 
     preset: Preset | None = None
@@ -81,12 +82,14 @@ class Endpoint:
                 f"unknown preset {self.preset!r}: name one of {', '.join(_ADDRESSES)}, "
                 "or give base_url"
             )
+        if self.base_url is not None and not _is_http(self.base_url):
+            raise InvalidInputError("base_url must be an address such as http://localhost:8000/v1")
         if self.client is None and self.async_client is None and self.api_key is None:
             self.api_key = self._default_key()
 
     @property
     def name(self) -> str:
-        """The preset's name, else the address's host."""
+        """The host of an address that was given, else the preset's name."""
         given = self.client or self.async_client
         url = self.base_url if given is None else str(given.base_url)
         return (urlsplit(url).hostname or url) if url else self.preset or "openai"
@@ -177,6 +180,14 @@ class Endpoint:
                 f"no API key for {self.preset or 'openai'}: pass api_key=, or set {variable}"
             )
         return key
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
 @dataclass(frozen=True, slots=True)
