@@ -90,7 +90,7 @@ class Filling:
                 return
 
     def _counting(self, rendered: Callable[[str], str]) -> Counter:
-        return lambda shown: self._count(rendered(shown))
+        return lambda shown: self._count(rendered(shown) + "\n")
 
     def take_matches(self, matches: Sequence[Match]) -> None:
         """Take matches best first.

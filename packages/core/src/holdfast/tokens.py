@@ -45,7 +45,7 @@ _PIECE = 8_192
 
 _UNITS = re.compile(
     r"(?P<word>[A-Za-z]+)|(?P<number>[0-9]+)|(?P<space>[ \t]{2,}|[\r\n]+)"
-    r"|(?P<mark>[!-/:-@\[-`{-~]+)"
+    r"|(?P<mark>[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0!-/:-@\[-`{-~]+)"
     r"|(?P<accented>[\u00a1-\u036f]+)|(?P<cyrillic>[\u0370-\u052f]+)|(?P<other>[^\x00-\u052f]+)"
 )
 
