@@ -18,6 +18,8 @@ Words: TypeAlias = tuple[str, ...]
 
 # Chinese and Japanese write no spaces: there every character is a word.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W_]+(?:['\u2019][^\W_]+)*")
+# Words whose absence changes nothing. Not `language.stopwords`: a keyword query can do without
+# "before" and "not", a statement cannot.
 _FILLERS = """
     a an the and or but so then that this these those it its is are was were be been am do does
     did have has had will would can could should of in on at to for from with by as about into

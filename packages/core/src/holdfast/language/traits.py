@@ -1,0 +1,85 @@
+"""Traits: cheap facts about a text that ranking uses, noted when it is stored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import regex
+
+ASKS: Final = 1  # bits of `Traits.flags`
+TELLS_TIME: Final = 2
+
+_MONTHS: Final = (
+    "january|february|march|april|june|july|august|september|october|november|december"
+    "|jan|feb|apr|aug|sept?|oct|nov|dec"
+)
+_ENGLISH: Final = rf"""
+    \b(?:yesterday|today|tomorrow|tonight|{_MONTHS}|(?:mon|tues|wednes|thurs|fri|satur|sun)days?
+    |(?:last|next|this|past|previous|every)\ (?:\w+\ )?
+      (?:week|weekend|month|year|night|morning|evening|afternoon|day|spring|summer|fall|autumn
+      |winter|semester|quarter|mon|tue|wed|thu|fri|sat|sun)
+    |ago|recently|lately|weekend|since|\d+(?:st|nd|rd|th)|\d+\s?[ap]m
+    |(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|few|several|couple\ of|half)
+      \ (?:more\ )?(?:second|minute|hour|day|week|month|year|decade)s?)\b"""
+_GERMAN: Final = r"""
+    \b(?:gestern|vorgestern|heute|morgen|übermorgen|(?:mon|diens|donners|frei|sams|sonn)tag
+    |mittwoch|januar|februar|märz|mai|juni|juli|oktober|dezember|neulich|kürzlich|wochenende|seit
+    |(?:letzt|nächst|vorig|kommend|vergangen|dies)e[nmrs]?
+      \ (?:woche|monat|jahr|nacht|tag|sommer|winter|herbst|frühling)s?
+    |(?:\d+|ein(?:e[mnr]?)?|zwei|drei|vier|fünf|sechs|paar)
+      \ (?:minute|stunde|tag|woche|monat|jahr)(?:e?n|e|s)?)\b"""
+_SPANISH: Final = r"""
+    \b(?:ayer|anteayer|hoy|mañana|anoche|lunes|martes|miércoles|jueves|viernes|sábado|domingo
+    |enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre|diciembre
+    |recientemente|(?:semana|mes|año|verano|invierno|noche)\ (?:pasad|próxim|que\ viene)[oa]?
+    |(?:próxim|últim|est)[oae]s?\ (?:semana|mes|año|verano|invierno|noche)s?
+    |(?:\d+|una?|dos|tres|cuatro|cinco|seis)\ (?:minuto|hora|día|semana|mes|año)(?:e?s)?)\b"""
+_CHINESE: Final = r"""
+    [昨今明前后後][天日晚年早]|昨|去年|上[个個]?(?:周|週|月|星期|礼拜)|下[个個]?(?:周|週|月|星期|礼拜)|周末|週末|最近
+    |星期[一二三四五六日天]|周[一二三四五六日]|[\d一二三四五六七八九十两兩几半]+\ ?[个個]?
+      (?:年|月|日|号|號|天|周|週|星期|小时|小時|分钟|分鐘|点|點)"""
+_NUMBERS: Final = r"\b(?:19|20)\d\d\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d\d\b"
+_TIME: Final = regex.compile(
+    rf"(?xi){_NUMBERS}|{_ENGLISH}|\bmay\ \d|\d\ may\b|\bin\ may\b|{_GERMAN}|{_SPANISH}|{_CHINESE}"
+)
+_MARKS: Final = frozenset("?？؟")
+
+_LONG = 4.0  # log1p of about 54 words: from there on longer is not better
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """Cheap facts about a text.
+
+    Attributes:
+        flags: `ASKS`: it ends with a question. `TELLS_TIME`: it holds a time expression.
+        length: 0 (empty) to 1 (some fifty words or more), logarithmic.
+    """
+
+    flags: int = 0
+    length: float = 0.0
+
+    @property
+    def asks(self) -> bool:
+        """It ends with a question."""
+        return bool(self.flags & ASKS)
+
+    @property
+    def tells_time(self) -> bool:
+        """It holds a time expression."""
+        return bool(self.flags & TELLS_TIME)
+
+
+def traits(text: str, words: int) -> Traits:
+    """Return the traits of a text of so many index terms."""
+    flags = ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None)
+    return Traits(flags, min(math.log1p(words), _LONG) / _LONG)
+
+
+def _asks(text: str) -> bool:
+    kept = text[-80:].rstrip()
+    while kept and kept[-1] not in _MARKS and not kept[-1].isalnum() and kept[-1] not in ".!。！":
+        kept = kept[:-1]
+    return bool(kept) and kept[-1] in _MARKS

@@ -1,0 +1,277 @@
+"""Keywords: BM25F over the positional postings of one view, in numpy.
+
+Every word of every position is one occurrence with a place in the stream of all words. The
+occurrences of a term are one ascending slice of places: how many a position owns is the term
+frequency, and neighbouring places are a phrase. New words gather in a short unsorted tail, which
+is scanned, and merged in when it grows long.
+
+Scores follow BM25F (Robertson, Zaragoza and Taylor, 2004): a position's own words, those of the
+turn before and of the one before that are three fields of falling weight, each by its own
+length. The earlier turns' words are reached through links; nothing is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.language.terms import Group, term_hash
+
+K1: Final = 1.2  # how soon more of the same word stops counting
+B: Final = 0.75  # how much a long text's words count less
+LENT: Final = (0.5, 0.25)  # what words of the turn before, and of the one before it, count
+PAIR: Final = 1.0  # two neighbouring query words found as neighbours, against one word
+QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
+
+_TAIL: Final = 4096  # words; scanning them costs about as much as the rest of a small search
+_NO_WORD: Final = 0  # the hash that fills the place between two positions
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class KeywordQuery:
+    """What to look for.
+
+    Attributes:
+        groups: Each word with its possible stems; any of them counts as the word.
+        pairs: Places in `groups` of words that stand side by side in the query.
+        quotes: Phrases to be found word for word.
+    """
+
+    groups: tuple[Group, ...] = ()
+    pairs: tuple[tuple[int, int], ...] = ()
+    quotes: tuple[tuple[Group, ...], ...] = ()
+
+
+class Keywords:
+    """Postings over positions 0, 1, ... in the order in which they were added.
+
+    Not locked: one writer at a time, and no reader meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._postings = _Postings()
+        self._tail = _Column(np.uint64)  # the words behind the postings, by place
+        self._ends = _Column(np.int64)  # the empty place behind each position's words
+        self._lengths = _Column(np.float32)
+        self._before = _Column(np.int32)  # the turn before, or -1
+        self._before_that = _Column(np.int32)
+        self._alive = _Column(np.bool_)
+        self._words = 0.0  # words of live positions
+        self._live = 0
+
+    def __len__(self) -> int:
+        """Return the number of positions, removed ones included."""
+        return self._ends.size
+
+    def extend(self, terms: Sequence[Hashes], previous: NDArray[np.int32]) -> None:
+        """Append one position per array of term hashes (`term_hashes`).
+
+        Args:
+            terms: The words of each position, in the order of its text.
+            previous: For each, the position of the turn before it in its session, or -1. It
+                must be an earlier position.
+        """
+        if not terms:
+            return
+        lengths = np.fromiter(map(len, terms), dtype=np.int64, count=len(terms))
+        start = int(self._ends.values[-1]) + 1 if len(self) else 0
+        self._ends.extend(start + np.cumsum(lengths + 1) - 1)
+        self._lengths.extend(lengths)
+        self._before.extend(previous)
+        before = np.append(self._before.values, -1)  # so that -1 has no turn before it either
+        self._before_that.extend(before[np.asarray(previous)])
+        self._alive.extend(np.ones(len(terms), dtype=np.bool_))
+        self._words += float(lengths.sum())
+        self._live += len(terms)
+        self._tail.extend(_joined(terms))
+        if self._tail.size > max(_TAIL, self._postings.size // 16):
+            self._merge_tail()
+
+    def remove(self, position: int) -> None:
+        """Forget a position: it scores 0, lends no words and leaves the statistics."""
+        if not self._alive.values[position]:
+            return
+        self._alive.values[position] = False
+        self._words -= float(self._lengths.values[position])
+        self._live -= 1
+
+    def scores(self, query: KeywordQuery) -> Floats:
+        """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
+        scores = np.zeros(len(self), dtype=np.float32)
+        found, weights = self._found(query)
+        if not found:
+            return scores
+        owners, columns = self._owners(found)
+        hit, own, documents = self._frequencies(owners, columns, len(found))
+        if not len(hit):
+            return scores
+        rows, lent = self._lend(hit, own)
+        idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
+        worth = np.asarray(weights) * idf * (K1 + 1)
+        scores[rows] = (lent / (lent + K1)) @ worth.astype(np.float32)
+        return scores
+
+    def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
+        """Return the places of every word, pair and quote that occurs, and its weight."""
+        words = [self._places(group) for group in query.groups]
+        weighted = [(places, 1.0) for places in words]
+        weighted += [(_adjacent([words[a], words[b]]), PAIR) for a, b in query.pairs]
+        weighted += [
+            (_adjacent([self._places(group) for group in quote]), QUOTE) for quote in query.quotes
+        ]
+        kept = [(places, weight) for places, weight in weighted if len(places)]
+        return [places for places, _ in kept], [weight for _, weight in kept]
+
+    def _places(self, group: Group) -> Ints:
+        """Return where any term of a group stands, ascending."""
+        hashes = [np.uint64(term_hash(term)) for term in group]
+        tail = self._tail.values
+        slices = [self._postings.of(wanted) for wanted in hashes]
+        slices += [np.flatnonzero(tail == wanted) + self._postings.end for wanted in hashes]
+        slices = [places for places in slices if len(places)]
+        if not slices:
+            return np.empty(0, np.int64)
+        return slices[0] if len(slices) == 1 else np.sort(np.concatenate(slices))
+
+    def _owners(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
+        """Return the live position that owns each place, and which of `found` it is for."""
+        counts = [len(places) for places in found]
+        columns = np.repeat(np.arange(len(found)), counts)
+        owners = np.searchsorted(self._ends.values, np.concatenate(found), side="right")
+        alive = self._alive.values[owners]
+        return owners[alive], columns[alive]
+
+    def _frequencies(
+        self, owners: Ints, columns: Ints, width: int
+    ) -> tuple[Ints, Floats, NDArray[np.int64]]:
+        """Return the positions that own something, how often by length, and in how many.
+
+        Shapes (h,), (h + 1, width) whose last row is zero, and (width,).
+        """
+        hit = np.flatnonzero(np.bincount(owners, minlength=len(self)))
+        slot = np.empty(len(self), dtype=np.int64)
+        slot[hit] = np.arange(len(hit))
+        cells = (len(hit) + 1) * width
+        counts = np.bincount(slot[owners] * width + columns, minlength=cells).reshape(-1, width)
+        length = self._lengths.values[hit] / max(self._words / max(self._live, 1), 1.0)
+        own = counts.astype(np.float32)
+        own[:-1] /= (1 - B + B * length)[:, None]
+        return hit, own, np.count_nonzero(counts, axis=0)
+
+    def _lend(self, hit: Ints, own: Floats) -> tuple[Ints, Floats]:
+        """Return the live positions with words of their own or lent ones, and their sums."""
+        slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
+        slot[hit] = np.arange(len(hit))
+        before, before_that = slot[self._before.values], slot[self._before_that.values]
+        touched = np.minimum(np.minimum(slot[:-1], before), before_that) < len(hit)
+        rows = np.flatnonzero(touched & self._alive.values)
+        lent = own[slot[rows]]
+        lent += LENT[0] * own[before[rows]]
+        lent += LENT[1] * own[before_that[rows]]
+        return rows, lent
+
+    def _merge_tail(self) -> None:
+        self._postings.merge(self._tail.values)
+        self._tail = _Column(np.uint64)
+
+
+class _Postings:
+    """The places of every term: `terms[i]` has `places[bounds[i]:bounds[i + 1]]`, ascending."""
+
+    def __init__(self) -> None:
+        self.end = 0  # places below this one are in here
+        self._terms: Hashes = np.empty(0, np.uint64)
+        self._bounds: Ints = np.zeros(1, np.int64)
+        self._places: Ints = np.empty(0, np.int64)
+
+    @property
+    def size(self) -> int:
+        """The number of occurrences."""
+        return len(self._places)
+
+    def of(self, term: np.uint64) -> Ints:
+        """Return the places of a term."""
+        at = int(np.searchsorted(self._terms, term))
+        if at == len(self._terms) or self._terms[at] != term:
+            return self._places[:0]
+        return self._places[self._bounds[at] : self._bounds[at + 1]]
+
+    def merge(self, words: Hashes) -> None:
+        """Append the words that follow in the stream."""
+        places = np.flatnonzero(words != _NO_WORD)
+        order = np.argsort(words[places], kind="stable")
+        places = places[order] + self.end
+        new, counts = np.unique(words[words != _NO_WORD], return_counts=True)
+        terms = np.union1d(self._terms, new)
+        was, now = np.searchsorted(terms, self._terms), np.searchsorted(terms, new)
+        sizes = np.zeros(len(terms), dtype=np.int64)
+        sizes[was] = np.diff(self._bounds)
+        starts_behind = sizes[now]
+        sizes[now] += counts
+        bounds = np.append(0, np.cumsum(sizes))
+        merged = np.empty(bounds[-1], dtype=np.int64)
+        merged[_spread(bounds[was], np.diff(self._bounds))] = self._places
+        merged[_spread(bounds[now] + starts_behind, counts)] = places
+        self._terms, self._bounds, self._places = terms, bounds, merged
+        self.end += len(words)
+
+
+class _Column:
+    """A numpy array that grows by doubling."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.size = 0
+        self._room: NDArray[Any] = np.empty(16, dtype=dtype)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The values so far; a view, writable."""
+        return self._room[: self.size]
+
+    def extend(self, values: NDArray[Any]) -> None:
+        """Append values."""
+        end = self.size + len(values)
+        if end > len(self._room):
+            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
+            room[: self.size] = self.values
+            self._room = room
+        self._room[self.size : end] = values
+        self.size = end
+
+
+def _joined(terms: Sequence[Hashes]) -> Hashes:
+    """Return the words of all positions in one stream, an empty place behind each."""
+    return np.concatenate(list(_with_gaps(terms)))
+
+
+def _with_gaps(terms: Sequence[Hashes]) -> Iterator[Hashes]:
+    gap = np.full(1, _NO_WORD, dtype=np.uint64)
+    for words in terms:
+        yield np.asarray(words, dtype=np.uint64)
+        yield gap
+
+
+def _spread(starts: Ints, counts: Ints) -> Ints:
+    """Return starts[i], starts[i] + 1, ..., counts[i] of them, for every i in turn."""
+    firsts = np.cumsum(counts) - counts
+    return np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+
+
+def _adjacent(words: Sequence[Ints]) -> Ints:
+    """Return the places where the first word stands and the others follow one by one."""
+    first = words[0]
+    for offset, following in enumerate(words[1:], start=1):
+        if not len(first) or not len(following):
+            return first[:0]
+        at = np.searchsorted(following, first + offset)
+        at[at == len(following)] = 0
+        first = first[following[at] == first + offset]
+    return first

@@ -1,0 +1,128 @@
+"""The durable queue of turns that wait for extraction. At most one worker holds a turn.
+
+A claim is a lease: a worker that dies loses it when it runs out, and another takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+
+LEASE = 600_000_000  # microseconds; longer than any model call with its retries
+MOST_ATTEMPTS = 5
+FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits: turns to be tried, turns given up, and the newest error."""
+
+    waiting: int = 0
+    parked: int = 0
+    error: str | None = None
+
+
+def put(connection: Connection, row_ids: Sequence[int], now: int) -> None:
+    """Queue turns."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO queue (record, due_at) VALUES (?, ?)",
+        [(row_id, now) for row_id in row_ids],
+    )
+
+
+def claim(connection: Connection, worker: str, now: int, most: int) -> list[int]:
+    """Take the due turns of the namespace that has waited longest; return their row ids.
+
+    Turns of one run are extracted in order: a namespace of which a turn is held is left alone.
+    """
+    first = connection.execute(
+        "SELECT q.record FROM queue q WHERE q.parked = 0 AND q.due_at <= ?1"
+        " AND coalesce(q.claimed_until, 0) <= ?1 AND NOT EXISTS (SELECT 1 FROM queue h"
+        f" WHERE h.record >= q.record >> {NAMESPACE_BITS} << {NAMESPACE_BITS}"
+        f" AND h.record < ((q.record >> {NAMESPACE_BITS}) + 1) << {NAMESPACE_BITS}"
+        " AND h.claimed_until > ?1) ORDER BY q.due_at, q.record LIMIT 1",
+        (now,),
+    ).fetchone()
+    if first is None:
+        return []
+    low = first[0] >> NAMESPACE_BITS << NAMESPACE_BITS
+    high = low + (1 << NAMESPACE_BITS)
+    rows = connection.execute(
+        "SELECT record FROM queue WHERE record >= ? AND record < ? AND parked = 0 AND due_at <= ?"
+        " ORDER BY record LIMIT ?",
+        (low, high, now, most),
+    ).fetchall()
+    return hold(connection, worker, [row[0] for row in rows], now)
+
+
+def hold(connection: Connection, worker: str, row_ids: Sequence[int], now: int) -> list[int]:
+    """Claim these turns as far as nobody holds them; return the ones obtained."""
+    return [
+        row_id
+        for row_id in row_ids
+        if connection.execute(
+            "UPDATE queue SET worker = ?, claimed_until = ?"
+            " WHERE record = ? AND coalesce(claimed_until, 0) <= ?",
+            (worker, now + LEASE, row_id, now),
+        ).rowcount
+    ]
+
+
+def done(connection: Connection, worker: str, row_ids: Sequence[int]) -> bool:
+    """Take turns off the queue; False when the worker lost one of them, and nothing is done."""
+    held = sum(
+        connection.execute(
+            "SELECT count(*) FROM queue WHERE record = ? AND worker = ?", (row_id, worker)
+        ).fetchone()[0]
+        for row_id in row_ids
+    )
+    if held < len(row_ids):
+        return False
+    connection.executemany("DELETE FROM queue WHERE record = ?", [(row_id,) for row_id in row_ids])
+    return True
+
+
+def failed(
+    connection: Connection, worker: str, row_ids: Sequence[int], error: str, now: int
+) -> None:
+    """Put turns back for a later try, each attempt later than the last; then park them."""
+    connection.executemany(
+        "UPDATE queue SET attempts = attempts + 1, worker = NULL, claimed_until = NULL, error = ?,"
+        " due_at = ? + (? << min(attempts, 10)), parked = attempts + 1 >= ?"
+        " WHERE record = ? AND worker = ?",
+        [(error, now, FIRST_DELAY, MOST_ATTEMPTS, row_id, worker) for row_id in row_ids],
+    )
+
+
+def retry_parked(connection: Connection, now: int) -> int:
+    """Give parked turns another chance; return how many."""
+    return connection.execute(
+        "UPDATE queue SET parked = 0, attempts = 0, due_at = ? WHERE parked", (now,)
+    ).rowcount
+
+
+def next_due(connection: Connection) -> int | None:
+    """Return when the next turn may be tried, or None when nothing waits."""
+    row = connection.execute(
+        "SELECT min(max(due_at, coalesce(claimed_until, 0))) FROM queue WHERE parked = 0"
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def backlog(connection: Connection, region: Region | None) -> Backlog:
+    """Count what waits in a region, or in the whole file."""
+    where = "" if region is None else f" WHERE {region.condition}"
+    source = (
+        " FROM queue q"
+        if region is None
+        else f" FROM queue q JOIN namespaces n ON n.no = q.record >> {NAMESPACE_BITS}"
+    )
+    row = connection.execute(
+        f"SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), max(q.error){source}{where}",
+        () if region is None else region.parameters,
+    ).fetchone()
+    return Backlog(*row)

@@ -1,0 +1,142 @@
+"""What may happen to a stored memory: updated, ended, undone; and the history it leaves.
+
+An update of the words ends the old version's validity and adds the next; a change of anything
+else retires the old version. Undo never rewrites: it retires what it takes back and adds the
+version before as the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from holdfast.errors import InvalidInputError, RecordNotFoundError
+from holdfast.storage import codec, log, records
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.types import Change, Event, Metadata
+
+
+def supersede(
+    connection: Connection, old: int, draft: Draft, valid_to: int, now: int, reason: str
+) -> int:
+    """End a version at `valid_to` and add the next; return its row id."""
+    records.close(connection, old, valid_to, now)
+    new = records.add_version(connection, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, reason, draft.sources)
+    return new
+
+
+def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
+    """Add a version with other columns (not another text), and retire the old one."""
+    new = records.copy_version(connection, old, now, columns)
+    records.retire(connection, [old], now)
+    _log(connection, "UPDATE", old, new, now, reason, ())
+    return new
+
+
+def end(
+    connection: Connection,
+    old: int,
+    valid_to: int,
+    now: int,
+    reason: str,
+    sources: Sequence[str] = (),
+) -> None:
+    """End a version with nothing in its place."""
+    records.close(connection, old, valid_to, now)
+    _log(connection, "DELETE", old, None, now, reason, sources)
+
+
+def confirm(
+    connection: Connection, old: int, now: int, reason: str, sources: Sequence[str]
+) -> None:
+    """Note that something already known was said again."""
+    _log(connection, "NONE", old, old, now, reason, sources)
+
+
+def _log(
+    connection: Connection,
+    operation: log.Operation,
+    before: int | None,
+    after: int | None,
+    now: int,
+    reason: str,
+    sources: Sequence[str],
+) -> None:
+    row_id = cast("int", after if before is None else before)
+    key = connection.execute("SELECT key FROM records WHERE id = ?", (row_id,)).fetchone()[0]
+    entry = log.Entry(
+        row_id >> NAMESPACE_BITS, operation, now, before, after, key, reason or None, sources
+    )
+    log.append(connection, [entry])
+
+
+def history(connection: Connection, region: Region, key: str) -> list[Change]:
+    """Return what happened to a record, oldest first; of an erased one, only that it was.
+
+    Raises:
+        RecordNotFoundError: The region never had it.
+    """
+    rows = connection.execute(
+        "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
+        " FROM log l JOIN namespaces n ON n.no = l.namespace"
+        f" WHERE l.key = ? AND {region.condition} ORDER BY l.seq",
+        (key, *region.parameters),
+    ).fetchall()
+    if not rows:
+        raise RecordNotFoundError(key)
+    known = records.versions(connection, region, key)
+    return [_change(key, row, known) for row in rows]
+
+
+def change(connection: Connection, region: Region, seq: int) -> Change:
+    """Return one entry of the log as a change."""
+    key = connection.execute("SELECT key FROM log WHERE seq = ?", (seq,)).fetchone()[0]
+    return next(item for item in history(connection, region, key) if item.seq == seq)
+
+
+def _change(key: str, row: Sequence[Any], known: Metadata) -> Change:
+    seq, operation, before, after, at, reason, sources = row
+    event: Event = "DELETE" if operation == "ERASE" else operation
+    return Change(
+        event=event,
+        id=key,
+        before=known.get(before),
+        after=known.get(after),
+        reason=reason or ("erased" if operation == "ERASE" else ""),
+        sources=tuple(codec.from_json(sources)) if sources else (),
+        at=codec.from_micros(at),
+        seq=seq,
+    )
+
+
+def undo(connection: Connection, region: Region, taken_back: Change, now: int) -> int:
+    """Take back the newest change of a record; return the log number of the undoing.
+
+    Raises:
+        RecordNotFoundError: The record is not in the region.
+        InvalidInputError: A later change rests on this one, nothing was changed, or the
+            record was erased.
+    """
+    past = history(connection, region, taken_back.id)
+    newest = next((item for item in reversed(past) if item.event != "NONE"), None)
+    if newest is None or newest.seq != taken_back.seq:
+        raise InvalidInputError(
+            f"only the newest change of {taken_back.id} can be undone; history() lists them"
+        )
+    _, before, after = connection.execute(
+        "SELECT operation, before, after FROM log WHERE seq = ?", (newest.seq,)
+    ).fetchone()
+    if newest.before is None and newest.after is None:
+        raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
+    records.retire(connection, [row for row in (before, after) if row is not None], now)
+    if before is None:
+        _log(connection, "DELETE", after, None, now, "undo", ())
+    else:
+        reopened = {"valid_to": None, "closed_at": None}
+        restored = records.copy_version(connection, before, now, reopened)
+        _log(connection, "UPDATE", after or before, restored, now, "undo", ())
+    return log.last(connection)
