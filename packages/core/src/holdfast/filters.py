@@ -114,7 +114,9 @@ def _path(name: str, own_fields: bool) -> tuple[str, ...]:
     """Return ``("kind",)`` for the record's own field, ``("metadata", ...)`` for a path."""
     if own_fields and name in RECORD_FIELDS:
         return (name,)
-    path = tuple(name.removeprefix("metadata.").split(".")) if own_fields else tuple(name.split("."))
+    path = (
+        tuple(name.removeprefix("metadata.").split(".")) if own_fields else tuple(name.split("."))
+    )
     if not all(path) or not name.isprintable():
         raise FilterError(f"the field {name!r:.80} has an empty part or a control character")
     return ("metadata", *path)

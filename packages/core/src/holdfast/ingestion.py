@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast import indexing
+from holdfast.errors import InvalidInputError
+from holdfast.messages import check_metadata, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
+from holdfast.storage.codec import to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
+from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
-from holdfast.types import Changes, Kind, Message, Scope
+from holdfast.types import Change, Changes, Kind, Message, Metadata, Scope, check_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,65 @@ async def add(
     return Changes(added.changes)
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the caller changes of a record: its words, or other columns."""
+
+    text: str | None
+    columns: Metadata
+
+
+def edit(
+    text: str | None,
+    metadata: Metadata | None,
+    importance: float | None,
+    expires_at: datetime | None,
+) -> Edit:
+    """Return a checked edit.
+
+    Raises:
+        InvalidInputError: Nothing is given, or it cannot be stored.
+    """
+    columns: dict[str, object] = {}
+    if metadata is not None:
+        columns["metadata"] = to_json(dict(check_metadata(metadata)))
+    if importance is not None:
+        columns["importance"] = check_importance(importance)
+    if expires_at is not None:
+        columns["expires_at"] = to_micros(check_time("expires_at", expires_at))
+    if text is None and not columns:
+        raise InvalidInputError("nothing to update: give text, metadata, importance or expires_at")
+    return Edit(None if text is None else check_text(text), columns)
+
+
+def check_importance(importance: float) -> float:
+    """Return an importance between 0 and 1.
+
+    Raises:
+        InvalidInputError: It is no such number.
+    """
+    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+        raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
+    return float(importance)
+
+
+async def update(
+    runtime: Runtime,
+    storage: EmbeddedStorage,
+    embedder: Embedder,
+    region: Region,
+    key: str,
+    change: Edit,
+) -> Change:
+    """Give a record other words or other columns."""
+    if change.text is None:
+        return await runtime.store(storage.amend, region, key, change.columns)
+    await runtime.store(storage.check_embedder, embedder.fingerprint)
+    speaker = (await runtime.store(storage.get, region, key)).speaker
+    indexed = (await index(runtime, embedder, [(change.text, speaker)]))[0]
+    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+
+
 async def store(
     runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, writing: Writing
 ) -> Added:
@@ -66,7 +129,7 @@ async def index(
     runtime: Runtime, embedder: Embedder, texts: Sequence[tuple[str, str | None]]
 ) -> list[Indexed]:
     """Make (text, speaker) pairs findable, with one call of the embedder for all."""
-    spans = [indexing.passages(text) for text, _ in texts]
+    spans = [indexing.spans_of(text) for text, _ in texts]
     wanted = [
         passage
         for (text, speaker), cut in zip(texts, spans, strict=True)
@@ -75,9 +138,9 @@ async def index(
     given = await runtime.embed(embedder, wanted)
     vectors = indexing.unit_vectors(given, len(wanted))
     findable, start = [], 0
-    for (text, speaker), cut in zip(texts, spans, strict=True):
+    for (text, _), cut in zip(texts, spans, strict=True):
         end = start + len(cut)
-        findable.append(indexing.indexed(text, speaker, cut, vectors[start:end]))
+        findable.append(indexing.indexed(text, cut, vectors[start:end]))
         start = end
     return findable
 

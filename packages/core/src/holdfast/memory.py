@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from holdfast import ingestion, maintenance, messages, retrieval
 from holdfast.errors import InvalidInputError, ScopeError
 from holdfast.filters import parse
+from holdfast.items import Items
 from holdfast.maintenance import Stats
 from holdfast.messages import Given
 from holdfast.providers import default_embedder
@@ -248,9 +249,7 @@ class Memory:
             ProviderError: The embedder failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(
-            query, limit, filters, kinds, as_of, valid_at, min_score, explain
-        )
+        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return run(retrieval.search(SYNC, self._storage, self._embedder, region, question))
 
     async def asearch(
@@ -271,12 +270,8 @@ class Memory:
     ) -> builtins.list[Match]:
         """Async twin of `search`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(
-            query, limit, filters, kinds, as_of, valid_at, min_score, explain
-        )
-        return await retrieval.search(
-            self._async, self._storage, self._embedder, region, question
-        )
+        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return await retrieval.search(self._async, self._storage, self._embedder, region, question)
 
     # -- get, list ------------------------------------------------------------------------------
 
@@ -404,9 +399,7 @@ class Memory:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(text, metadata, importance, expires_at)
-        return await ingestion.update(
-            self._async, self._storage, self._embedder, region, id, edit
-        )
+        return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
 
     def delete(
         self,
@@ -524,6 +517,18 @@ class Memory:
         region = self._region(user_id, agent_id, run_id, app_id)
         return await self._async.store(self._storage.undo, region, change)
 
+    # -- items ----------------------------------------------------------------------------------
+
+    @property
+    def items(self) -> Items:
+        """Documents by namespace and key, in the same file; adapters stand on it.
+
+        Raises:
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("items")
+        return Items(self._storage, self._embedder, self._async)
+
     # -- the file -------------------------------------------------------------------------------
 
     @property
@@ -549,9 +554,7 @@ class Memory:
         reach = self._reach()
         return await self._async.store(maintenance.stats, self._storage, reach, check=check)
 
-    def export(
-        self, path: str | os.PathLike[str], *, progress: Progress | None = None
-    ) -> int:
+    def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Write everything this handle can reach as JSON Lines; return the number of lines.
 
         It is lossless: versions, history, vectors, items. A file encrypted with a key is
@@ -564,9 +567,7 @@ class Memory:
     ) -> int:
         """Async twin of `export`."""
         reach = self._reach()
-        return await self._async.store(
-            maintenance.export, self._storage, reach, path, progress
-        )
+        return await self._async.store(maintenance.export, self._storage, reach, path, progress)
 
     def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Read an export into this file; return how many records and items were new.
@@ -708,5 +709,7 @@ def _kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
         return KINDS
     unknown = [kind for kind in kinds if kind not in KINDS]
     if isinstance(kinds, str) or unknown or not kinds:
-        raise InvalidInputError(f"kinds must be a list of some of {', '.join(KINDS)}, not {kinds!r}")
+        raise InvalidInputError(
+            f"kinds must be a list of some of {', '.join(KINDS)}, not {kinds!r}"
+        )
     return tuple(kinds)

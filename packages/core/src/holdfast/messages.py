@@ -42,7 +42,8 @@ def _message(given: object) -> Message:
         return given
     if not isinstance(given, Mapping):
         raise InvalidInputError(
-            f"a message is a string, a Message or a mapping with role and content, not {given!r:.80}"
+            "a message is a string, a Message or a mapping with role and content, "
+            f"not {given!r:.80}"
         )
     if "content" not in given:
         raise InvalidInputError(f"a message has no content; it has {sorted(map(str, given))}")
@@ -62,7 +63,9 @@ def _text(content: object) -> str:
     if isinstance(content, Sequence):
         parts = [part.get("text") for part in content if isinstance(part, Mapping)]
         return "\n".join(part for part in parts if isinstance(part, str))
-    raise InvalidInputError(f"a message's content is a string or a list of parts, not {content!r:.80}")
+    raise InvalidInputError(
+        f"a message's content is a string or a list of parts, not {content!r:.80}"
+    )
 
 
 def _complete(message: Message, occurred_at: datetime | None, shared: Metadata) -> Message:
@@ -91,7 +94,8 @@ def check_text(text: object) -> str:
         raise InvalidInputError(f"a text to remember must be a non-empty string, not {text!r:.80}")
     if len(text) > MAX_TEXT:
         raise InvalidInputError(
-            f"a text of {len(text):,} characters is longer than {MAX_TEXT:,}; split it into messages"
+            f"a text of {len(text):,} characters is longer than {MAX_TEXT:,}; "
+            "split it into messages"
         )
     if "\x00" in text:
         raise InvalidInputError(f"the text holds a NUL character at {text.index(chr(0))}")
@@ -112,7 +116,9 @@ def check_metadata(metadata: Metadata) -> Metadata:
         InvalidInputError: It is no mapping of strings to JSON.
     """
     if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
-        raise InvalidInputError(f"metadata must be a mapping with string keys, not {metadata!r:.80}")
+        raise InvalidInputError(
+            f"metadata must be a mapping with string keys, not {metadata!r:.80}"
+        )
     try:
         to_json(dict(metadata)).encode()
     except (TypeError, ValueError) as error:

@@ -21,7 +21,7 @@ _RULES = {
         " (SELECT value FROM properties WHERE name = 'dimension')) <> 0"
     ),
     "records whose passages and vectors differ in number": (
-        "SELECT count(*) FROM records WHERE length(spans) / 8 <> length(vectors) / (4 *"
+        "SELECT count(*) FROM records WHERE length(passages) / 12 <> length(vectors) / (4 *"
         " (SELECT value FROM properties WHERE name = 'dimension'))"
     ),
     "records with words but no terms": (
@@ -43,8 +43,7 @@ _RULES = {
         " AND valid_to IS NULL GROUP BY key HAVING count(*) > 1)"
     ),
     "erased records still there": (
-        "SELECT count(*) FROM erasures e WHERE EXISTS"
-        " (SELECT 1 FROM records r WHERE r.key = e.key)"
+        "SELECT count(*) FROM erasures e WHERE EXISTS (SELECT 1 FROM records r WHERE r.key = e.key)"
     ),
     "links of missing records": (
         "SELECT count(*) FROM sources s WHERE NOT EXISTS"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ MICROSECOND = timedelta(microseconds=1)
 
 Floats = NDArray[np.float32]
 Hashes = NDArray[np.uint64]
+Passage: TypeAlias = tuple[int, int, int]
+"""Where a passage begins and ends in its text, in characters, and how many index terms it has."""
 
 
 def to_micros(moment: datetime) -> int:
@@ -51,12 +53,11 @@ def from_json(text: str) -> Any:
     return json.loads(text)
 
 
-def to_spans(spans: Sequence[tuple[int, int]]) -> bytes:
-    """Pack passage bounds: pairs of 32-bit integers."""
-    return np.asarray(spans, dtype=np.int32).tobytes()
+def to_passages(passages: Sequence[Passage]) -> bytes:
+    """Pack passages: triples of 32-bit integers."""
+    return np.asarray(passages, dtype=np.int32).tobytes()
 
 
-def from_spans(blob: bytes) -> list[tuple[int, int]]:
-    """Unpack passage bounds."""
-    pairs = np.frombuffer(blob, dtype=np.int32).reshape(-1, 2)
-    return [(int(start), int(end)) for start, end in pairs]
+def from_passages(blob: bytes) -> NDArray[np.int32]:
+    """Unpack passages: start, end, words; shape (passages, 3)."""
+    return np.frombuffer(blob, dtype=np.int32).reshape(-1, 3)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from holdfast.types import KINDS, ROLES
 
 Bools = NDArray[np.bool_]
 Links = NDArray[np.int32]
+Row: TypeAlias = tuple[Any, ...]
 
 NEVER = np.iinfo(np.int64).max
 ALWAYS = np.iinfo(np.int64).min
@@ -25,6 +25,7 @@ ROW = np.dtype(
     [
         ("id", "i8"),
         ("place", "i8"),
+        ("passage", "i4"),
         ("occurred", "i8"),
         ("valid_from", "i8"),
         ("valid_to", "i8"),
@@ -44,9 +45,10 @@ ROW = np.dtype(
 
 
 class Rows:
-    """A growing table of `ROW`, with the speakers and sessions that its numbers stand for.
+    """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
 
-    A session is a run, else a day of a namespace. Its turns are linked in their order.
+    The passages of a row lie together. A session is a run, else a day of a namespace. Its
+    passages are linked in their order, over the turns.
     """
 
     def __init__(self) -> None:
@@ -54,7 +56,7 @@ class Rows:
         self._count = 0
         self.speakers: dict[str, int] = {}
         self._sessions: dict[tuple[int, int], int] = {}
-        self._last: dict[int, int] = {}  # session -> position of its last turn
+        self._last: dict[int, int] = {}  # session -> position of its last passage
 
     def __len__(self) -> int:
         """Return the number of positions, dead ones included."""
@@ -86,15 +88,26 @@ class Rows:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[tuple[Any, ...]], words: Sequence[int]) -> Links:
-        """Append rows as `views` selects them; return each one's previous turn, or -1."""
-        start = self._count
-        self._grow(len(rows))
-        for offset, (row, count) in enumerate(zip(rows, words, strict=True)):
-            self._table[start + offset] = self._entry(start + offset, row, count)
-        return self.table["previous"][start:].copy()
+    def append(self, rows: Sequence[Row], words: Sequence[Sequence[int]]) -> Links:
+        """Append rows as `views` selects them.
 
-    def extends(self, rows: Sequence[tuple[Any, ...]]) -> bool:
+        Args:
+            rows: In the order of their sessions.
+            words: For each row, the number of index terms of each of its passages.
+
+        Returns:
+            For each new position the passage before it in its session, or -1.
+        """
+        start = position = self._count
+        self._grow(sum(map(len, words)))
+        for row, counts in zip(rows, words, strict=True):
+            for passage, count in enumerate(counts):
+                self._table[position] = self._entry(position, passage, row, count)
+                position += 1
+        previous: Links = self.table["previous"][start:].copy()
+        return previous
+
+    def extends(self, rows: Sequence[Row]) -> bool:
         """Say whether these rows all come behind the turns of their sessions."""
         for row in rows:
             last = self._last.get(self._session(row)) if row[2] == "turn" else None
@@ -102,25 +115,30 @@ class Rows:
                 return False
         return True
 
-    def refresh(self, position: int, row: tuple[Any, ...]) -> None:
+    def refresh(self, positions: range, row: Row) -> None:
         """Take over what may change of a row: when it ends."""
-        entry = self._table[position]
-        entry["valid_to"] = NEVER if row[9] is None else row[9]
-        entry["expires"] = NEVER if row[10] is None else row[10]
+        for position in positions:
+            self._table["valid_to"][position] = NEVER if row[9] is None else row[9]
+            self._table["expires"][position] = NEVER if row[10] is None else row[10]
 
-    def remove(self, position: int) -> list[tuple[int, int]]:
-        """Mark a row dead and close the gap it leaves; return (follower, its new previous)."""
-        entry = self._table[position]
-        entry["alive"] = False
-        before, after = int(entry["previous"]), int(entry["next"])
+    def remove(self, positions: range) -> tuple[int, int] | None:
+        """Mark a row dead and close the gap it leaves in its session.
+
+        Returns:
+            The passage behind the gap and the one now before it (or -1), if there is one behind.
+        """
+        self._table["alive"][positions.start : positions.stop] = False
+        if self._table["kind"][positions.start] != KIND_CODES["turn"]:
+            return None
+        before = int(self._table["previous"][positions.start])
+        after = int(self._table["next"][positions.stop - 1])
         if before >= 0:
             self._table["next"][before] = after
-        if after >= 0:
-            self._table["previous"][after] = before
-            return [(after, before)]
-        if entry["kind"] == KIND_CODES["turn"]:
-            self._end_session(int(entry["session"]), before)
-        return []
+        if after < 0:
+            self._end_session(int(self._table["session"][positions.start]), before)
+            return None
+        self._table["previous"][after] = before
+        return after, before
 
     def _end_session(self, session: int, last: int) -> None:
         if last >= 0:
@@ -135,7 +153,7 @@ class Rows:
             grown[: len(self._table)] = self._table
             self._table = grown
 
-    def _entry(self, position: int, row: tuple[Any, ...], words: int) -> tuple[Any, ...]:
+    def _entry(self, position: int, passage: int, row: Row, words: int) -> tuple[Any, ...]:
         row_id, place, kind, role, speaker, importance, traits = row[:7]
         occurred, valid_from, valid_to, expires = row[7:11]
         begins = occurred if valid_from is None and kind == "turn" else valid_from
@@ -143,6 +161,7 @@ class Rows:
         return (
             row_id,
             place,
+            passage,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
@@ -166,18 +185,17 @@ class Rows:
         self._last[session] = position
         return previous
 
-    def _session(self, row: tuple[Any, ...]) -> int:
+    def _session(self, row: Row) -> int:
         namespace = row[0] >> 32
         key = (namespace, 0 if row[11] else row[7] // DAY)
         return self._sessions.setdefault(key, len(self._sessions))
 
-    def lengths(self) -> NDArray[np.float32]:
-        """Return each row's length from 0 (empty) to 1 (some fifty words), logarithmic."""
-        scaled = np.log1p(self.table["words"].astype(np.float32)) / math.log1p(54)
-        return np.minimum(scaled, 1.0)
-
-    def links(self) -> Iterator[tuple[int, int]]:
-        """Yield (row id, row id of its previous turn) of the live turns; for checks."""
+    def links(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """Yield each live passage that follows another, and that other; for checks."""
         table = self.table
         for entry in table[table["alive"] & (table["previous"] >= 0)]:
-            yield int(entry["id"]), int(table["id"][entry["previous"]])
+            before = table[entry["previous"]]
+            yield (
+                (int(entry["id"]), int(entry["passage"])),
+                (int(before["id"]), int(before["passage"])),
+            )

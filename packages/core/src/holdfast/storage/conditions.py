@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from holdfast.filters import TIME_FIELDS, All, AnyOf, Comparison, Filter, Not, Value
+from holdfast.filters import TIME_FIELDS, All, Comparison, Filter, Not, Value
 from holdfast.storage.codec import to_micros
 
 _COLUMNS = {"id": "r.key", "updated_at": "r.recorded_at"}
@@ -95,7 +95,8 @@ class Condition:
         if value is None:
             return f"({self._type(field)} IS NULL OR {self._type(field)} = 'null')"
         types = _json_types(value)
-        return f"(({self._value(field)} = {self._json(value)} AND {self._type(field)} {types}) IS TRUE)"
+        same = f"{self._value(field)} = {self._json(value)}"
+        return f"(({same} AND {self._type(field)} {types}) IS TRUE)"
 
     def _ordered(self, field: tuple[str, ...], sign: str, value: Any) -> str:
         types = _json_types(value)

@@ -27,7 +27,7 @@ try:
 
     CAN_ENCRYPT = True
 except ImportError:  # no wheel for this platform
-    import sqlite3 as driver  # type: ignore[no-redef]
+    import sqlite3 as driver
 
     CAN_ENCRYPT = False
 
@@ -47,16 +47,23 @@ class Cursor(Protocol):
     rowcount: int
     lastrowid: int | None
 
-    def fetchone(self) -> Any: ...
-    def fetchall(self) -> list[Any]: ...
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
     def __iter__(self) -> Iterator[Any]: ...
 
 
 class Connection(Protocol):
     """An open SQLite connection inside a transaction; never begin or commit on it yourself."""
 
-    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...
-    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor: ...
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor:
+        """Run one statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        """Run one statement for many rows."""
 
 
 class Database:
@@ -114,16 +121,22 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
-        with self._maybe_pen(), self._checkout() as connection:
-            with _transaction(connection, "BEGIN"):
-                yield connection
+        with (
+            self._maybe_pen(),
+            self._checkout() as connection,
+            _transaction(connection, "BEGIN"),
+        ):
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open the one write transaction; commit at the end, roll back on any error."""
-        with self._own_pen(), self._checkout() as connection:
-            with _transaction(connection, "BEGIN IMMEDIATE"):
-                yield connection
+        with (
+            self._own_pen(),
+            self._checkout() as connection,
+            _transaction(connection, "BEGIN IMMEDIATE"),
+        ):
+            yield connection
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
@@ -255,7 +268,9 @@ class Database:
             StorageError: The file is not encrypted, lives in memory, or is in use.
         """
         if self._key is None:
-            raise StorageError("only an encrypted file can be rekeyed: export, then import with a key")
+            raise StorageError(
+                "only an encrypted file can be rekeyed: export, then import with a key"
+            )
         with self.bare() as connection:
             salt = self._key[64:]
             raw = _derive(key, bytes.fromhex(salt))
@@ -358,5 +373,7 @@ def _unreadable(path: Path, keyed: bool) -> StorageError:
         return WrongKeyError(f"{path} is not encrypted; open it without key=")
     looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
     if keyed or looks_encrypted:
-        return WrongKeyError(f"{path} cannot be read with this key; give the key it was written with")
+        return WrongKeyError(
+            f"{path} cannot be read with this key; give the key it was written with"
+        )
     return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

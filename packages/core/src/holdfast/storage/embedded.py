@@ -9,30 +9,29 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from holdfast.errors import EmbedderMismatchError, InvalidInputError
 from holdfast.filters import Filter
 from holdfast.storage import (
     check,
     codec,
     erasure,
+    items,
     listing,
     log,
-    namespaces,
     queue,
     records,
     reembedding,
     transfer,
     versions,
 )
-from holdfast.storage.conditions import path_sql
+from holdfast.storage.conditions import Condition, path_sql
 from holdfast.storage.database import Connection, Database, Durability
+from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.namespaces import Region
 from holdfast.storage.queue import Backlog
-from holdfast.storage.records import Draft
+from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import STEPS
-from holdfast.storage.searching import Found, Probe, find
+from holdfast.storage.searching import Found, FoundItem, Probe, find_items, find_records
 from holdfast.storage.views import Reading, Views
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope, utc_now
 
@@ -153,10 +152,8 @@ class EmbeddedStorage:
             tuple(rows),
         )
 
-    def update(
-        self, region: Region, key: str, draft: Draft | None, columns: Metadata
-    ) -> Change:
-        """Give a record another text (`draft`), or other columns; return the change.
+    def amend(self, region: Region, key: str, columns: Metadata) -> Change:
+        """Give a record other columns than its text; return the change.
 
         Raises:
             RecordNotFoundError: It is not in the region.
@@ -164,10 +161,21 @@ class EmbeddedStorage:
         with self.database.write() as connection:
             now = self.now()
             old, _ = records.current(connection, region, key, now)
-            if draft is None:
-                versions.amend(connection, old, columns, now, "caller")
-            else:
-                versions.supersede(connection, old, draft, now, now, "caller")
+            versions.amend(connection, old, columns, now, "caller")
+            return versions.change(connection, region, log.last(connection))
+
+    def rewrite(
+        self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
+    ) -> Change:
+        """Give a record another text; the old one holds until now. Return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the region.
+        """
+        with self.database.write() as connection:
+            now = self.now()
+            old, _ = records.current(connection, region, key, now)
+            versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.change(connection, region, log.last(connection))
 
     def erase(self, region: Region, key: str) -> Change:
@@ -266,7 +274,90 @@ class EmbeddedStorage:
         view = self._views.get(Reading("records", region, as_of), known[1])
         with view.lock, self.database.read() as connection:
             view.follow(connection)
-            return find(connection, view, probe, self.now() if as_of is None else as_of)
+            return find_records(connection, view, probe, self.now() if as_of is None else as_of)
+
+    # -- items ----------------------------------------------------------------------------------
+
+    def put_items(
+        self, drafts: Sequence[ItemDraft | tuple[tuple[str, ...], str]], fingerprint: str
+    ) -> list[bool | None]:
+        """Write drafts, delete what is only named, in order; say of each deletion if it was there.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
+        """
+        with self.database.write() as connection:
+            now = self.now()
+            return [self._put_item(connection, draft, fingerprint, now) for draft in drafts]
+
+    def _put_item(
+        self,
+        connection: Connection,
+        draft: ItemDraft | tuple[tuple[str, ...], str],
+        fingerprint: str,
+        now: int,
+    ) -> bool | None:
+        if isinstance(draft, tuple):
+            return items.delete(connection, *draft, now)
+        if draft.passages:
+            self.claim_embedder(connection, fingerprint, draft.vectors.shape[1])
+        items.put(connection, draft, now)
+        return None
+
+    def get_item(self, labels: Sequence[str], key: str, refresh: bool) -> Item | None:
+        """Return an item, or None; begin its lifetime anew if asked."""
+        with self.database.read() as connection:
+            found = items.get(connection, labels, key, self.now())
+        if found is None:
+            return None
+        self._refresh([found] if refresh else [])
+        return found[1]
+
+    def list_items(
+        self, region: Region, tree: Filter | None, limit: int, offset: int, refresh: bool
+    ) -> list[Item]:
+        """Return items that a filter lets through, the latest put first."""
+        condition = Condition("r.value")
+        where = "TRUE" if tree is None else condition.sql(tree)
+        with self.database.read() as connection:
+            found = items.page(
+                connection, region, self.now(), where, condition.values, limit, offset
+            )
+        self._refresh(found if refresh else [])
+        return [item for _, item in found]
+
+    def search_items(self, region: Region, probe: Probe, refresh: bool) -> list[FoundItem]:
+        """Rank the region's items for a probe."""
+        known = self.embedder()
+        if known is None:
+            return []
+        view = self._views.get(Reading("items", region), known[1])
+        with view.lock, self.database.read() as connection:
+            view.follow(connection)
+            found = find_items(connection, view, probe, self.now())
+        self._refresh([(hit.row_id, hit.item) for hit in found] if refresh else [])
+        return found
+
+    def item_namespaces(self, region: Region) -> list[tuple[str, ...]]:
+        """Return the namespaces that hold an item."""
+        with self.database.read() as connection:
+            return items.labels(connection, region, self.now())
+
+    def sweep_items(self) -> int:
+        """Delete expired items, a thousand a transaction; return how many."""
+        total = 0
+        while True:
+            with self.database.write() as connection:
+                gone = items.drop_expired(connection, self.now())
+            total += gone
+            if not gone:
+                return total
+
+    def _refresh(self, read: Sequence[tuple[int, Item]]) -> None:
+        mortal = [row_id for row_id, item in read if item.lifetime is not None]
+        if mortal:
+            with self.database.write() as connection:
+                items.refresh(connection, mortal, self.now())
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -380,4 +471,6 @@ def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:
 
 
 def _added(record: Record, seq: int) -> Change:
-    return Change("ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq)
+    return Change(
+        "ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq
+    )

@@ -158,5 +158,7 @@ def finish(database: Database) -> bool:
     if not database.truncate_wal():
         return False
     with database.write() as connection:
-        connection.execute("DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0]))
+        connection.execute(
+            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
+        )
     return True

@@ -62,7 +62,6 @@ class Keywords:
         self._ends = _Column(np.int64)  # the empty place behind each position's words
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
-        self._before_that = _Column(np.int32)
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
@@ -86,8 +85,6 @@ class Keywords:
         self._ends.extend(start + np.cumsum(lengths + 1) - 1)
         self._lengths.extend(lengths)
         self._before.extend(previous)
-        before = np.append(self._before.values, -1)  # so that -1 has no turn before it either
-        self._before_that.extend(before[np.asarray(previous)])
         self._alive.extend(np.ones(len(terms), dtype=np.bool_))
         self._words += float(lengths.sum())
         self._live += len(terms)
@@ -102,6 +99,15 @@ class Keywords:
         self._alive.values[position] = False
         self._words -= float(self._lengths.values[position])
         self._live -= 1
+
+    def relink(self, position: int, previous: int) -> None:
+        """Let a position follow another one (-1: none), after what lay between is gone."""
+        self._before.values[position] = previous
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly: a hash, a place and an owner a word."""
+        return 24 * (int(self._ends.values[-1]) + 1 if len(self) else 0)
 
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
@@ -170,7 +176,8 @@ class Keywords:
         """Return the live positions with words of their own or lent ones, and their sums."""
         slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
         slot[hit] = np.arange(len(hit))
-        before, before_that = slot[self._before.values], slot[self._before_that.values]
+        links = np.append(self._before.values, -1)  # so that -1 has nothing before it either
+        before, before_that = slot[links[:-1]], slot[links[links[:-1]]]
         touched = np.minimum(np.minimum(slot[:-1], before), before_that) < len(hit)
         rows = np.flatnonzero(touched & self._alive.values)
         lent = own[slot[rows]]

@@ -34,7 +34,8 @@ def selected(connection: Connection, table: str, region: Region, tree: Filter) -
     condition = Condition("r.metadata" if table == "records" else "r.value")
     where = condition.sql(tree)
     rows = connection.execute(
-        f"SELECT r.id FROM namespaces n JOIN {table} r ON {_RANGE} WHERE {region.condition} AND {where}",
+        f"SELECT r.id FROM namespaces n JOIN {table} r ON {_RANGE}"
+        f" WHERE {region.condition} AND {where}",
         (*region.parameters, *condition.values),
     )
     return [row[0] for row in rows]

@@ -122,7 +122,8 @@ def backlog(connection: Connection, region: Region | None) -> Backlog:
         else f" FROM queue q JOIN namespaces n ON n.no = q.record >> {NAMESPACE_BITS}"
     )
     row = connection.execute(
-        f"SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), max(q.error){source}{where}",
+        "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), max(q.error)"
+        f"{source}{where}",
         () if region is None else region.parameters,
     ).fetchone()
     return Backlog(*row)

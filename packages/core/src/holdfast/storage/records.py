@@ -10,11 +10,12 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage import codec, log, namespaces
-from holdfast.storage.codec import Floats, Hashes
+from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -27,13 +28,13 @@ class Indexed:
 
     Attributes:
         vectors: One unit vector a passage, shape (passages, dimension), float32.
-        spans: Bounds of each passage in the text, in characters.
-        terms: Hashes of the text's words, in order, uint64.
-        traits: Cheap facts about the text, packed by `holdfast.language.traits`.
+        passages: Bounds and number of index terms of each passage.
+        terms: Hashes of the index terms of all passages, in order, uint64.
+        traits: Flags of `holdfast.language.traits` for the whole text.
     """
 
     vectors: Floats
-    spans: tuple[tuple[int, int], ...]
+    passages: tuple[Passage, ...]
     terms: Hashes
     traits: int
 
@@ -60,16 +61,39 @@ class Draft:
     digest: str | None = None
 
 
-COLUMNS = (
-    "id key version place kind role speaker text metadata importance created_at recorded_at"
-    " retired_at occurred_at valid_from valid_to closed_at expires_at message_id sources relations"
-    " digest traits vectors spans terms"
-).split()
+COLUMNS = [
+    "id",
+    "key",
+    "version",
+    "place",
+    "kind",
+    "role",
+    "speaker",
+    "text",
+    "metadata",
+    "importance",
+    "created_at",
+    "recorded_at",
+    "retired_at",
+    "occurred_at",
+    "valid_from",
+    "valid_to",
+    "closed_at",
+    "expires_at",
+    "message_id",
+    "sources",
+    "relations",
+    "digest",
+    "traits",
+    "passages",
+    "vectors",
+    "terms",
+]
 _READ = COLUMNS[: COLUMNS.index("relations")]
 _INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _IDS = "n.user_id, n.agent_id, n.run_id, n.app_id"
 _SELECT = (
-    f"SELECT {', '.join('r.' + name for name in _READ)}, {_IDS}, r.spans"
+    f"SELECT {', '.join('r.' + name for name in _READ)}, {_IDS}, r.passages"
     f" FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
 )
 
@@ -129,6 +153,18 @@ def copy_version(connection: Connection, old: int, now: int, changes: Metadata) 
     return row_id
 
 
+def text_columns(text: str, indexed: Indexed) -> dict[str, Any]:
+    """Return the columns that follow from a text."""
+    return {
+        "text": text,
+        "digest": None,
+        "traits": indexed.traits,
+        "passages": codec.to_passages(indexed.passages),
+        "vectors": indexed.vectors.astype(np.float32, copy=False).tobytes(),
+        "terms": indexed.terms.tobytes(),
+    }
+
+
 def close(connection: Connection, row_id: int, valid_to: int, now: int) -> None:
     """End the time in which a record holds; it stays readable."""
     connection.execute(
@@ -178,8 +214,8 @@ def _row(
         codec.to_json([dict(relation) for relation in draft.relations]),
         draft.digest,
         draft.indexed.traits,
+        codec.to_passages(draft.indexed.passages),
         draft.indexed.vectors.astype(np.float32, copy=False).tobytes(),
-        codec.to_spans(draft.indexed.spans),
         draft.indexed.terms.tobytes(),
     )
 
@@ -202,13 +238,13 @@ def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Record]:
     return {row[0]: _record(row) for row in rows}
 
 
-def fetch_with_spans(
+def fetch_with_passages(
     connection: Connection, row_ids: Sequence[int]
-) -> dict[int, tuple[Record, list[tuple[int, int]]]]:
-    """Return whole records, each with the bounds of its passages, by row id."""
+) -> dict[int, tuple[Record, NDArray[np.int32]]]:
+    """Return whole records, each with its passages (`codec.from_passages`), by row id."""
     marks = ",".join("?" * len(row_ids))
     rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: (_record(row), codec.from_spans(row[-1])) for row in rows}
+    return {row[0]: (_record(row), codec.from_passages(row[-1])) for row in rows}
 
 
 def current(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:

@@ -35,11 +35,11 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
         connection.execute("DELETE FROM reembedding")
         connection.execute("REPLACE INTO properties VALUES (?, ?)", (JOB, fingerprint))
     rows = connection.execute(
-        "SELECT id, text, speaker, spans FROM records"
+        "SELECT id, text, speaker, passages FROM records"
         " WHERE id NOT IN (SELECT id FROM reembedding) LIMIT ?",
         (limit,),
     ).fetchall()
-    jobs = [Job(row[0], row[1], row[2], tuple(codec.from_spans(row[3]))) for row in rows]
+    jobs = [Job(row[0], row[1], row[2], _spans(row[3])) for row in rows]
     if len(jobs) < limit:
         items = connection.execute(
             "SELECT id, texts FROM items WHERE texts <> '[]'"
@@ -48,6 +48,10 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
         ).fetchall()
         jobs += [Job(row[0], "", None, (), tuple(codec.from_json(row[1]))) for row in items]
     return jobs, _missing(connection)
+
+
+def _spans(blob: bytes) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end, _ in codec.from_passages(blob))
 
 
 def _missing(connection: Connection) -> int:
@@ -73,16 +77,20 @@ def finish(connection: Connection, fingerprint: str) -> bool:
         return False
     for table in ("records", "items"):
         connection.execute(
-            f"UPDATE {table} SET vectors = (SELECT vectors FROM reembedding e WHERE e.id = {table}.id)"
+            f"UPDATE {table} SET vectors ="
+            f" (SELECT vectors FROM reembedding e WHERE e.id = {table}.id)"
             " WHERE id IN (SELECT id FROM reembedding)"
         )
-    sample = connection.execute(
-        "SELECT length(e.vectors) / (4 * max(1, length(r.spans) / 8))"
-        " FROM reembedding e JOIN records r USING (id) LIMIT 1"
-    ).fetchone() or connection.execute(
-        "SELECT length(e.vectors) / (4 * json_array_length(i.texts))"
-        " FROM reembedding e JOIN items i USING (id) LIMIT 1"
-    ).fetchone()
+    sample = (
+        connection.execute(
+            "SELECT length(e.vectors) / (4 * (length(r.passages) / 12))"
+            " FROM reembedding e JOIN records r USING (id) LIMIT 1"
+        ).fetchone()
+        or connection.execute(
+            "SELECT length(e.vectors) / (4 * json_array_length(i.texts))"
+            " FROM reembedding e JOIN items i USING (id) LIMIT 1"
+        ).fetchone()
+    )
     connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
     if sample is None:
         connection.execute("DELETE FROM properties WHERE name IN ('embedder', 'dimension')")

@@ -62,7 +62,7 @@ CREATE TABLE records (
     digest TEXT,
     traits INTEGER NOT NULL,
     vectors BLOB NOT NULL,
-    spans BLOB NOT NULL,
+    passages BLOB NOT NULL,
     terms BLOB NOT NULL
 );
 
@@ -99,6 +99,7 @@ CREATE TABLE items (
     expires_at INTEGER,
     lifetime INTEGER,
     texts TEXT NOT NULL,
+    passages BLOB NOT NULL,
     vectors BLOB NOT NULL,
     terms BLOB NOT NULL
 );

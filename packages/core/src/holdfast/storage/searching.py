@@ -1,18 +1,19 @@
-"""Searching a view: who may be seen, which of them are candidates, whole records of the best."""
+"""Searching a view: who may be seen, which of them are candidates, whole rows of the best."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.filters import Filter
-from holdfast.storage import listing, records
+from holdfast.storage import items, listing, records
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
+from holdfast.storage.items import Item
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.vectors import Bools, Positions
 from holdfast.storage.views import View
@@ -24,26 +25,30 @@ POOL = 100
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What ranking sees: one entry a candidate in every array.
+    """What ranking sees: one entry a candidate passage in every array.
 
     Attributes:
-        dense: Cosine of the best passage with the question, -1 to 1.
+        dense: Cosine with the question, -1 to 1.
         keywords: BM25F score; 0 where no word was found.
-        rows: The rows' columns (`columns.ROW`).
-        length: 0 (empty) to 1 (some fifty words or more).
+        rows: The columns (`columns.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
     """
 
     dense: Floats
     keywords: Floats
     rows: NDArray[np.void]
-    length: Floats
     speakers: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What ranking returns: candidates in order, best first, with scores and their parts."""
+    """What ranking returns: the best passage of each row, best row first.
+
+    Attributes:
+        order: Candidates, one a row.
+        scores: Of every candidate.
+        parts: What each channel added to the scores.
+    """
 
     order: Positions
     scores: Floats
@@ -58,9 +63,9 @@ class Probe:
         vector: Unit vector of the question.
         keywords: Words of the question.
         rank: Puts candidates in order.
-        limit: How many are wanted.
-        kinds: Which kinds may be found.
-        tree: A filter, applied before anything is scored.
+        limit, offset: Which part of the ranking is wanted.
+        kinds: Which kinds may be found; none named: all.
+        tree: A filter, settled before anything is scored.
         valid_at: Event time in microseconds.
         min_score: Least score.
     """
@@ -69,15 +74,26 @@ class Probe:
     keywords: KeywordQuery
     rank: Callable[[Candidates], Ranked]
     limit: int
-    kinds: tuple[Kind, ...]
+    offset: int = 0
+    kinds: tuple[Kind, ...] = ()
     tree: Filter | None = None
     valid_at: int | None = None
     min_score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class Hit:
+    """A row found: its id, its best passage by number, its score and the parts of it."""
+
+    row_id: int
+    passage: int
+    score: float
+    parts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A record, its score, the bounds of its best passage, and the parts of the score."""
+    """A record found, and the bounds of its best passage."""
 
     record: Record
     score: float
@@ -85,34 +101,56 @@ class Found:
     parts: Mapping[str, float]
 
 
-def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Found]:
-    """Rank what a view may show; return the best with their records, in the same snapshot."""
+@dataclass(frozen=True, slots=True)
+class FoundItem:
+    """An item found, its row id, and which of its texts matched best."""
+
+    row_id: int
+    item: Item
+    score: float
+    text: int
+    parts: Mapping[str, float]
+
+
+def find_records(connection: Connection, view: View, probe: Probe, now: int) -> list[Found]:
+    """Rank what a view of records may show; whole records, in the same snapshot."""
+    hits = find(connection, view, probe, now)
+    known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
+    found = []
+    for hit in hits:
+        record, passages = known[hit.row_id]
+        start, end, _ = passages[hit.passage].tolist()
+        found.append(Found(record, hit.score, (start, end), hit.parts))
+    return found
+
+
+def find_items(connection: Connection, view: View, probe: Probe, now: int) -> list[FoundItem]:
+    """Rank what a view of items may show; whole items, in the same snapshot."""
+    hits = find(connection, view, probe, now)
+    known = items.fetch(connection, [hit.row_id for hit in hits])
+    return [
+        FoundItem(hit.row_id, known[hit.row_id], hit.score, hit.passage, hit.parts) for hit in hits
+    ]
+
+
+def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit]:
+    """Rank what a view may show."""
     allowed = visible(connection, view, probe, now)
     if not allowed.any():
         return []
     dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(dense, keywords, allowed)
-    ranked = probe.rank(
-        Candidates(
-            dense[places],
-            keywords[places],
-            view.rows.table[places],
-            view.rows.lengths()[places],
-            view.rows.speakers,
-        )
-    )
-    best = ranked.order[: probe.limit]
-    if probe.min_score is not None:
-        best = best[ranked.scores[best] >= probe.min_score]
-    return _fetch(connection, view, probe, places, ranked, best)
+    places = pool(dense, keywords, allowed, max(POOL, probe.offset + probe.limit))
+    rows = view.rows.table[places]
+    ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
+    return list(_hits(probe, ranked, rows))
 
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, probe.valid_at)
     codes = [KIND_CODES[kind] for kind in probe.kinds]
-    if len(codes) < len(KIND_CODES) - 1:
+    if 0 < len(codes) < len(KIND_CODES) - 1:
         allowed &= np.isin(view.rows.table["kind"], codes)
     if probe.tree is not None:
         reading = view.reading
@@ -123,7 +161,7 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
     return allowed
 
 
-def pool(dense: Floats, keywords: Floats, allowed: Bools, most: int = POOL) -> Positions:
+def pool(dense: Floats, keywords: Floats, allowed: Bools, most: int) -> Positions:
     """Return the positions that either channel puts among its best."""
     places = np.flatnonzero(allowed)
     if len(places) <= most:
@@ -135,20 +173,11 @@ def pool(dense: Floats, keywords: Floats, allowed: Bools, most: int = POOL) -> P
     return np.union1d(near, said)
 
 
-def _fetch(
-    connection: Connection,
-    view: View,
-    probe: Probe,
-    places: Positions,
-    ranked: Ranked,
-    best: Positions,
-) -> list[Found]:
-    row_ids = view.rows.table["id"][places[best]].tolist()
-    found = records.fetch_with_spans(connection, row_ids)
-    results = []
-    for place, row_id in zip(best.tolist(), row_ids, strict=True):
-        record, spans = found[row_id]
-        passage = view.vectors.best_passage(probe.vector, int(places[place]))
+def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> Iterator[Hit]:
+    best = ranked.order[probe.offset : probe.offset + probe.limit]
+    if probe.min_score is not None:
+        best = best[ranked.scores[best] >= probe.min_score]
+    for place in best.tolist():
         parts = {name: float(values[place]) for name, values in ranked.parts.items()}
-        results.append(Found(record, float(ranked.scores[place]), spans[passage], parts))
-    return results
+        row = rows[place]
+        yield Hit(int(row["id"]), int(row["passage"]), float(ranked.scores[place]), parts)

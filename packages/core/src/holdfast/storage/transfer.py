@@ -14,6 +14,7 @@ from typing import Any
 from holdfast.errors import InvalidInputError
 from holdfast.storage import codec, namespaces
 from holdfast.storage.database import Connection, Database
+from holdfast.storage.items import COLUMNS as ITEM_COLUMNS
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import COLUMNS
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -26,10 +27,7 @@ Line = Mapping[str, Any]
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "record": ("records", tuple(COLUMNS)),
-    "item": (
-        "items",
-        tuple("id key value created_at updated_at expires_at lifetime texts vectors terms".split()),
-    ),
+    "item": ("items", ITEM_COLUMNS),
     "log": (
         "log",
         ("seq", "namespace", "operation", "before", "after", "key", "at", "reason", "sources"),
@@ -40,7 +38,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 # Which column pages a table, and which of its columns hold row ids or namespace numbers.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
 _ROW_IDS = {"id", "place", "before", "after", "record"}
-_BLOBS = {"vectors", "spans", "terms", "digest", "message"}
+_BLOBS = {"vectors", "passages", "terms", "digest", "message"}
 
 
 def header(connection: Connection) -> Line:
@@ -164,9 +162,7 @@ class Importer:
             self._resumed.add(line["no"])
         self._numbers[line["no"]] = number
 
-    def _refuse_foreign(
-        self, connection: Connection, line: Line, number: int, upto: int
-    ) -> None:
+    def _refuse_foreign(self, connection: Connection, line: Line, number: int, upto: int) -> None:
         """Refuse to mix two histories in one namespace; importing the same one again is fine."""
         if upto != line["next"] and upto != 1:
             raise InvalidInputError(

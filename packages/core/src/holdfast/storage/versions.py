@@ -7,16 +7,16 @@ version before as the newest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError
 from holdfast.storage import codec, log, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.records import Draft
+from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import NAMESPACE_BITS
-from holdfast.types import Change, Event, Metadata
+from holdfast.types import Change, Event, Metadata, Record
 
 
 def supersede(
@@ -33,6 +33,23 @@ def amend(connection: Connection, old: int, columns: Metadata, now: int, reason:
     """Add a version with other columns (not another text), and retire the old one."""
     new = records.copy_version(connection, old, now, columns)
     records.retire(connection, [old], now)
+    _log(connection, "UPDATE", old, new, now, reason, ())
+    return new
+
+
+def rewrite(
+    connection: Connection,
+    old: int,
+    text: str,
+    indexed: Indexed,
+    columns: Metadata,
+    now: int,
+    reason: str,
+) -> int:
+    """End a version now and add a copy with another text (and other columns); return its row id."""
+    written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
+    new = records.copy_version(connection, old, now, written)
+    records.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason, ())
     return new
 
@@ -98,7 +115,7 @@ def change(connection: Connection, region: Region, seq: int) -> Change:
     return next(item for item in history(connection, region, key) if item.seq == seq)
 
 
-def _change(key: str, row: Sequence[Any], known: Metadata) -> Change:
+def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
     seq, operation, before, after, at, reason, sources = row
     event: Event = "DELETE" if operation == "ERASE" else operation
     return Change(

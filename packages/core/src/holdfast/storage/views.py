@@ -17,9 +17,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.storage import log, namespaces
-from holdfast.storage.codec import Floats
-from holdfast.storage.columns import Rows
+from holdfast.storage import codec, log, namespaces
+from holdfast.storage.codec import Hashes
+from holdfast.storage.columns import Row, Rows
 from holdfast.storage.database import Connection
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
@@ -36,12 +36,13 @@ FEW_DEAD = 1_000
 _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
-        " r.valid_from, {valid_to}, r.expires_at, n.run_id IS NOT NULL, r.vectors, r.terms"
+        " r.valid_from, {valid_to}, r.expires_at, n.run_id IS NOT NULL,"
+        " r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
     "items": (
         "SELECT r.id, r.id, 'item', NULL, NULL, 0.5, 0, r.updated_at,"
-        " NULL, NULL, r.expires_at, 0, r.vectors, r.terms"
+        " NULL, NULL, r.expires_at, 0, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN items r"
     ),
 }
@@ -70,7 +71,7 @@ class View:
         self.rows = Rows()
         self.vectors = Vectors(self._dimension)
         self.keywords = Keywords()
-        self._places: dict[int, int] = {}  # row id -> position
+        self._places: dict[int, range] = {}  # row id -> positions of its passages
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
@@ -81,10 +82,9 @@ class View:
         return self.vectors.nbytes + self.rows.nbytes + self.keywords.nbytes
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
-        """Return the live positions of these rows; unknown ones are left out."""
-        known = (self._places.get(row_id, -1) for row_id in row_ids)
-        found = np.fromiter((place for place in known if place >= 0), dtype=np.int64)
-        return found
+        """Return the positions of all passages of these rows; unknown rows are left out."""
+        wanted = np.fromiter(row_ids, dtype=np.int64)
+        return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
 
     # -- following the log ----------------------------------------------------------------------
 
@@ -100,7 +100,7 @@ class View:
             known = 0
         after = self._namespaces[-1] if known else 0
         fresh = namespaces.numbers(connection, self.reading.region, after)
-        self._load(connection, self._select(connection, fresh))
+        self._load(self._select(connection, fresh))
         self._namespaces += fresh
         self._seq = newest
 
@@ -117,32 +117,34 @@ class View:
             return True
         found = {row[0]: row for row in self._select_ids(connection, written)}
         for row_id in written:
-            place = self._places.get(row_id)
-            if place is not None and row_id in found:
-                self.rows.refresh(place, found[row_id])
-            elif place is not None:
-                self._remove(row_id, place)
+            places = self._places.get(row_id)
+            if places is not None and row_id in found:
+                self.rows.refresh(places, found[row_id])
+            elif places is not None:
+                self._remove(row_id, places)
         new = [found[row_id] for row_id in sorted(found) if row_id not in self._places]
         if not self.rows.extends(new):
             return False
-        self._load(connection, new)
+        self._load(new)
         return True
 
-    def _remove(self, row_id: int, place: int) -> None:
+    def _remove(self, row_id: int, places: range) -> None:
         del self._places[row_id]
-        self._dead += 1
-        self.keywords.remove(place)
-        for follower, previous in self.rows.remove(place):
-            self.keywords.relink(follower, previous)
+        self._dead += len(places)
+        for place in places:
+            self.keywords.remove(place)
+        link = self.rows.remove(places)
+        if link is not None:
+            self.keywords.relink(*link)
 
-    def _select(self, connection: Connection, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
+    def _select(self, connection: Connection, numbers: Sequence[int]) -> list[Row]:
+        rows: list[Row] = []
         for number in numbers:
             rows += self._query(connection, f"{_RANGE} WHERE n.no = ?", (number,))
         return rows
 
-    def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[tuple[Any, ...]]:
-        rows: list[tuple[Any, ...]] = []
+    def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
+        rows: list[Row] = []
         for start in range(0, len(ids), 500):
             some = tuple(ids[start : start + 500])
             marks = ",".join("?" * len(some))
@@ -150,9 +152,7 @@ class View:
             rows += self._query(connection, where, some)
         return rows
 
-    def _query(
-        self, connection: Connection, where: str, values: tuple[int, ...]
-    ) -> list[tuple[Any, ...]]:
+    def _query(self, connection: Connection, where: str, values: tuple[int, ...]) -> list[Row]:
         select, moment = _SELECT[self.reading.table], self.reading.as_of
         order = " ORDER BY r.place, r.id" if self.reading.table == "records" else ""
         if self.reading.table == "items":
@@ -161,30 +161,37 @@ class View:
             live = " AND r.retired_at IS NULL"
             sql = f"{select.format(valid_to='r.valid_to')} ON {where}{live}{order}"
         else:
-            knew = f" AND r.recorded_at <= {moment:d} AND coalesce(r.retired_at, {moment + 1:d}) > {moment:d}"
+            knew = (
+                f" AND r.recorded_at <= {moment:d}"
+                f" AND (r.retired_at IS NULL OR r.retired_at > {moment:d})"
+            )
             ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
             sql = f"{select.format(valid_to=ended)} ON {where}{knew}{order}"
         return connection.execute(sql, values).fetchall()
 
-    def _load(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Append rows: columns, vectors, postings."""
+    def _load(self, rows: Sequence[Row]) -> None:
+        """Append rows that have passages: columns, vectors, postings."""
+        rows = [row for row in rows if row[-3]]
         if not rows:
             return
-        start = len(self.rows)
-        terms = [np.frombuffer(row[-1], dtype=np.uint64) for row in rows]
-        previous = self.rows.append(rows, [len(words) for words in terms])
-        self._places.update((row[0], start + offset) for offset, row in enumerate(rows))
-        vectors, passages = self._passages([row[-2] for row in rows])
-        self.vectors.extend(vectors, passages)
-        self.keywords.extend(terms, previous)
+        position = len(self.rows)
+        words = [codec.from_passages(row[-3])[:, 2].tolist() for row in rows]
+        previous = self.rows.append(rows, words)
+        for row, counts in zip(rows, words, strict=True):
+            self._places[row[0]] = range(position, position + len(counts))
+            position += len(counts)
+        joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
+        self.vectors.extend(joined.reshape(-1, self._dimension))
+        self.keywords.extend(_terms(rows, words), previous)
 
-    def _passages(self, blobs: Sequence[bytes]) -> tuple[Floats, Positions]:
-        """Unpack vectors; a row without any gets one of zeros, so that every position has some."""
-        empty = bytes(4 * self._dimension)
-        filled = [blob or empty for blob in blobs]
-        counts = np.fromiter((len(blob) for blob in filled), dtype=np.int64, count=len(filled))
-        joined = np.frombuffer(b"".join(filled), dtype=np.float32)
-        return joined.reshape(-1, self._dimension), counts // len(empty)
+
+def _terms(rows: Sequence[Row], words: Sequence[Sequence[int]]) -> list[Hashes]:
+    """Return the term hashes of every passage."""
+    return [
+        part
+        for row, counts in zip(rows, words, strict=True)
+        for part in np.split(np.frombuffer(row[-1], dtype=np.uint64), np.cumsum(counts)[:-1])
+    ]
 
 
 @dataclass(slots=True)
