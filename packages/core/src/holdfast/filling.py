@@ -225,12 +225,12 @@ def _summary_line(text: str) -> str:
 
 def passage(match: Match) -> str:
     """Return what is shown of a match: its text, or the best passage of a long one, marked so."""
-    text, best = match.record.text, match.passage
+    text, best = match.record.text.strip(), match.passage.strip()
     if len(text) <= LONG or not best or len(best) >= len(text):
         return text
     before = "" if text.startswith(best) else "… "
     after = "" if text.endswith(best) else " …"
-    return f"{before}{best.strip()}{after}"
+    return f"{before}{best}{after}"
 
 
 def excerpt(text: str, max_tokens: int, count: Counter) -> str:
