@@ -10,24 +10,27 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from holdfast import compression, context, ingestion, maintenance, messages, pipeline, retrieval
-from holdfast.cache import Cache
-from holdfast.compression import Chat
+from holdfast import ingestion, maintenance, messages, retrieval
+from holdfast.context import compiling, compression
+from holdfast.context.cache import Cache
+from holdfast.context.compression import Chat
+from holdfast.context.reading import ScopeReader
+from holdfast.context.tokens import Counter, counter
 from holdfast.errors import InvalidInputError, ScopeError
-from holdfast.extraction import Guidance
 from holdfast.filters import parse
 from holdfast.items import Items
 from holdfast.maintenance import Stats
 from holdfast.messages import Given
+from holdfast.pipeline import conductor
+from holdfast.pipeline.extraction import Guidance
+from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder
-from holdfast.reading import ScopeReader
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.database import Database, Durability
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import VIEW_BUDGET
 from holdfast.storage.namespaces import Region
-from holdfast.tokens import Counter, counter
 from holdfast.types import (
     KINDS,
     Change,
@@ -41,7 +44,6 @@ from holdfast.types import (
     Scope,
     check_time,
 )
-from holdfast.worker import Worker
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
@@ -109,7 +111,7 @@ class Memory:
 
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(pipeline.drain(drained)), self._storage.derivation.next_due)
+        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -244,13 +246,13 @@ class Memory:
         if not writing.wait:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
-        derived = await pipeline.extract_added(self._pipeline(runtime), added)
+        derived = await conductor.extract_added(self._pipeline(runtime), added)
         return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
 
-    def _pipeline(self, runtime: Runtime) -> pipeline.Pipeline:
+    def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
-        return pipeline.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -279,7 +281,7 @@ class Memory:
     async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
         if retry:
             await runtime.store(self._storage.derivation.retry)
-        return await pipeline.drain(self._pipeline(runtime), progress)
+        return await conductor.drain(self._pipeline(runtime), progress)
 
     def distil(
         self,
@@ -301,7 +303,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(pipeline.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, task))
 
     async def adistil(
         self,
@@ -314,7 +316,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await pipeline.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, task)
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -444,7 +446,7 @@ class Memory:
         max_tokens: int,
         model: str | Counter | None,
     ) -> Context:
-        return await context.build(
+        return await compiling.build(
             ScopeReader(runtime, self._storage, self._embedder, scope),
             query,
             messages or (),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast import retrieval
-from holdfast.context import Overview
+from holdfast.context.compiling import Overview
 from holdfast.providers.base import Embedder
 from holdfast.retrieval import Question
 from holdfast.runtime import Runtime
