@@ -26,10 +26,8 @@ STORY = Path(__file__).with_name("story.json")
 USER = "mara"
 STRANGER = "viktor"
 SHOWN = 3
-CONTEXT = 5
-"""Memories an agent would put into its prompt for one question."""
-TOKENS_PER_CHARACTER = 0.27
-"""Of English chat, measured with cl100k_base; a quarter is 8 % too low."""
+BUDGET = 200
+"""Tokens that an agent would give to memory in its prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,32 +111,22 @@ def demo_read(db: Db, key: Key = False, json: AsJson = False) -> None:
 
 
 def _recall(memory: Memory) -> Recalled:
-    story = read_conversations(STORY)[0]
-    full = _tokens([_said(turn.message.name, turn.message.content) for turn in story.turns])
-    asked = [_ask(memory, question.text, full) for question in story.questions]
+    handle = memory.scoped(user_id=USER)
+    asked = [_ask(handle, question.text) for question in read_conversations(STORY)[0].questions]
     return Recalled(asked, memory.search(asked[0].question, user_id=STRANGER))
 
 
-def _ask(memory: Memory, question: str, full_tokens: int) -> Told:
-    found = memory.search(question, user_id=USER, limit=CONTEXT, explain=True)
-    cost = _tokens([_said(match.record.speaker, match.passage) for match in found])
-    return Told(question, found, cost, full_tokens)
-
-
-def _said(speaker: str | None, text: str) -> str:
-    return f"{speaker or 'assistant'}: {text}"
-
-
-def _tokens(lines: Sequence[str]) -> int:
-    """Estimate tokens by what English chat costs a character."""
-    return round(sum(map(len, lines)) * TOKENS_PER_CHARACTER)
+def _ask(memory: Memory, question: str) -> Told:
+    found = memory.search(question, limit=SHOWN, explain=True)
+    context = memory.context(question, max_tokens=BUDGET)
+    return Told(question, found, context.tokens, context.full_tokens)
 
 
 def _tell(recalled: Recalled) -> None:
     showing.say(f"Process {os.getpid()}. Each answer was given in an earlier session.")
     for told in recalled.answers:
         showing.say(f"\n{told.question}", "bold cyan")
-        showing.matches(told.matches[:SHOWN], ids=False)
+        showing.matches(told.matches, ids=False)
     _heading("3", f"The same question, asked by another user ({STRANGER})")
     showing.matches(recalled.stranger, nothing="Nothing found: a scope sees nothing of another.")
     _heading("4", "What it saves")
@@ -148,8 +136,6 @@ def _tell(recalled: Recalled) -> None:
 def _tell_saving(answers: Sequence[Told]) -> None:
     full = answers[0].full_tokens
     mean = round(sum(told.tokens for told in answers) / len(answers))
-    showing.say(f"The whole history in every prompt:   about {full:,} tokens, and growing")
-    showing.say(
-        f"The {CONTEXT} best memories instead:        about {mean:,} tokens, whatever its length"
-    )
-    showing.say(f"Saved:                               {1 - mean / full:.0%} of the tokens", "bold")
+    showing.say(f"The whole history in every prompt:      {full:>6,} tokens, more every session")
+    showing.say(f"memory.context(question, max_tokens={BUDGET}): {mean:>5,} tokens, and no more")
+    showing.say(f"Saved:                                  {1 - mean / full:>6.0%}", "bold")
