@@ -8,8 +8,8 @@ from datetime import datetime
 
 from holdfast import indexing
 from holdfast.errors import InvalidInputError
+from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
-from holdfast.pipeline.wording import fingerprint
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import to_json, to_micros

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.errors import ExtractionError
-from holdfast.pipeline.wording import clean
+from holdfast.language.wording import clean
 from holdfast.types import Answer
 
 Messages: TypeAlias = list[dict[str, str]]

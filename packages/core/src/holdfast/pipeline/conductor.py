@@ -16,11 +16,11 @@ from holdfast import ranking
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError, StorageError
 from holdfast.indexing import index
 from holdfast.language import cues
+from holdfast.language.wording import fingerprint
 from holdfast.pipeline import consolidation, extraction, procedures, summarising
 from holdfast.pipeline.answers import Messages, Problem, repair
 from holdfast.pipeline.consolidation import Decision, Neighbour, Plan
 from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Relation, Turn
-from holdfast.pipeline.wording import fingerprint
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros

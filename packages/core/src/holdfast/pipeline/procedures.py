@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import clean, shorten
 from holdfast.pipeline.answers import Messages, Problem, items, prompt, repair, text_of
 from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
-from holdfast.pipeline.wording import clean, shorten
 from holdfast.types import Answer, Tool
 
 __all__ = ["MAX_STEPS", "Procedure", "read", "repair", "request"]

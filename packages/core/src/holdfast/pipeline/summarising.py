@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import clean, shorten
 from holdfast.pipeline.answers import Messages, prompt, repair, text_of
 from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
-from holdfast.pipeline.wording import clean, shorten
 from holdfast.types import Answer, Tool
 
 __all__ = ["MAX_TOKENS", "read", "repair", "request"]

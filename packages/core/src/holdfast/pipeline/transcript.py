@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from holdfast.pipeline.wording import clean, shorten
+from holdfast.language.wording import clean, shorten
 from holdfast.types import Role
 
 MAX_NAME = 80

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import shorten
 from holdfast.pipeline.answers import Problem, items, numbers_of, text_of
 from holdfast.pipeline.consolidation.deciding import Decision, Verdict, decide
 from holdfast.pipeline.consolidation.planning import Neighbour, Plan
 from holdfast.pipeline.consolidation.prompt import numbered
-from holdfast.pipeline.wording import shorten
 from holdfast.types import Answer, Event
 
 MAX_ENDED = 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import foreign_script, normalise, shared_words, shorten
 from holdfast.pipeline.answers import Problem, items, number_of, numbers_of, text_of
 from holdfast.pipeline.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
 from holdfast.pipeline.extraction.when import begins, period
@@ -20,7 +21,6 @@ from holdfast.pipeline.relations import (
     holds_one_value,
 )
 from holdfast.pipeline.transcript import MAX_NAME, Turn
-from holdfast.pipeline.wording import foreign_script, normalise, shared_words, shorten
 from holdfast.types import Answer
 
 MAX_FACTS = 100
