@@ -10,33 +10,9 @@ from holdfast.errors import ProviderError
 from holdfast.language.passages import Span, split
 from holdfast.language.terms import analyse, term_hashes
 from holdfast.language.traits import traits
-from holdfast.providers.base import Embedder, Vector
-from holdfast.runtime import Runtime
+from holdfast.providers.base import Vector
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.records import Indexed
-from holdfast.types import Kind
-
-
-async def index(
-    runtime: Runtime, embedder: Embedder, kind: Kind, texts: Sequence[tuple[str, str | None]]
-) -> list[Indexed]:
-    """Make (text, speaker) pairs findable, with one call of the embedder for all."""
-    if not texts:
-        return []
-    spans = [spans_of(text) for text, _ in texts]
-    wanted = [
-        passage
-        for (text, speaker), cut in zip(texts, spans, strict=True)
-        for passage in texts_to_embed(kind, text, speaker, cut)
-    ]
-    given = await runtime.embed(embedder, wanted)
-    vectors = unit_vectors(given, len(wanted))
-    findable, start = [], 0
-    for (text, _), cut in zip(texts, spans, strict=True):
-        end = start + len(cut)
-        findable.append(indexed(text, cut, vectors[start:end]))
-        start = end
-    return findable
 
 
 def spans_of(text: str) -> tuple[Span, ...]:

@@ -95,7 +95,7 @@ async def update(
         return await runtime.store(storage.amend, region, key, change.columns)
     await runtime.store(storage.file.check_embedder, embedder.fingerprint)
     old = await runtime.store(storage.get, region, key)
-    indexed = (await indexing.index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
+    indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
     return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
 
 
@@ -108,7 +108,7 @@ async def store(
     messages = await _unknown(runtime, storage, writing)
     if not messages:
         return Added((), ())
-    findable = await indexing.index(
+    findable = await index(
         runtime,
         embedder,
         writing.kind,
@@ -126,6 +126,28 @@ async def store(
         extract=writing.extract,
         hold=writing.wait,
     )
+
+
+async def index(
+    runtime: Runtime, embedder: Embedder, kind: Kind, texts: Sequence[tuple[str, str | None]]
+) -> list[Indexed]:
+    """Make (text, speaker) pairs findable, with one call of the embedder for all."""
+    if not texts:
+        return []
+    spans = [indexing.spans_of(text) for text, _ in texts]
+    wanted = [
+        passage
+        for (text, speaker), cut in zip(texts, spans, strict=True)
+        for passage in indexing.texts_to_embed(kind, text, speaker, cut)
+    ]
+    given = await runtime.embed(embedder, wanted)
+    vectors = indexing.unit_vectors(given, len(wanted))
+    findable, start = [], 0
+    for (text, _), cut in zip(texts, spans, strict=True):
+        end = start + len(cut)
+        findable.append(indexing.indexed(text, cut, vectors[start:end]))
+        start = end
+    return findable
 
 
 async def _unknown(

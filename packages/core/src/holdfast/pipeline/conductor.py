@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from holdfast import ranking
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError, StorageError
-from holdfast.indexing import index
+from holdfast.ingestion import index
 from holdfast.language import cues
 from holdfast.language.wording import fingerprint
 from holdfast.pipeline import consolidation, extraction, procedures, summarising
