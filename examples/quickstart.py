@@ -1,4 +1,4 @@
-"""Remember, find, correct, take back, forget: one file, offline. `uv run examples/quickstart.py`."""
+"""Remember, find, correct, take back, forget: one file, offline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def main() -> None:
         # A session later. Searching under user_id alone reaches all of Ada's sessions.
         for match in memory.search("Where does Ada live?", user_id="ada", limit=2, explain=True):
             record = match.record
-            print(f"{match.score:.2f}  {record.speaker or record.role}, {record.occurred_at:%Y-%m-%d}: {record.text}")
+            who, when = record.speaker or record.role, f"{record.occurred_at:%Y-%m-%d}"
+            print(f"{match.score:.2f}  {who}, {when}: {record.text}")
 
         # Nobody else sees any of it.
         print("Grace finds", memory.search("Where does Ada live?", user_id="grace"))
