@@ -155,10 +155,11 @@ def imported(done: Imported, db: Path, seconds: float) -> None:
         lines = plural(done.read, "line", "lines")
         say(f"Read {lines}: {done.new:,} new records and items in {db}.")
         return
-    known = f" ({done.read - done.new:,} known already)" if done.new < done.read else ""
+    known = f", {done.read - done.new:,} known already" if done.new < done.read else ""
     whose = ", ".join(done.users[:8]) + (" …" if len(done.users) > 8 else "")
-    say(f"Stored {plural(done.new, 'turn', 'turns')}{known} in {db}, {seconds:.1f} s.")
-    say(f"user ids: {whose}")
+    say(f"Stored {plural(done.new, 'turn', 'turns')}{known}, in {seconds:.1f} s.")
+    say(f"file      {db}")
+    say(f"user ids  {whose}")
 
 
 def stats(counted: Stats, *, checked: bool) -> None:
