@@ -7,7 +7,8 @@ is scanned, and merged in when it grows long.
 
 Scores follow BM25F (Robertson, Zaragoza and Taylor, 2004): a position's own words, those of the
 turn before and of the one before that are three fields of falling weight, each by its own
-length. The earlier turns' words are reached through links; nothing is copied.
+length; the words of the turn after, often the answer, are a fourth. They are all reached through
+links; nothing is copied.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from holdfast.language.terms import Group, term_hash
 
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
-LENT: Final = (0.5, 0.25)  # what words of the turn before, and of the one before it, count
-PAIR: Final = 1.0  # two neighbouring query words found as neighbours, against one word
+LENT: Final = (0.5, 0.25, 0.4)  # words of the turn before, of the one before it, of the next
+PAIR: Final = 0.7  # two neighbouring query words found as neighbours, against one word
 QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
 
 _TAIL: Final = 4096  # words; scanning them costs about as much as the rest of a small search
@@ -63,6 +64,7 @@ class Keywords:
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
         self._before_that = _Column(np.int32)
+        self._after = _Column(np.int32)
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
@@ -88,12 +90,20 @@ class Keywords:
         self._before.extend(previous)
         before = np.append(self._before.values, -1)  # so that -1 has no turn before it either
         self._before_that.extend(before[np.asarray(previous)])
+        self._link_after(np.asarray(previous))
         self._alive.extend(np.ones(len(terms), dtype=np.bool_))
         self._words += float(lengths.sum())
         self._live += len(terms)
         self._tail.extend(_joined(terms))
         if self._tail.size > max(_TAIL, self._postings.size // 16):
             self._merge_tail()
+
+    def _link_after(self, previous: NDArray[np.int32]) -> None:
+        """Note the new positions as the ones after; the latest counts where there are several."""
+        start = self._after.size
+        self._after.extend(np.full(len(previous), -1, dtype=np.int32))
+        followed = previous >= 0
+        self._after.values[previous[followed]] = start + np.flatnonzero(followed)
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -170,12 +180,13 @@ class Keywords:
         """Return the live positions with words of their own or lent ones, and their sums."""
         slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
         slot[hit] = np.arange(len(hit))
-        before, before_that = slot[self._before.values], slot[self._before_that.values]
-        touched = np.minimum(np.minimum(slot[:-1], before), before_that) < len(hit)
+        links = (self._before.values, self._before_that.values, self._after.values)
+        lenders = [slot[link] for link in links]
+        touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
         rows = np.flatnonzero(touched & self._alive.values)
         lent = own[slot[rows]]
-        lent += LENT[0] * own[before[rows]]
-        lent += LENT[1] * own[before_that[rows]]
+        for weight, lender in zip(LENT, lenders, strict=True):
+            lent += weight * own[lender[rows]]
         return rows, lent
 
     def _merge_tail(self) -> None:
