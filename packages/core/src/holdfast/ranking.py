@@ -35,7 +35,7 @@ class Candidates:
         assistant: An assistant said it.
         asks, tells_time: Its traits.
         length: Its trait of that name, 0 to 1.
-        session: A number of its run; -1 where it has none.
+        session: A number of its run, the same for all passages of a record; -1 for none.
         occurred_at: Seconds since 1970.
         importance: 0 to 1.
     """
@@ -61,12 +61,12 @@ class Weights:
     dense: float = 0.55
     dense_range: float = 0.3
     keyword: float = 0.5
-    keyword_range: float = 9.0
+    keyword_range: float = 12.0
     speaker: float = 0.3
-    time: float = 0.2
+    time: float = 0.25
     date: float = 0.3
     question: float = -0.08
-    length: float = 0.15
+    length: float = 0.08
     assistant: float = -0.25
     parts: float = -0.15
     session: float = 0.4
@@ -135,12 +135,14 @@ def _near(moments: Floats, start: float, end: float) -> Floats:
     """Return 1 inside a range, falling after it (people tell later) and sooner before it."""
     late = np.maximum(moments - end, 0.0) / (10 * _DAY)
     early = np.maximum(start - moments, 0.0) / (3 * _DAY)
-    return np.exp(-late - early)
+    near: Floats = np.exp(-late - early)
+    return near
 
 
 def _recency(moments: Floats) -> Floats:
     """Return 1 for the newest, half of it for every thirty days before."""
-    return np.exp2((moments - moments.max()) / (30 * _DAY))
+    fresh: Floats = np.exp2((moments - moments.max()) / (30 * _DAY))
+    return fresh
 
 
 def _session_prior(of: Candidates, scores: Floats) -> Floats:
@@ -149,7 +151,7 @@ def _session_prior(of: Candidates, scores: Floats) -> Floats:
     A record without a session is one of its own.
     """
     order = _best_passages(of.record, scores)
-    alone = of.session.max() + 1 + np.arange(len(scores))
+    alone = of.session.max() + 1 + of.record - of.record.min()
     sessions = np.where(of.session < 0, alone, of.session)
     ranked = sessions[order]
     grouped = np.argsort(ranked, kind="stable")  # by session, best first within each

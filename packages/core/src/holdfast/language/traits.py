@@ -12,8 +12,11 @@ ASKS: Final = 1  # bits of `Traits.flags`
 TELLS_TIME: Final = 2
 
 _MONTHS: Final = (
-    "january|february|march|april|june|july|august|september|october|november|december"
+    "january|february|april|june|july|august|september|october|november|december"
     "|jan|feb|apr|aug|sept?|oct|nov|dec"
+)
+_VERBAL: Final = (
+    r"\b(?:may|march)\ \d|\d\ (?:of\ )?(?:may|march)\b|\b(?:in|last|next)\ (?:may|march)\b"
 )
 _ENGLISH: Final = rf"""
     \b(?:yesterday|today|tomorrow|tonight|{_MONTHS}|(?:mon|tues|wednes|thurs|fri|satur|sun)days?
@@ -42,7 +45,7 @@ _CHINESE: Final = r"""
       (?:年|月|日|号|號|天|周|週|星期|小时|小時|分钟|分鐘|点|點)"""
 _NUMBERS: Final = r"\b(?:19|20)\d\d\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d\d\b"
 _TIME: Final = regex.compile(
-    rf"(?xi){_NUMBERS}|{_ENGLISH}|\bmay\ \d|\d\ may\b|\bin\ may\b|{_GERMAN}|{_SPANISH}|{_CHINESE}"
+    rf"(?xi){_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_CHINESE}"
 )
 _MARKS: Final = frozenset("?？؟")
 
