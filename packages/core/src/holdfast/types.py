@@ -238,11 +238,13 @@ class Changes(Sequence[Change]):
         changes: In the order of the messages, then of the facts.
         usage: Model calls and tokens spent before `add` returned.
         pending: Turns that still wait for extraction (``wait=False``).
+        problems: What of a model's answer had to be put right or left out, and why.
     """
 
     changes: tuple[Change, ...] = ()
     usage: Usage = Usage()
     pending: int = 0
+    problems: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Change: ...
