@@ -28,7 +28,6 @@ CUT_GAP = 0.5
 PER_MESSAGE = 4
 PER_CHARACTER = 0.27
 
-
 # How many candidates are asked for: a memory rarely costs less than eight tokens.
 LEAST_COST = 8
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 400

@@ -24,7 +24,7 @@ RECENT_SHARE = 0.25
 # A turn longer than this (in characters; about 120 tokens) is shown as its best passage.
 LONG = 480
 
-# Candidates in a row that no longer fit, after which the rest is not looked at.
+# So many candidates that do not fit, and the rest is not looked at.
 PATIENCE = 50
 
 # No tokenizer's tokens are longer than that on average over a text; what has more characters a
@@ -73,7 +73,7 @@ class Filling:
         self._costs: dict[tuple[str, str], int] = {}
 
     def take_summary(self, summary: Record | None) -> None:
-        """Take the summary, or its opening sentences, within its share."""
+        """Take the summary, or its opening words, within its share."""
         share = min(self._room, int(self._max_tokens * SUMMARY_SHARE))
         if summary is None or share <= 0:
             return
@@ -112,7 +112,7 @@ class Filling:
         left: list[Match] = []
         for match in matches:
             shown = passage(match)
-            if match.record.id in self._pieces or self._live.has(shown):
+            if self._is_shown(match.record) or self._live.has(shown):
                 continue
             if self._too_long(shown):
                 left.append(match)
@@ -123,6 +123,10 @@ class Filling:
             if len(left) >= PATIENCE:
                 break
         return left
+
+    def _is_shown(self, record: Record) -> bool:
+        summary = self._summary is not None and self._summary[0].id == record.id
+        return summary or record.id in self._pieces
 
     def _too_long(self, shown: str) -> bool:
         """Say whether a text cannot fit, without counting it."""
