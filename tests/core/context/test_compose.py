@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from holdfast.context import compose, cut, full_history, ranked
+from holdfast.context.compiling import compose, cut, full_history, ranked
+from holdfast.context.rendering import CLOSING, FRAMING, OPENING
+from holdfast.context.tokens import counter, estimate
 from holdfast.errors import InvalidInputError
-from holdfast.rendering import CLOSING, FRAMING, OPENING
-from holdfast.tokens import counter, estimate
 from holdfast.types import Context, Match, Record
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from holdfast.storage import codec, listing, log, namespaces, queue, records, versions
+from holdfast.storage import codec, log, namespaces, queue, records, versions
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
@@ -176,7 +176,7 @@ class Derivation:
                 next(iter(turns.values())).scope,
                 dict(sorted(turns.items())),
                 tuple(_turns_before(connection, first, RECENT)),
-                _summary(connection, first >> NAMESPACE_BITS),
+                records.summary_of(connection, first >> NAMESPACE_BITS),
             )
 
     def whole_run(self, scope: Scope) -> Material | None:
@@ -230,7 +230,7 @@ class Derivation:
             namespace = queue.claim_summary(connection, self.worker, self._file.now(), after)
             if namespace is None:
                 return None
-            summary = _summary(connection, namespace)
+            summary = records.summary_of(connection, namespace)
             since = 0 if summary is None else _row_of(connection, summary.id)
             turns = _turns_since(connection, namespace, since)
             if not turns:
@@ -244,7 +244,7 @@ class Derivation:
             now, seq = self._file.now(), log.last(connection)
             namespace = next(iter(material.turns)) >> NAMESPACE_BITS
             self._file.claim_embedder(connection, fingerprint, draft.indexed.vectors.shape[1])
-            old = _summary(connection, namespace)
+            old = records.summary_of(connection, namespace)
             if old is None:
                 records.add(connection, material.scope, [draft], now)
             else:
@@ -274,11 +274,6 @@ def _turns_since(connection: Connection, namespace: int, since: int) -> dict[int
         (low, namespace + 1 << NAMESPACE_BITS),
     ).fetchall()
     return records.fetch(connection, [row[0] for row in rows])
-
-
-def _summary(connection: Connection, namespace: int) -> Record | None:
-    found = listing.summary(connection, namespace)
-    return None if found is None else records.fetch(connection, [found])[found]
 
 
 def _row_of(connection: Connection, key: str) -> int:

@@ -30,11 +30,11 @@ from openai.resources.chat import AsyncChat, Chat
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from openai.resources.responses import AsyncResponses, Responses
 
-from holdfast.context import check_budget
-from holdfast.exchanges import ChatExchange, Exchange, Place, ResponseExchange
-from holdfast.turns import Remembers, Turns, failing_open
+from holdfast.context.compiling import check_budget
+from holdfast.context.window import part
+from holdfast.openai.exchanges import ChatExchange, Exchange, Place, ResponseExchange
+from holdfast.openai.turns import Remembers, Turns, failing_open
 from holdfast.types import Scope
-from holdfast.window import part
 
 Client = TypeVar("Client", bound=OpenAI | AsyncOpenAI)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from holdfast.redundancy import words
+from holdfast.context.redundancy import words
 
 
 class Live:

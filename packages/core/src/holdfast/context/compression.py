@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from holdfast.cache import Cache
-from holdfast.context import PER_MESSAGE, Reader, build, check_budget
-from holdfast.tokens import Counter
+from holdfast.context.cache import Cache
+from holdfast.context.compiling import PER_MESSAGE, Reader, build, check_budget
+from holdfast.context.tokens import Counter
+from holdfast.context.window import part, question, said
 from holdfast.types import Context
-from holdfast.window import part, question, said
 
 Chat = TypeVar("Chat")
 

@@ -15,8 +15,8 @@ from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
+from holdfast.context.window import part, question, said
 from holdfast.types import Context, Message, Role, Scope, utc_now
-from holdfast.window import part, question, said
 
 # Roles of messages after which what the user said before them is still unanswered.
 _NO_ANSWER = frozenset({"user", "system", "developer"})

@@ -12,12 +12,12 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from holdfast.cache import Cache
+from holdfast.context.cache import Cache
+from holdfast.context.filling import Filling
+from holdfast.context.tokens import Counter
+from holdfast.context.window import Live, question, said
 from holdfast.errors import InvalidInputError
-from holdfast.filling import Filling
-from holdfast.tokens import Counter
 from holdfast.types import Context, Match, Record
-from holdfast.window import Live, question, said
 
 # The score gap that ends the list: half of the whole range in one step, after the fifth.
 CUT_AFTER = 5
@@ -135,7 +135,7 @@ def compose(
     Args:
         matches: What search found, any number of them.
         max_tokens: The budget of the whole text, fence included; the text never costs more.
-        count: Counts tokens (`holdfast.tokens.counter`).
+        count: Counts tokens (`holdfast.context.tokens.counter`).
         summary: The rolling summary, if there is one.
         recent: The last turns of the session at hand; shown like memories, at most a quarter.
         live: Texts that are in the prompt anyway; memories that repeat them are left out.

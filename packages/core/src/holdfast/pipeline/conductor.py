@@ -12,13 +12,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from holdfast import consolidation, extraction, procedures, ranking, summarising
-from holdfast.answers import Messages, Problem, repair
-from holdfast.consolidation import Decision, Neighbour, Plan
+from holdfast import ranking
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError, StorageError
-from holdfast.extraction import Conversation, Fact, Guidance, Relation, Turn
 from holdfast.ingestion import index
 from holdfast.language import cues
+from holdfast.language.wording import fingerprint
+from holdfast.pipeline import consolidation, extraction, procedures, summarising
+from holdfast.pipeline.answers import Messages, Problem, repair
+from holdfast.pipeline.consolidation import Decision, Neighbour, Plan
+from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Relation, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros
@@ -30,7 +32,6 @@ from holdfast.storage.queue import batches
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.searching import Probe
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
-from holdfast.wording import fingerprint
 
 T = TypeVar("T")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias
 
+from holdfast.context.window import part
 from holdfast.types import Context
-from holdfast.window import part
 
 Place: TypeAlias = Literal["before_question", "after_system"]
 

@@ -11,11 +11,11 @@ from datetime import date
 from functools import partial
 from itertools import chain
 
-from holdfast.redundancy import Repetition, covers
-from holdfast.rendering import day, fenced, line, quote
-from holdfast.tokens import Counter
+from holdfast.context.redundancy import Repetition, covers
+from holdfast.context.rendering import day, fenced, line, quote
+from holdfast.context.tokens import Counter
+from holdfast.context.window import Live
 from holdfast.types import Context, Match, Record
-from holdfast.window import Live
 
 # Shares of the budget. What a part does not use is the memories'.
 SUMMARY_SHARE = 0.25
