@@ -72,15 +72,15 @@ class Rows:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
 
-    def visible(self, now: int, valid_at: int | None) -> Bools:
+    def visible(self, now: int, as_of: int | None, valid_at: int | None) -> Bools:
         """Say which rows are alive, not expired, and hold at a moment of event time.
 
-        Without `valid_at` a row must not have ended; with it, it must also have begun (a turn
-        begins when it is said).
+        What has expired by now is out of sight of `as_of` too. Without `valid_at` a row must not
+        have ended; with it, it must also have begun (a turn begins when it is said).
         """
         table = self.table
         seen: Bools = table["alive"] & (table["expires"] > now)
-        moment = now if valid_at is None else valid_at
+        moment = next(time for time in (valid_at, as_of, now) if time is not None)
         seen &= table["valid_to"] > moment
         if valid_at is not None:
             seen &= table["valid_from"] <= valid_at

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast.errors import EmbedderMismatchError, InvalidInputError
+from holdfast.errors import EmbedderMismatchError, InvalidInputError, RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import (
     check,
@@ -185,9 +185,10 @@ class EmbeddedStorage:
             RecordNotFoundError: It is not in the region.
         """
         with self.database.write() as connection:
-            now = self.now()
-            records.current(connection, region, key, now)
-            erasure.erase(connection, [key], now, keep_away=True)
+            # Also what has expired, ended or was undone: its words are still in the file.
+            if not records.versions(connection, region, records.check_key(key)):
+                raise RecordNotFoundError(key)
+            erasure.erase(connection, [key], self.now(), keep_away=True)
             gone = versions.history(connection, region, key)[-1]
         erasure.finish(self.database)
         return gone
@@ -274,7 +275,7 @@ class EmbeddedStorage:
         view = self._views.get(Reading("records", region, as_of), known[1])
         with view.lock, self.database.read() as connection:
             view.follow(connection)
-            return find_records(connection, view, probe, self.now() if as_of is None else as_of)
+            return find_records(connection, view, probe, self.now())
 
     # -- items ----------------------------------------------------------------------------------
 
@@ -364,7 +365,8 @@ class EmbeddedStorage:
     def stats(self, region: Region | None) -> dict[str, Any]:
         """Count what a region, or the whole file, holds."""
         with self.database.read() as connection:
-            return check.counts(connection, region) | {"backlog": self._backlog(connection, region)}
+            counted = check.counts(connection, region, self.now())
+            return counted | {"backlog": self._backlog(connection, region)}
 
     def _backlog(self, connection: Connection, region: Region | None) -> Backlog:
         return queue.backlog(connection, region)
