@@ -156,7 +156,7 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
-    allowed = view.rows.visible(now, probe.valid_at, ended=probe.ended)
+    allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     codes = [KIND_CODES[kind] for kind in probe.kinds]
     if 0 < len(codes) < len(KIND_CODES) - 1:
         allowed &= np.isin(view.rows.table["kind"], codes)
