@@ -97,9 +97,9 @@ def rows(connection: Connection) -> list[str]:
     return wrong if verdict == "ok" else [*wrong, f"SQLite: {verdict}"]
 
 
-def view(connection: Connection, live: View, dimension: int) -> list[str]:
+def view(connection: Connection, live: View) -> list[str]:
     """Compare a live view with one built anew; return the differences."""
-    fresh = View(live.reading, dimension)
+    fresh = View(live.reading, live.embedder)
     fresh.follow(connection)
     wrong = []
     if set(_alive(live)) != set(_alive(fresh)):
@@ -127,4 +127,5 @@ def _answers(some: View, probe: Floats) -> Floats:
     """Return the cosines of the live passages, in the order of their ids."""
     table = some.rows.table
     order = np.lexsort((table["passage"], table["id"]))
-    return some.vectors.cosines(probe)[order[table["alive"][order]]]
+    cosines: Floats = some.vectors.cosines(probe)[order[table["alive"][order]]]
+    return cosines

@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ from holdfast.storage.queue import Backlog
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import STEPS
 from holdfast.storage.searching import Found, FoundItem, Probe, find_items, find_records
-from holdfast.storage.views import Reading, Views
+from holdfast.storage.views import Known, Reading, View, Views
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope, utc_now
 
 VIEW_BUDGET = 512 * 1024 * 1024
@@ -69,7 +70,6 @@ class EmbeddedStorage:
         self._views = Views(view_budget)
         self._clock = Clock()
         self.worker = uuid.uuid4().hex
-        self._embedder: tuple[str, int] | None = None
         for name in indexed:
             self._index(name)
 
@@ -94,11 +94,12 @@ class EmbeddedStorage:
     # -- the embedder ---------------------------------------------------------------------------
 
     def embedder(self) -> tuple[str, int] | None:
-        """Return fingerprint and dimension of the vectors in the file; None in a new one."""
-        if self._embedder is None:
-            with self.database.read() as connection:
-                self._embedder = _embedder(connection)
-        return self._embedder
+        """Return fingerprint and dimension of the vectors in the file; None in a new one.
+
+        Asked of the file each time: any process may re-embed it.
+        """
+        with self.database.read() as connection:
+            return _embedder(connection)
 
     def check_embedder(self, fingerprint: str) -> None:
         """Raise `EmbedderMismatchError` unless the file was written with this embedder."""
@@ -108,7 +109,7 @@ class EmbeddedStorage:
 
     def claim_embedder(self, connection: Connection, fingerprint: str, dimension: int) -> None:
         """Note the embedder of a new file; refuse another one's vectors."""
-        known = self._embedder or _embedder(connection)
+        known = _embedder(connection)
         if known is None:
             connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
             connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (dimension,))
@@ -262,9 +263,7 @@ class EmbeddedStorage:
         known = self.embedder()
         if known is None:
             return frozenset()
-        view = self._views.get(Reading("records", region), known[1])
-        with view.lock, self.database.read() as connection:
-            view.follow(connection)
+        with self._view(Reading("records", region), known) as (_, view):
             return frozenset(view.rows.speakers)
 
     def search(self, region: Region, probe: Probe, *, as_of: int | None = None) -> list[Found]:
@@ -272,10 +271,20 @@ class EmbeddedStorage:
         known = self.embedder()
         if known is None:
             return []
-        view = self._views.get(Reading("records", region, as_of), known[1])
-        with view.lock, self.database.read() as connection:
-            view.follow(connection)
+        _check_dimension(probe, known)
+        with self._view(Reading("records", region, as_of), known) as (connection, view):
             return find_records(connection, view, probe, self.now())
+
+    @contextmanager
+    def _view(self, reading: Reading, known: Known) -> Iterator[tuple[Connection, View]]:
+        """Lend a view at the snapshot of a connection; nobody else uses it meanwhile."""
+        view = self._views.get(reading, known)
+        # The lock comes first: a snapshot taken before it could be older than the view.
+        with view.lock, self.database.read() as connection:
+            if (now := _embedder(connection)) != known:
+                raise EmbedderMismatchError(now[0] if now else "none", known[0])
+            view.follow(connection)
+            yield connection, view
 
     # -- items ----------------------------------------------------------------------------------
 
@@ -332,9 +341,8 @@ class EmbeddedStorage:
         known = self.embedder()
         if known is None:
             return []
-        view = self._views.get(Reading("items", region), known[1])
-        with view.lock, self.database.read() as connection:
-            view.follow(connection)
+        _check_dimension(probe, known)
+        with self._view(Reading("items", region), known) as (connection, view):
             found = find_items(connection, view, probe, self.now())
         self._refresh([(hit.row_id, hit.item) for hit in found] if refresh else [])
         return found
@@ -376,11 +384,10 @@ class EmbeddedStorage:
         with self.database.read() as connection:
             wrong = check.rows(connection)
         known = self.embedder()
-        for view in self._views:
-            with view.lock, self.database.read() as connection:
-                view.follow(connection)
-                assert known is not None
-                wrong += check.view(connection, view, known[1])
+        for cached in self._views:
+            if known is not None and known == cached.embedder:
+                with self._view(cached.reading, known) as (connection, view):
+                    wrong += check.view(connection, view)
         return wrong
 
     def export(self, region: Region | None) -> Iterator[transfer.Line]:
@@ -433,7 +440,6 @@ class EmbeddedStorage:
         with self.database.write() as connection:
             finished = reembedding.finish(connection, fingerprint)
         if finished:
-            self._embedder = None
             self._views.clear()
         return finished
 
@@ -459,6 +465,15 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
         ).fetchall()
     )
     return (known["embedder"], int(known["dimension"])) if known else None
+
+
+def _check_dimension(probe: Probe, known: Known) -> None:
+    """Refuse a question's vector that only claims to be of the file's embedder."""
+    given = len(probe.vector)
+    if given != known[1]:
+        raise EmbedderMismatchError(
+            f"{known[0]} of {known[1]} dimensions", f"{known[0]} of {given} dimensions"
+        )
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.vectors import Positions, Vectors
 
 Table = Literal["records", "items"]
+Known: TypeAlias = tuple[str, int]
+"""Fingerprint and dimension of the embedder that made the vectors."""
 Bools = NDArray[np.bool_]
 
 # Rebuild once so many positions are dead weight.
@@ -61,15 +63,15 @@ class Reading:
 class View:
     """One reading in memory. Not locked: hold `lock` around `follow` and everything after it."""
 
-    def __init__(self, reading: Reading, dimension: int) -> None:
+    def __init__(self, reading: Reading, embedder: Known) -> None:
         self.reading = reading
+        self.embedder = embedder
         self.lock = threading.Lock()
-        self._dimension = dimension
         self._clear()
 
     def _clear(self) -> None:
         self.rows = Rows()
-        self.vectors = Vectors(self._dimension)
+        self.vectors = Vectors(self.embedder[1])
         self.keywords = Keywords()
         self._places: dict[int, range] = {}  # row id -> positions of its passages
         self._namespaces: list[int] = []
@@ -183,7 +185,7 @@ class View:
             self._places[row[0]] = range(position, position + len(counts))
             position += len(counts)
         joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
-        self.vectors.extend(joined.reshape(-1, self._dimension))
+        self.vectors.extend(joined.reshape(-1, self.embedder[1]))
         self.keywords.extend(_terms(rows, words), previous)
 
 
@@ -208,14 +210,17 @@ class Views:
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, reading: Reading, dimension: int) -> View:
-        """Return the view of a reading; a look into the past gets one of its own."""
+    def get(self, reading: Reading, embedder: Known) -> View:
+        """Return the view of a reading; a look into the past gets one of its own.
+
+        A view of another embedder's vectors is dropped: some process has re-embedded the file.
+        """
         if reading.as_of is not None:
-            return View(reading, dimension)
+            return View(reading, embedder)
         with self._lock:
             view = self._views.pop(reading, None)
-            if view is None:
-                view = View(reading, dimension)
+            if view is None or view.embedder != embedder:
+                view = View(reading, embedder)
                 self._trim()
             self._views[reading] = view
             return view
