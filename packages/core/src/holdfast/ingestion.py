@@ -98,10 +98,13 @@ async def update(
     """Give a record other words or other columns."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
-    await runtime.store(storage.check_embedder, embedder.fingerprint)
+    fingerprint = embedder.fingerprint
+    await runtime.store(storage.check_embedder, fingerprint)
     speaker = (await runtime.store(storage.get, region, key)).speaker
     indexed = (await index(runtime, embedder, [(change.text, speaker)]))[0]
-    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+    return await runtime.store(
+        storage.rewrite, region, key, change.text, indexed, change.columns, fingerprint
+    )
 
 
 async def store(

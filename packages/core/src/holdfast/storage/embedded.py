@@ -84,7 +84,8 @@ class EmbeddedStorage:
 
     def _index(self, name: str) -> None:
         path = path_sql(tuple(name.removeprefix("metadata.").split(".")))
-        label = "".join(char if char.isalnum() else "_" for char in name)
+        # In hex, for SQLite takes two names that differ in case alone for one.
+        label = name.encode().hex()
         with self.database.write() as connection:
             connection.execute(
                 f"CREATE INDEX IF NOT EXISTS records_by_{label}"
@@ -166,15 +167,23 @@ class EmbeddedStorage:
             return versions.change(connection, region, log.last(connection))
 
     def rewrite(
-        self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
+        self,
+        region: Region,
+        key: str,
+        text: str,
+        indexed: Indexed,
+        columns: Metadata,
+        fingerprint: str,
     ) -> Change:
         """Give a record another text; the old one holds until now. Return the change.
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.now()
+            self.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
             old, _ = records.current(connection, region, key, now)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.change(connection, region, log.last(connection))
