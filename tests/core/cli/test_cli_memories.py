@@ -38,8 +38,8 @@ def test_explain_shows_the_parts_of_a_score(terminal: Terminal) -> None:
     terminal.add("I moved to Lisbon")
     question = ("search", "Who moved to Lisbon?", "--user-id", "ada")
 
-    assert "dense" in terminal.run(*question, "--explain").out
-    assert "dense" not in terminal.run(*question).out
+    assert "keyword" in terminal.run(*question, "--explain").out
+    assert "keyword" not in terminal.run(*question).out
 
 
 def test_a_search_takes_filters_kinds_and_moments(terminal: Terminal) -> None:
