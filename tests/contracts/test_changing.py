@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -58,7 +59,7 @@ def test_update_of_words_and_the_rest_is_one_change(face: Face) -> None:
         {"importance": True},
         {"metadata": {"x": float("nan")}},
         {"metadata": [1]},
-        {"expires_at": datetime(2030, 1, 1)},  # noqa: DTZ001
+        {"expires_at": datetime(2030, 1, 1)},
     ],
 )
 def test_an_update_that_makes_no_sense_changes_nothing(face: Face, edit: dict[str, Any]) -> None:
@@ -86,7 +87,7 @@ def test_history_tells_everything_oldest_first(face: Face) -> None:
     assert [change.before and change.before.text for change in past] == [None, "one", "two"]
     assert [change.after.version for change in past] == [1, 2, 3]
     assert [change.seq for change in past] == sorted(change.seq for change in past)
-    assert all(earlier.at < later.at for earlier, later in zip(past, past[1:], strict=False))
+    assert all(earlier.at < later.at for earlier, later in itertools.pairwise(past))
 
 
 def test_history_of_an_unknown_id_says_so(face: Face) -> None:
@@ -122,7 +123,9 @@ def test_undo_can_itself_be_undone(face: Face) -> None:
     undone = face.undo(face.update(added.id, "two", user_id="ada"), user_id="ada")
     face.undo(undone, user_id="ada")
     assert face.get(added.id, user_id="ada").text == "two"
-    gone = face.undo(face.undo(face.history(added.id, user_id="ada")[-1], user_id="ada"), user_id="ada")
+    gone = face.undo(
+        face.undo(face.history(added.id, user_id="ada")[-1], user_id="ada"), user_id="ada"
+    )
     assert gone.after is not None
     assert texts(face.search("two", user_id="ada")) == ["two"]
     assert face.stats(check=True).problems == ()

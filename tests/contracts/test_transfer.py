@@ -158,7 +158,9 @@ def test_a_file_that_is_no_export_is_refused(face: Face, tmp_path: Path, content
 
 
 @pytest.mark.parametrize("damage", ["{", '{"table": "nothing"}', '{"table": "record"}', "{}", "5"])
-def test_a_damaged_line_is_an_error(face: Face, opened: Opened, tmp_path: Path, damage: str) -> None:
+def test_a_damaged_line_is_an_error(
+    face: Face, opened: Opened, tmp_path: Path, damage: str
+) -> None:
     face.add("one", user_id="ada")
     face.export(tmp_path / "one.jsonl")
     with (tmp_path / "one.jsonl").open("a", encoding="utf-8") as file:

@@ -19,9 +19,22 @@ KEY = bytes(range(32))
 FACES = ("sync", "async", "scoped", "in_memory", "encrypted")
 IDS = ("user_id", "agent_id", "run_id", "app_id")
 
-VERBS = (
-    "add search get list update delete delete_all history undo stats export import_ reembed purge"
-).split()
+VERBS = [
+    "add",
+    "search",
+    "get",
+    "list",
+    "update",
+    "delete",
+    "delete_all",
+    "history",
+    "undo",
+    "stats",
+    "export",
+    "import_",
+    "reembed",
+    "purge",
+]
 
 
 def twin(owner: object, verb: str) -> Callable[..., Any]:

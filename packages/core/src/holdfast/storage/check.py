@@ -99,7 +99,7 @@ def rows(connection: Connection) -> list[str]:
 
 def view(connection: Connection, live: View) -> list[str]:
     """Compare a live view with one built anew; return the differences."""
-    fresh = View(live.reading, live.embedder)
+    fresh = View(live.reading, live.vectors.dimension)
     fresh.follow(connection)
     wrong = []
     if set(_alive(live)) != set(_alive(fresh)):
@@ -124,8 +124,8 @@ def _same_vectors(live: View, fresh: View) -> bool:
 
 
 def _answers(some: View, probe: Floats) -> Floats:
-    """Return the cosines of the live passages, in the order of their ids."""
+    """Return the cosine of every live passage, by row and passage."""
     table = some.rows.table
-    order = np.lexsort((table["passage"], table["id"]))
-    cosines: Floats = some.vectors.cosines(probe)[order[table["alive"][order]]]
-    return cosines
+    places = np.flatnonzero(table["alive"])
+    order = np.lexsort((table["passage"][places], table["id"][places]))
+    return some.vectors.cosines(probe)[places[order]]

@@ -43,7 +43,9 @@ _MIXED = (
     "this file already holds other memories in a scope of the export: import into a new file, or "
     "delete_all() that scope first"
 )
-_BLOBS = {"vectors", "passages", "terms", "digest", "message"}
+_BLOBS = {("erasure", "digest"), ("erasure", "message")} | {
+    (table, column) for table in ("record", "item") for column in ("vectors", "passages", "terms")
+}
 
 
 def header(connection: Connection) -> Line:
@@ -90,15 +92,15 @@ def _rows(database: Database, table: str, namespace: int) -> Iterator[Line]:
             ).fetchall()
         for row in rows:
             values = dict(zip(columns, row, strict=False))
-            line = {"table": table} | {key: _encode(key, item) for key, item in values.items()}
+            line = {"table": table} | {key: _encode(item) for key, item in values.items()}
             yield line | {"slots": codec.from_json(row[-1])} if slots else line
         if len(rows) < PAGE:
             return
         after = rows[-1][columns.index(page)]
 
 
-def _encode(column: str, value: Any) -> Any:
-    if column in _BLOBS and value is not None:
+def _encode(value: Any) -> Any:
+    if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value
 
@@ -131,7 +133,7 @@ class Importer:
             return 0
         name, columns = TABLES[line["table"]]
         kept = [column for column in columns if column != "seq"]
-        values = [self._decode(column, line[column]) for column in kept]
+        values = [self._decode(line["table"], column, line[column]) for column in kept]
         if name == "log" and self._logged(connection, line, values):
             return 0
         if name in ("records", "items"):
@@ -183,15 +185,15 @@ class Importer:
     def _refuse_another(self, connection: Connection, name: str, line: Line) -> None:
         """Refuse a row whose place another record or item already has."""
         known = connection.execute(
-            f"SELECT key FROM {name} WHERE id = ?", (self._decode("id", line["id"]),)
+            f"SELECT key FROM {name} WHERE id = ?", (self._decode("record", "id", line["id"]),)
         ).fetchone()
         if known is not None and known[0] != line["key"]:
             raise InvalidInputError(_MIXED)
 
-    def _decode(self, column: str, value: Any) -> Any:
+    def _decode(self, table: str, column: str, value: Any) -> Any:
         if value is None:
             return None
-        if column in _BLOBS:
+        if (table, column) in _BLOBS:
             return base64.b64decode(value)
         if column == "namespace":
             return self._numbers[value]
@@ -201,7 +203,7 @@ class Importer:
         return value
 
     def _link(self, connection: Connection, line: Line) -> None:
-        row_id = self._decode("id", line["id"])
+        row_id = self._decode("record", "id", line["id"])
         connection.executemany(
             "INSERT OR IGNORE INTO sources VALUES (?, ?)",
             [(source, row_id) for source in codec.from_json(line["sources"])],

@@ -12,13 +12,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
-from holdfast.storage.codec import Hashes
+from holdfast.storage.codec import Hashes, Passage
 from holdfast.storage.columns import Row, Rows
 from holdfast.storage.database import Connection
 from holdfast.storage.keywords import Keywords
@@ -27,8 +27,6 @@ from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.vectors import Positions, Vectors
 
 Table = Literal["records", "items"]
-Known: TypeAlias = tuple[str, int]
-"""Fingerprint and dimension of the embedder that made the vectors."""
 Bools = NDArray[np.bool_]
 
 # Rebuild once so many positions are dead weight.
@@ -63,20 +61,21 @@ class Reading:
 class View:
     """One reading in memory. Not locked: hold `lock` around `follow` and everything after it."""
 
-    def __init__(self, reading: Reading, embedder: Known) -> None:
+    def __init__(self, reading: Reading, dimension: int) -> None:
         self.reading = reading
-        self.embedder = embedder
         self.lock = threading.Lock()
+        self._dimension = dimension
         self._clear()
 
     def _clear(self) -> None:
         self.rows = Rows()
-        self.vectors = Vectors(self.embedder[1])
+        self.vectors = Vectors(self._dimension)
         self.keywords = Keywords()
         self._places: dict[int, range] = {}  # row id -> positions of its passages
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
+        self.change = 0  # the newest entry of the log when this view last changed
 
     @property
     def nbytes(self) -> int:
@@ -104,6 +103,8 @@ class View:
         fresh = namespaces.numbers(connection, self.reading.region, after)
         self._load(self._select(connection, fresh))
         self._namespaces += fresh
+        if written or written is None or fresh:
+            self.change = newest
         self._seq = newest
 
     def _written(self, connection: Connection) -> list[int] | None:
@@ -179,23 +180,25 @@ class View:
         if not rows:
             return
         position = len(self.rows)
-        words = [codec.from_passages(row[-3])[:, 2].tolist() for row in rows]
-        previous = self.rows.append(rows, words)
-        for row, counts in zip(rows, words, strict=True):
-            self._places[row[0]] = range(position, position + len(counts))
-            position += len(counts)
+        passages = [codec.from_passages(row[-3]).tolist() for row in rows]
+        previous = self.rows.append(rows, passages)
+        for row, own in zip(rows, passages, strict=True):
+            self._places[row[0]] = range(position, position + len(own))
+            position += len(own)
         joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
-        self.vectors.extend(joined.reshape(-1, self.embedder[1]))
-        self.keywords.extend(_terms(rows, words), previous)
+        self.vectors.extend(joined.reshape(-1, self._dimension))
+        self.keywords.extend(_terms(rows, passages), previous)
 
 
-def _terms(rows: Sequence[Row], words: Sequence[Sequence[int]]) -> list[Hashes]:
+def _terms(rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> list[Hashes]:
     """Return the term hashes of every passage."""
-    return [
-        part
-        for row, counts in zip(rows, words, strict=True)
-        for part in np.split(np.frombuffer(row[-1], dtype=np.uint64), np.cumsum(counts)[:-1])
-    ]
+    terms: list[Hashes] = []
+    for row, own in zip(rows, passages, strict=True):
+        hashes, start = np.frombuffer(row[-1], dtype=np.uint64), 0
+        for _, _, count in own:
+            terms.append(hashes[start : start + count])
+            start += count
+    return terms
 
 
 @dataclass(slots=True)
@@ -210,17 +213,14 @@ class Views:
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def get(self, reading: Reading, embedder: Known) -> View:
-        """Return the view of a reading; a look into the past gets one of its own.
-
-        A view of another embedder's vectors is dropped: some process has re-embedded the file.
-        """
+    def get(self, reading: Reading, dimension: int) -> View:
+        """Return the view of a reading; a look into the past gets one of its own."""
         if reading.as_of is not None:
-            return View(reading, embedder)
+            return View(reading, dimension)
         with self._lock:
             view = self._views.pop(reading, None)
-            if view is None or view.embedder != embedder:
-                view = View(reading, embedder)
+            if view is None:
+                view = View(reading, dimension)
                 self._trim()
             self._views[reading] = view
             return view
@@ -236,7 +236,7 @@ class Views:
         with self._lock:
             self._views.clear()
 
-    def __iter__(self) -> Any:
-        """Iterate over the cached views."""
+    def readings(self) -> list[Reading]:
+        """Return what is cached."""
         with self._lock:
-            return iter(list(self._views.values()))
+            return list(self._views)
