@@ -1,1 +1,110 @@
-"""Holdfast."""
+"""Holdfast: long-term memory for LLM agents, in one file.
+
+    from holdfast import Memory
+
+    memory = Memory("memory.db")
+    memory.add("I moved to Berlin", user_id="ada")
+    memory.search("Where does Ada live?", user_id="ada")
+
+Everything public is here, and loaded when first used: importing Holdfast imports no database,
+no index and no model.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import (
+    EmbedderMismatchError,
+    ExtractionError,
+    FilterError,
+    HoldfastError,
+    InvalidInputError,
+    ProviderError,
+    RecordNotFoundError,
+    SchemaVersionError,
+    ScopeError,
+    StorageClosedError,
+    StorageError,
+    WrongKeyError,
+)
+from holdfast.types import (
+    Answer,
+    Change,
+    Changes,
+    Context,
+    Match,
+    Message,
+    Page,
+    Record,
+    Scope,
+    Tool,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from holdfast.items import Items
+    from holdfast.maintenance import Stats
+    from holdfast.memory import Memory
+    from holdfast.pipeline.extraction import Guidance
+    from holdfast.providers.base import LLM, Embedder
+    from holdfast.storage.database import Database
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LLM",
+    "Answer",
+    "Change",
+    "Changes",
+    "Context",
+    "Database",
+    "Embedder",
+    "EmbedderMismatchError",
+    "ExtractionError",
+    "FilterError",
+    "Guidance",
+    "HoldfastError",
+    "InvalidInputError",
+    "Items",
+    "Match",
+    "Memory",
+    "Message",
+    "Page",
+    "ProviderError",
+    "Record",
+    "RecordNotFoundError",
+    "SchemaVersionError",
+    "Scope",
+    "ScopeError",
+    "Stats",
+    "StorageClosedError",
+    "StorageError",
+    "Tool",
+    "Usage",
+    "WrongKeyError",
+]
+
+_LAZY = {
+    "Database": "holdfast.storage.database",
+    "Embedder": "holdfast.providers.base",
+    "Guidance": "holdfast.pipeline.extraction",
+    "Items": "holdfast.items",
+    "LLM": "holdfast.providers.base",
+    "Memory": "holdfast.memory",
+    "Stats": "holdfast.maintenance",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a heavy name on first use (PEP 562)."""
+    if name not in _LAZY:
+        raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -63,8 +63,7 @@ class Keywords:
         self._ends = _Column(np.int64)  # the empty place behind each position's words
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
-        self._before_that = _Column(np.int32)
-        self._after = _Column(np.int32)
+        self._after = _Column(np.int32)  # the turn after, or -1
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
@@ -88,8 +87,6 @@ class Keywords:
         self._ends.extend(start + np.cumsum(lengths + 1) - 1)
         self._lengths.extend(lengths)
         self._before.extend(previous)
-        before = np.append(self._before.values, -1)  # so that -1 has no turn before it either
-        self._before_that.extend(before[np.asarray(previous)])
         self._link_after(np.asarray(previous))
         self._alive.extend(np.ones(len(terms), dtype=np.bool_))
         self._words += float(lengths.sum())
@@ -112,6 +109,17 @@ class Keywords:
         self._alive.values[position] = False
         self._words -= float(self._lengths.values[position])
         self._live -= 1
+
+    def relink(self, position: int, previous: int) -> None:
+        """Let a position follow another one (-1: none), after what lay between is gone."""
+        self._before.values[position] = previous
+        if previous >= 0:
+            self._after.values[previous] = position
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held, roughly: a hash, a place and an owner a word."""
+        return 24 * (int(self._ends.values[-1]) + 1 if len(self) else 0)
 
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
@@ -180,7 +188,8 @@ class Keywords:
         """Return the live positions with words of their own or lent ones, and their sums."""
         slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
         slot[hit] = np.arange(len(hit))
-        links = (self._before.values, self._before_that.values, self._after.values)
+        before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
+        links = (before[:-1], before[before[:-1]], self._after.values)
         lenders = [slot[link] for link in links]
         touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
         rows = np.flatnonzero(touched & self._alive.values)

@@ -1,0 +1,176 @@
+"""The conductor of `add`: store turns, extract, embed, look for neighbours, consolidate, commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from holdfast import indexing
+from holdfast.errors import InvalidInputError
+from holdfast.language.wording import fingerprint
+from holdfast.messages import check_metadata, check_text
+from holdfast.providers.base import Embedder
+from holdfast.runtime import Runtime
+from holdfast.storage.codec import to_json, to_micros
+from holdfast.storage.embedded import Added, EmbeddedStorage
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft, Indexed
+from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One call of `add`.
+
+    Attributes:
+        scope: Where the messages are stored.
+        messages: Checked (`holdfast.messages.read`).
+        kind: What they are.
+        expires_at: When they are to be forgotten.
+        extract: Derive facts from them,
+        wait: before the call returns.
+    """
+
+    scope: Scope
+    messages: Sequence[Message]
+    kind: Kind = "turn"
+    expires_at: datetime | None = None
+    extract: bool = False
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What the caller changes of a record: its words, or other columns."""
+
+    text: str | None
+    columns: Metadata
+
+
+def edit(
+    text: str | None,
+    metadata: Metadata | None,
+    importance: float | None,
+    expires_at: datetime | None,
+) -> Edit:
+    """Return a checked edit.
+
+    Raises:
+        InvalidInputError: Nothing is given, or it cannot be stored.
+    """
+    columns: dict[str, object] = {}
+    if metadata is not None:
+        columns["metadata"] = to_json(dict(check_metadata(metadata)))
+    if importance is not None:
+        columns["importance"] = check_importance(importance)
+    if expires_at is not None:
+        columns["expires_at"] = to_micros(check_time("expires_at", expires_at))
+    if text is None and not columns:
+        raise InvalidInputError("nothing to update: give text, metadata, importance or expires_at")
+    return Edit(None if text is None else check_text(text), columns)
+
+
+def check_importance(importance: float) -> float:
+    """Return an importance between 0 and 1.
+
+    Raises:
+        InvalidInputError: It is no such number.
+    """
+    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+        raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
+    return float(importance)
+
+
+async def update(
+    runtime: Runtime,
+    storage: EmbeddedStorage,
+    embedder: Embedder,
+    region: Region,
+    key: str,
+    change: Edit,
+) -> Change:
+    """Give a record other words or other columns."""
+    if change.text is None:
+        return await runtime.store(storage.amend, region, key, change.columns)
+    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
+    old = await runtime.store(storage.get, region, key)
+    indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
+    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+
+
+async def store(
+    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, writing: Writing
+) -> Added:
+    """Embed and store the messages that are not there yet, in one transaction."""
+    fingerprint = embedder.fingerprint
+    await runtime.store(storage.file.check_embedder, fingerprint)
+    messages = await _unknown(runtime, storage, writing)
+    if not messages:
+        return Added((), ())
+    findable = await index(
+        runtime,
+        embedder,
+        writing.kind,
+        [(message.content, message.name) for message in messages],
+    )
+    drafts = [
+        _draft(writing, message, indexed)
+        for message, indexed in zip(messages, findable, strict=True)
+    ]
+    return await runtime.store(
+        storage.add,
+        writing.scope,
+        drafts,
+        fingerprint,
+        extract=writing.extract,
+        hold=writing.wait,
+    )
+
+
+async def index(
+    runtime: Runtime, embedder: Embedder, kind: Kind, texts: Sequence[tuple[str, str | None]]
+) -> list[Indexed]:
+    """Make (text, speaker) pairs findable, with one call of the embedder for all."""
+    if not texts:
+        return []
+    spans = [indexing.spans_of(text) for text, _ in texts]
+    wanted = [
+        passage
+        for (text, speaker), cut in zip(texts, spans, strict=True)
+        for passage in indexing.texts_to_embed(kind, text, speaker, cut)
+    ]
+    given = await runtime.embed(embedder, wanted)
+    vectors = indexing.unit_vectors(given, len(wanted))
+    findable, start = [], 0
+    for (text, _), cut in zip(texts, spans, strict=True):
+        end = start + len(cut)
+        findable.append(indexing.indexed(text, cut, vectors[start:end]))
+        start = end
+    return findable
+
+
+async def _unknown(
+    runtime: Runtime, storage: EmbeddedStorage, writing: Writing
+) -> Sequence[Message]:
+    """Leave out messages that are stored already: embedding them again is the cost of a resend."""
+    ids = [message.id for message in writing.messages if message.id is not None]
+    if not ids:
+        return writing.messages
+    known = await runtime.store(storage.known_messages, writing.scope, ids)
+    return [message for message in writing.messages if message.id not in known]
+
+
+def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
+    return Draft(
+        text=message.content,
+        kind=writing.kind,
+        indexed=indexed,
+        role=message.role,
+        speaker=message.name,
+        metadata=message.metadata,
+        occurred_at=message.occurred_at,
+        expires_at=writing.expires_at,
+        message_id=message.id,
+        digest=fingerprint(message.content) if writing.kind == "fact" else None,
+    )

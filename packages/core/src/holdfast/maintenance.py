@@ -1,0 +1,160 @@
+"""Operations on a whole file, or on all that a bound handle reaches: counts, transfer, vectors."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from holdfast import indexing
+from holdfast.errors import InvalidInputError
+from holdfast.providers.base import Embedder
+from holdfast.runtime import Runtime
+from holdfast.storage.codec import Floats
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.namespaces import Region
+from holdfast.storage.reembedding import Job
+
+Progress = Callable[[int, int], None]
+BATCH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What is stored.
+
+    Attributes:
+        records: Live records by kind.
+        items: Frameworks' own documents.
+        namespaces: Partitions.
+        characters: Of all live records.
+        waiting, parked: Turns that wait for extraction, and those given up for now.
+        error: The newest error of extraction.
+        erasure_pending: Erased bytes still lie in the write-ahead log, held by readers.
+        embedder: Fingerprint of the vectors' embedder; None in a new file.
+        bytes: Size of the file and its write-ahead log.
+        problems: With ``check=True``, what is unsound; empty if all is well.
+    """
+
+    records: Mapping[str, int]
+    items: int
+    namespaces: int
+    characters: int
+    waiting: int
+    parked: int
+    error: str | None
+    erasure_pending: bool
+    embedder: str | None
+    bytes: int
+    problems: tuple[str, ...] = ()
+
+
+def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> Stats:
+    """Count what a region, or the whole file, holds."""
+    counted = storage.upkeep.stats(region)
+    backlog = counted.pop("backlog")
+    known = storage.file.embedder()
+    return Stats(
+        **counted,
+        waiting=backlog.waiting,
+        parked=backlog.parked,
+        error=backlog.error,
+        embedder=None if known is None else known[0],
+        bytes=_size(storage.database.path),
+        problems=tuple(storage.upkeep.check()) if check and region is None else (),
+    )
+
+
+def _size(path: Path) -> int:
+    files = (path, path.with_name(path.name + "-wal"))
+    return sum(file.stat().st_size for file in files if file.exists())
+
+
+def export(
+    storage: EmbeddedStorage,
+    region: Region | None,
+    path: str | os.PathLike[str],
+    progress: Progress | None,
+) -> int:
+    """Write an export beside its final name, then move it there; return the number of lines."""
+    target = Path(path)
+    draft = target.with_name(target.name + ".part")
+    total = sum(stats(storage, region, check=False).records.values())
+    with draft.open("w", encoding="utf-8") as file:
+        count = _write(storage.upkeep.export(region), file, total, progress)
+    draft.replace(target)
+    return count
+
+
+def _write(
+    lines: Iterator[Mapping[str, Any]], file: TextIO, total: int, progress: Progress | None
+) -> int:
+    count = done = 0
+    for count, line in enumerate(lines, 1):
+        file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+        done += line.get("table") == "record"
+        if progress is not None and count % 1000 == 0:
+            progress(min(done, total), total)
+    if progress is not None:
+        progress(total, total)
+    return count
+
+
+def import_(
+    storage: EmbeddedStorage, path: str | os.PathLike[str], progress: Progress | None
+) -> int:
+    """Read an export; return how many records and items were new."""
+    source = Path(path)
+    with source.open(encoding="utf-8") as file:
+        total = sum(1 for _ in file) - 1
+    with source.open(encoding="utf-8") as file:
+        return storage.upkeep.import_(
+            _lines(file), None if progress is None else lambda done: progress(done, total)
+        )
+
+
+def _lines(file: TextIO) -> Iterator[Mapping[str, Any]]:
+    for number, text in enumerate(file, 1):
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise InvalidInputError(f"line {number} is no JSON: {error}") from error
+        if not isinstance(line, dict):
+            raise InvalidInputError(f"line {number} is no line of a Holdfast export")
+        yield line
+
+
+async def reembed(
+    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, progress: Progress | None
+) -> int:
+    """Compute every vector anew; return how many rows got new ones in this call."""
+    done = 0
+    while True:
+        jobs, left = await runtime.store(
+            storage.upkeep.reembedding_left, embedder.fingerprint, BATCH
+        )
+        if jobs:
+            vectors = await _embed(runtime, embedder, jobs)
+            await runtime.store(storage.upkeep.reembedding_save, vectors)
+            done += len(jobs)
+            if progress is not None:
+                progress(done, done + left - len(jobs))
+        elif await runtime.store(storage.upkeep.reembedding_finish, embedder.fingerprint):
+            return done
+
+
+async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[tuple[int, Floats]]:
+    texts = [
+        list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
+        for job in jobs
+    ]
+    wanted = [text for some in texts for text in some]
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
+    result, start = [], 0
+    for job, some in zip(jobs, texts, strict=True):
+        result.append((job.row_id, vectors[start : start + len(some)]))
+        start += len(some)
+    return result

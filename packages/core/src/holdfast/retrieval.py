@@ -1,0 +1,66 @@
+"""The conductor of `search`: read the question, embed it, rank the candidates, return matches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from holdfast import indexing, ranking
+from holdfast.filters import Filter
+from holdfast.language import cues
+from holdfast.providers.base import Embedder
+from holdfast.runtime import Runtime
+from holdfast.storage.codec import maybe_micros
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.namespaces import Region
+from holdfast.storage.searching import Found, Probe
+from holdfast.types import Kind, Match, utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One call of `search`, checked."""
+
+    query: str
+    limit: int
+    tree: Filter | None = None
+    kinds: tuple[Kind, ...] = ()
+    as_of: datetime | None = None
+    valid_at: datetime | None = None
+    min_score: float | None = None
+    explain: bool = False
+
+
+async def search(
+    runtime: Runtime,
+    storage: EmbeddedStorage,
+    embedder: Embedder,
+    region: Region,
+    question: Question,
+) -> list[Match]:
+    """Return the best matches, best first."""
+    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
+    speakers = await runtime.store(storage.speakers, region)
+    asked = cues.read(question.query, speakers, question.as_of or utc_now())
+    vector = await runtime.embed_query(embedder, asked.dense)
+    probe = Probe(
+        vector=indexing.unit_vectors([vector], 1)[0],
+        keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
+        rank=partial(ranking.rank, cues=asked),
+        limit=question.limit,
+        kinds=question.kinds,
+        tree=question.tree,
+        valid_at=maybe_micros(question.valid_at),
+        min_score=question.min_score,
+    )
+    as_of = maybe_micros(question.as_of)
+    found = await runtime.store(storage.search, region, probe, as_of=as_of)
+    return [_match(item, question.explain) for item in found]
+
+
+def _match(found: Found, explain: bool) -> Match:
+    start, end = found.span
+    passage = found.record.text[start:end]
+    return Match(found.record, found.score, passage, found.parts if explain else {})

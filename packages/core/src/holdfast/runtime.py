@@ -1,0 +1,118 @@
+"""The only module that knows sync from async.
+
+Every flow is one coroutine that awaits nothing but its `Runtime`. Under `SYNC` no await ever
+suspends, so `run` steps the coroutine to its end without an event loop. Under an
+`AsyncRuntime` providers are awaited natively and each storage operation, whole, runs in a small
+pool of its own: one hop, one commit. (Stepping a coroutine is how gel-python serves both faces.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from holdfast.providers.base import LLM, Embedder, Vector
+from holdfast.types import Answer, Tool
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Storage is one file with one pen; more threads would only queue.
+STORAGE_THREADS = 4
+
+
+class Runtime(Protocol):
+    """The three things a flow may wait for."""
+
+    async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one whole storage operation: one transaction."""
+
+    async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
+        """Embed documents."""
+
+    async def embed_query(self, embedder: Embedder, text: str) -> Vector:
+        """Embed a question."""
+
+    async def complete(
+        self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
+    ) -> Answer:
+        """Ask an LLM."""
+
+
+class SyncRuntime:
+    """Calls everything in place; its coroutines never suspend."""
+
+    async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation in this thread."""
+        return operation(*args, **kwargs)
+
+    async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
+        """Call the embedder's sync method."""
+        return embedder.embed(texts)
+
+    async def embed_query(self, embedder: Embedder, text: str) -> Vector:
+        """Call the embedder's sync method."""
+        return embedder.embed_query(text)
+
+    async def complete(
+        self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
+    ) -> Answer:
+        """Call the model's sync method."""
+        return llm.complete(messages, tool=tool)
+
+
+class AsyncRuntime:
+    """Awaits providers, and hands storage to a pool of its own."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+
+    async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="holdfast")
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, lambda: context.run(operation, *args, **kwargs)
+        )
+
+    async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
+        """Await the embedder."""
+        return await embedder.aembed(texts)
+
+    async def embed_query(self, embedder: Embedder, text: str) -> Vector:
+        """Await the embedder."""
+        return await embedder.aembed_query(text)
+
+    async def complete(
+        self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
+    ) -> Answer:
+        """Await the model."""
+        return await llm.acomplete(messages, tool=tool)
+
+    def close(self) -> None:
+        """Let the pool's threads go once they have finished."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
+
+
+SYNC = SyncRuntime()
+
+
+def run(flow: Coroutine[Any, Any, T]) -> T:
+    """Step a flow that never suspends to its end.
+
+    Raises:
+        RuntimeError: The flow suspended: something in it waits for an event loop.
+    """
+    try:
+        flow.send(None)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        flow.close()
+    raise RuntimeError(f"{flow!r} suspended outside an event loop")

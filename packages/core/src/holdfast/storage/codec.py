@@ -1,0 +1,63 @@
+"""How values become columns and come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+
+Floats = NDArray[np.float32]
+Hashes = NDArray[np.uint64]
+Passage: TypeAlias = tuple[int, int, int]
+"""Where a passage begins and ends in its text, in characters, and how many index terms it has."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Return microseconds since 1970 in UTC; exact."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the moment, in UTC."""
+    return EPOCH + timedelta(microseconds=micros)
+
+
+def maybe_micros(moment: datetime | None) -> int | None:
+    """Return microseconds, or None for None."""
+    return None if moment is None else to_micros(moment)
+
+
+def maybe_moment(micros: int | None) -> datetime | None:
+    """Return the moment, or None for None."""
+    return None if micros is None else from_micros(micros)
+
+
+def to_json(value: Any) -> str:
+    """Return compact JSON; keys keep their order, text stays readable.
+
+    Raises:
+        TypeError, ValueError: The value is no JSON (NaN included).
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def from_json(text: str) -> Any:
+    """Return the value of a JSON column."""
+    return json.loads(text)
+
+
+def to_passages(passages: Sequence[Passage]) -> bytes:
+    """Pack passages: triples of 32-bit integers."""
+    return np.asarray(passages, dtype=np.int32).tobytes()
+
+
+def from_passages(blob: bytes) -> NDArray[np.int32]:
+    """Unpack passages: start, end, words; shape (passages, 3)."""
+    return np.frombuffer(blob, dtype=np.int32).reshape(-1, 3)

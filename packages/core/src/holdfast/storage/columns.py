@@ -1,0 +1,218 @@
+"""The columns of a view: what ranking and visibility need of each row, as numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.storage.codec import Passage
+from holdfast.types import KINDS, ROLES
+
+Bools = NDArray[np.bool_]
+Links = NDArray[np.int32]
+Row: TypeAlias = tuple[Any, ...]
+
+NEVER = np.iinfo(np.int64).max
+ALWAYS = np.iinfo(np.int64).min
+DAY = 86_400_000_000
+
+KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"item": len(KINDS)}
+ROLE_CODES: dict[str | None, int] = {role: code for code, role in enumerate(ROLES)} | {None: -1}
+
+ROW = np.dtype(
+    [
+        ("id", "i8"),
+        ("place", "i8"),
+        ("passage", "i4"),
+        ("passages", "i4"),
+        ("occurred", "i8"),
+        ("valid_from", "i8"),
+        ("valid_to", "i8"),
+        ("expires", "i8"),
+        ("importance", "f4"),
+        ("words", "i4"),
+        ("characters", "i4"),
+        ("traits", "i4"),
+        ("speaker", "i4"),
+        ("session", "i4"),
+        ("previous", "i4"),
+        ("next", "i4"),
+        ("kind", "i1"),
+        ("role", "i1"),
+        ("alive", "?"),
+    ]
+)
+
+
+class Rows:
+    """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
+
+    The passages of a row lie together. A session is a run, else a day of a namespace. Its
+    passages are linked in their order, over the turns.
+    """
+
+    def __init__(self) -> None:
+        self._table = np.zeros(64, dtype=ROW)
+        self._count = 0
+        self.speakers: dict[str, int] = {}
+        self._sessions: dict[tuple[int, int], int] = {}
+        self._last: dict[int, int] = {}  # session -> position of its last passage
+
+    def __len__(self) -> int:
+        """Return the number of positions, dead ones included."""
+        return self._count
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return int(self._table.nbytes)
+
+    @property
+    def table(self) -> NDArray[Any]:
+        """The rows, one structured entry a position."""
+        return self._table[: self._count]
+
+    def visible(self, now: int, valid_at: int | None, *, ended: bool = False) -> Bools:
+        """Say which rows are alive, not expired, and hold at a moment of event time.
+
+        Without `valid_at` a row must not have ended; with it, it must also have begun (a turn
+        begins when it is said). With `ended`, neither matters.
+        """
+        table = self.table
+        seen: Bools = table["alive"] & (table["expires"] > now)
+        if ended:
+            return seen
+        moment = now if valid_at is None else valid_at
+        seen &= table["valid_to"] > moment
+        if valid_at is not None:
+            seen &= table["valid_from"] <= valid_at
+        return seen
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def append(self, rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> Links:
+        """Append rows as `views` selects them.
+
+        Args:
+            rows: In the order of their sessions.
+            passages: Those of each row.
+
+        Returns:
+            For each new position the passage before it in its session, or -1.
+        """
+        start = position = self._count
+        self._grow(sum(map(len, passages)))
+        for row, own in zip(rows, passages, strict=True):
+            for number, passage in enumerate(own):
+                self._table[position] = self._entry(position, number, len(own), row, passage)
+                position += 1
+        previous: Links = self.table["previous"][start:].copy()
+        return previous
+
+    def extends(self, rows: Sequence[Row]) -> bool:
+        """Say whether these rows all come behind the turns of their sessions."""
+        for row in rows:
+            last = self._last.get(self._session(row)) if row[2] == "turn" else None
+            if last is not None and self._table["place"][last] >= row[1]:
+                return False
+        return True
+
+    def refresh(self, positions: range, row: Row) -> None:
+        """Take over what may change of a row: when it ends."""
+        for position in positions:
+            self._table["valid_to"][position] = NEVER if row[9] is None else row[9]
+            self._table["expires"][position] = NEVER if row[10] is None else row[10]
+
+    def remove(self, positions: range) -> tuple[int, int] | None:
+        """Mark a row dead and close the gap it leaves in its session.
+
+        Returns:
+            The passage behind the gap and the one now before it (or -1), if there is one behind.
+        """
+        self._table["alive"][positions.start : positions.stop] = False
+        if self._table["kind"][positions.start] != KIND_CODES["turn"]:
+            return None
+        before = int(self._table["previous"][positions.start])
+        after = int(self._table["next"][positions.stop - 1])
+        if before >= 0:
+            self._table["next"][before] = after
+        if after < 0:
+            self._end_session(int(self._table["session"][positions.start]), before)
+            return None
+        self._table["previous"][after] = before
+        return after, before
+
+    def _end_session(self, session: int, last: int) -> None:
+        if last >= 0:
+            self._last[session] = last
+        else:
+            self._last.pop(session, None)
+
+    def _grow(self, more: int) -> None:
+        self._count += more
+        if self._count > len(self._table):
+            grown = np.zeros(max(self._count, 2 * len(self._table)), dtype=ROW)
+            grown[: len(self._table)] = self._table
+            self._table = grown
+
+    def _entry(
+        self, position: int, number: int, passages: int, row: Row, passage: Passage
+    ) -> tuple[Any, ...]:
+        start, end, words = passage
+        row_id, place, kind, role, speaker, importance, traits = row[:7]
+        occurred, valid_from, valid_to, expires = row[7:11]
+        begins = occurred if valid_from is None and kind == "turn" else valid_from
+        session = self._session(row)
+        return (
+            row_id,
+            place,
+            number,
+            passages,
+            occurred,
+            ALWAYS if begins is None else begins,
+            NEVER if valid_to is None else valid_to,
+            NEVER if expires is None else expires,
+            importance,
+            words,
+            end - start,
+            traits,
+            -1 if speaker is None else self.speakers.setdefault(speaker, len(self.speakers)),
+            session,
+            self._link(position, session) if kind == "turn" else -1,
+            -1,
+            KIND_CODES[kind],
+            ROLE_CODES.get(role, -1),
+            True,
+        )
+
+    def _link(self, position: int, session: int) -> int:
+        previous = self._last.get(session, -1)
+        if previous >= 0:
+            self._table["next"][previous] = position
+        self._last[session] = position
+        return previous
+
+    def _session(self, row: Row) -> int:
+        namespace = row[0] >> 32
+        key = (namespace, 0 if row[11] else row[7] // DAY)
+        return self._sessions.setdefault(key, len(self._sessions))
+
+    def turns(self, now: int) -> tuple[int, int]:
+        """Return how many turns can be seen now, and their characters."""
+        table = self.table
+        said = self.visible(now, None) & (table["kind"] == KIND_CODES["turn"])
+        count = np.count_nonzero(table["passage"][said] == 0)
+        return int(count), int(table["characters"][said].sum())
+
+    def links(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+        """Yield each live passage that follows another, and that other; for checks."""
+        table = self.table
+        for entry in table[table["alive"] & (table["previous"] >= 0)]:
+            before = table[entry["previous"]]
+            yield (
+                (int(entry["id"]), int(entry["passage"])),
+                (int(before["id"]), int(before["passage"])),
+            )

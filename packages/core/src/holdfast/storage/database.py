@@ -1,0 +1,379 @@
+"""The one place that opens SQLite: connections, transactions, keys, migrations, errors.
+
+The driver is ``sqlcipher3`` (a current SQLite with encryption); the standard library's where
+there is no wheel. Every connection runs in WAL mode with deleted content overwritten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from holdfast.errors import (
+    SchemaVersionError,
+    StorageClosedError,
+    StorageError,
+    WrongKeyError,
+)
+
+try:
+    from sqlcipher3 import dbapi2 as driver
+
+    CAN_ENCRYPT = True
+except ImportError:  # no wheel for this platform
+    import sqlite3 as driver
+
+    CAN_ENCRYPT = False
+
+Durability = Literal["normal", "full"]
+
+APPLICATION_ID = 0x484F4C44  # "HOLD"
+BUSY_SECONDS = 30.0
+# SQLCipher 4's own derivation, done once here instead of once a connection.
+KDF_ROUNDS = 256_000
+SALT_BYTES = 16
+PLAIN_HEADER = b"SQLite format 3\x00"
+
+
+class Cursor(Protocol):
+    """What a statement returns."""
+
+    rowcount: int
+    lastrowid: int | None
+
+    def fetchone(self) -> Any:
+        """Return the next row, or None."""
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Connection(Protocol):
+    """An open SQLite connection inside a transaction; never begin or commit on it yourself."""
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor:
+        """Run one statement."""
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Cursor:
+        """Run one statement for many rows."""
+
+
+class Database:
+    """One SQLite file (or ``":memory:"``), safe for many threads and many processes.
+
+    `read` gives a snapshot, `write` the only pen: both are context managers that end the
+    transaction. A write commits when its block ends and rolls back when it raises.
+
+    Args:
+        path: The file, created when missing (its folder must exist), or ``":memory:"``.
+        key: Encrypts the whole file: a passphrase, or 32 raw bytes.
+        durability: ``"normal"``: a commit survives the death of the process; ``"full"``: also
+            of the machine.
+
+    Raises:
+        WrongKeyError: The file is encrypted and the key is missing or wrong.
+        SchemaVersionError: The file belongs to another program.
+        StorageError: The file cannot be opened.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
+    ) -> None:
+        if durability not in ("normal", "full"):
+            raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+        if key is not None and not CAN_ENCRYPT:
+            raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
+        self.in_memory = str(path) == ":memory:"
+        self.path = Path(path)
+        self._durability = durability
+        self._closed = False
+        self._opened = False
+        self._key = None if key is None or self.in_memory else _raw_key(key, self.path)
+        self._start()
+        with self._checkout() as connection:
+            self._claim(connection)
+
+    def _start(self) -> None:
+        """Begin with no connections, as a process does; a forked child comes here too."""
+        self._process = os.getpid()
+        # A child may not touch its parent's connections, nor close them: it leaves them be.
+        # A memory database is the exception, for there the connection is the data.
+        inherited = getattr(self, "_idle", []) if self.in_memory else []
+        self._idle: list[Any] = inherited
+        # A write holds the pen; in memory the one connection is shared, so a read does as well.
+        self._pen = threading.RLock()
+        self._idle_lock = threading.Lock()
+
+    # -- transactions ---------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a snapshot: every statement inside sees the same moment."""
+        with (
+            self._maybe_pen(),
+            self._checkout() as connection,
+            _transaction(connection, "BEGIN"),
+        ):
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open the one write transaction; commit at the end, roll back on any error."""
+        with (
+            self._own_pen(),
+            self._checkout() as connection,
+            _transaction(connection, "BEGIN IMMEDIATE"),
+        ):
+            yield connection
+
+    @contextmanager
+    def bare(self) -> Iterator[Connection]:
+        """Lend a connection outside any transaction, for pragmas and checkpoints."""
+        with self._own_pen(), self._checkout() as connection:
+            yield connection
+
+    @contextmanager
+    def _own_pen(self) -> Iterator[None]:
+        if self._process != os.getpid():
+            self._start()
+        with self._pen:
+            yield
+
+    @contextmanager
+    def _maybe_pen(self) -> Iterator[None]:
+        if self.in_memory:
+            with self._own_pen():
+                yield
+        else:
+            yield
+
+    @contextmanager
+    def _checkout(self) -> Iterator[Any]:
+        """Lend an idle connection, or a new one; map the driver's errors to ours."""
+        if self._closed:
+            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
+        if self._process != os.getpid():
+            self._start()
+        try:
+            connection = self._pop() or self._open()
+            try:
+                yield connection
+            finally:
+                self._push(connection)
+        except driver.Error as error:
+            raise self._translate(error) from error
+
+    def _pop(self) -> Any:
+        with self._idle_lock:
+            return self._idle.pop() if self._idle else None
+
+    def _push(self, connection: Any) -> None:
+        with self._idle_lock:
+            if not self._closed:
+                self._idle.append(connection)
+                return
+        connection.close()
+
+    def close(self) -> None:
+        """Close every connection. Closing twice is fine; using it afterwards is an error."""
+        with self._idle_lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    # -- opening --------------------------------------------------------------------------------
+
+    def _open(self) -> Any:
+        if self.in_memory and self._opened:
+            raise StorageError("a memory database has one connection; do not nest its transactions")
+        self._opened = True
+        connection = driver.connect(
+            str(self.path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            if self._key is not None:
+                connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._configure(connection)
+        except driver.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _configure(self, connection: Any) -> None:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA cache_size = -16000")
+        connection.execute(f"PRAGMA synchronous = {self._durability}")
+        if not self.in_memory:
+            _use_wal(connection)
+
+    def _claim(self, connection: Any) -> None:
+        """Mark a new file as ours; refuse another program's."""
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        if mark == APPLICATION_ID:
+            return
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if mark or tables:
+            raise SchemaVersionError(
+                f"{self.path} is a SQLite file of another program; give Holdfast a file of its own"
+            )
+        if not connection.execute("PRAGMA query_only").fetchone()[0]:
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+
+    # -- upkeep ---------------------------------------------------------------------------------
+
+    def migrate(self, name: str, steps: Sequence[str]) -> None:
+        """Bring a package's own tables up to date: each step is one script, run once, in order.
+
+        Raises:
+            SchemaVersionError: The file is at a later step than this library knows.
+        """
+        with self.read() as connection:
+            if _step(connection, name) == len(steps):
+                return
+        with self.write() as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations"
+                " (name TEXT PRIMARY KEY, step INTEGER NOT NULL) WITHOUT ROWID"
+            )
+            done = _step(connection, name)
+            if done > len(steps):
+                raise SchemaVersionError(
+                    f"{self.path} was written by a newer version ({name} step {done}, this library "
+                    f"knows {len(steps)}); upgrade Holdfast to open it"
+                )
+            for script in steps[done:]:
+                for statement in script.split(";\n"):
+                    connection.execute(statement)
+            connection.execute("REPLACE INTO migrations VALUES (?, ?)", (name, len(steps)))
+
+    def rekey(self, key: str | bytes) -> None:
+        """Encrypt the file under another key; every other process must have closed it.
+
+        Raises:
+            StorageError: The file is not encrypted, lives in memory, or is in use.
+        """
+        if self._key is None:
+            raise StorageError(
+                "only an encrypted file can be rekeyed: export, then import with a key"
+            )
+        with self.bare() as connection:
+            salt = self._key[64:]
+            raw = _derive(key, bytes.fromhex(salt))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
+            self._key = raw
+            with self._idle_lock:
+                idle, self._idle = self._idle, []
+            for other in idle:
+                other.close()
+
+    def truncate_wal(self) -> bool:
+        """Move the write-ahead log into the file and empty it; False while readers hold it."""
+        if self.in_memory:
+            return True
+        with self.bare() as connection:
+            connection.execute("PRAGMA busy_timeout = 200")
+            try:
+                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except driver.OperationalError:
+                return False
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        return not busy
+
+    def _translate(self, error: Exception) -> StorageError:
+        text = str(error)
+        if "not a database" in text or "file is encrypted" in text:
+            return _unreadable(self.path, self._key is not None)
+        advice = next((say for sign, say in _ADVICE.items() if sign in text), None)
+        return StorageError(f"{self.path}: {text}" + (f"; {advice}" if advice else ""))
+
+
+_ADVICE = {
+    "locked": f"another writer held the file for over {BUSY_SECONDS:.0f} s; nothing was written",
+    "readonly": "the file or its folder is read-only; nothing was written",
+    "full": "the disk is full; nothing was written, free some space and try again",
+    "unable to open": "check that the folder exists and may be written",
+    "closed database": "it was closed while in use",
+}
+
+
+def _step(connection: Connection, name: str) -> int:
+    known = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
+    ).fetchone()[0]
+    if not known:
+        return 0
+    row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def _transaction(connection: Any, begin: str) -> Iterator[None]:
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _use_wal(connection: Any) -> None:
+    """Switch to WAL. SQLite does not wait for a rival doing the same, so ask again."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except driver.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
+def _raw_key(key: str | bytes, path: Path) -> str:
+    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
+    salt = os.urandom(SALT_BYTES)
+    if path.exists() and path.stat().st_size >= SALT_BYTES:
+        with path.open("rb") as file:
+            salt = file.read(SALT_BYTES)
+    return _derive(key, salt)
+
+
+def _derive(key: str | bytes, salt: bytes) -> str:
+    if not key:
+        raise WrongKeyError("the key is empty; give a passphrase or 32 raw bytes")
+    if isinstance(key, bytes) and len(key) == 32:
+        return key.hex() + salt.hex()
+    phrase = key.encode() if isinstance(key, str) else key
+    return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
+
+
+def _unreadable(path: Path, keyed: bool) -> StorageError:
+    """Tell a wrong key from a file that is no database at all."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(PLAIN_HEADER):
+        return WrongKeyError(f"{path} is not encrypted; open it without key=")
+    looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
+    if keyed or looks_encrypted:
+        return WrongKeyError(
+            f"{path} cannot be read with this key; give the key it was written with"
+        )
+    return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

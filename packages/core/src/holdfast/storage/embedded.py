@@ -1,0 +1,273 @@
+"""The embedded storage: each method is one whole operation, one transaction, one thread hop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from holdfast.filters import Filter
+from holdfast.storage import erasure, listing, log, queue, records, versions
+from holdfast.storage.database import Durability
+from holdfast.storage.derivation import Derivation
+from holdfast.storage.documents import Documents
+from holdfast.storage.file import VIEW_BUDGET, File
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft, Indexed
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.searching import Found, Probe, find_records
+from holdfast.storage.upkeep import Upkeep
+from holdfast.storage.views import Reading
+from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
+
+# Turns of the run at hand that a context may show.
+RECENT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What `Storage.add` did: the records in the order of the drafts, and which are new."""
+
+    changes: tuple[Change, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One look into a scope.
+
+    Attributes:
+        turns, characters: Live turns that can be read, and how long they are.
+        change: A number that changes with every write the scope can see.
+        summary: The rolling summary of exactly this scope.
+        recent: The newest turns of the run, the oldest first; none without a ``run_id``.
+    """
+
+    turns: int = 0
+    characters: int = 0
+    change: int = 0
+    summary: Record | None = None
+    recent: tuple[Record, ...] = ()
+
+
+class EmbeddedStorage:
+    """Operations on memories; those on items, and on the file as a whole, are beside them.
+
+    Args:
+        path, key, durability, indexed, view_budget: See `File`.
+
+    Attributes:
+        file: What all operations share.
+        documents: Operations on items.
+        derivation: Operations of the pipeline.
+        upkeep: Counts, checks, transfer, a change of embedder.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
+        indexed: Sequence[str] = (),
+        view_budget: int = VIEW_BUDGET,
+    ) -> None:
+        self.file = File(
+            path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
+        )
+        self.database = self.file.database
+        self.documents = Documents(self.file)
+        self.derivation = Derivation(self.file)
+        self.upkeep = Upkeep(self.file)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def known_messages(self, scope: Scope, message_ids: Sequence[str]) -> set[str]:
+        """Return those of the message ids that this scope has stored or erased before."""
+        with self.database.read() as connection:
+            return records.known_messages(connection, scope, message_ids)
+
+    def add(
+        self,
+        scope: Scope,
+        drafts: Sequence[Draft],
+        fingerprint: str,
+        *,
+        extract: bool,
+        hold: bool = False,
+    ) -> Added:
+        """Store drafts; one whose message id is known is left out.
+
+        With `extract` they are queued, and with `hold` claimed for this process at once.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            ids = [draft.message_id for draft in drafts if draft.message_id is not None]
+            known = records.known_messages(connection, scope, ids) if ids else set()
+            fresh = [draft for draft in _first_of_each(drafts) if draft.message_id not in known]
+            if not fresh:
+                return Added((), ())
+            dimension = fresh[0].indexed.vectors.shape[1]
+            self.file.claim_embedder(connection, fingerprint, dimension)
+            rows = records.add(connection, scope, fresh, now)
+            if extract:
+                holder = self.derivation.worker if hold else None
+                queue.put(connection, rows, now, holder)
+                queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
+            found = records.fetch(connection, rows)
+            last = log.last(connection)
+        made = tuple(found[row] for row in rows)
+        first = last - len(made) + 1
+        return Added(
+            tuple(_added(record, first + offset) for offset, record in enumerate(made)),
+            tuple(rows),
+        )
+
+    def amend(self, region: Region, key: str, columns: Metadata) -> Change:
+        """Give a record other columns than its text; return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the region.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            old, _ = records.current(connection, region, key, now)
+            seq = log.last(connection)
+            versions.amend(connection, old, columns, now, "caller")
+            return versions.changes_since(connection, seq)[0]
+
+    def rewrite(
+        self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
+    ) -> Change:
+        """Give a record another text; the old one holds until now. Return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the region.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            old, _ = records.current(connection, region, key, now)
+            seq = log.last(connection)
+            versions.rewrite(connection, old, text, indexed, columns, now, "caller")
+            return versions.changes_since(connection, seq)[0]
+
+    def erase(self, region: Region, key: str) -> Change:
+        """Erase a record and what rested on it alone; the bytes go as soon as readers allow.
+
+        Raises:
+            RecordNotFoundError: It is not in the region.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            records.current(connection, region, key, now)
+            erasure.erase(connection, [key], now, keep_away=True)
+            gone = versions.history(connection, region, key)[-1]
+        erasure.finish(self.database)
+        return gone
+
+    def erase_region(self, region: Region) -> int:
+        """Erase every record of a region; return how many there were."""
+        with self.database.write() as connection:
+            gone = erasure.erase_region(connection, region, self.file.now())
+        erasure.finish(self.database)
+        return len(gone)
+
+    def purge(self) -> int:
+        """Erase expired records and finish erasures that waited for readers."""
+        with self.database.write() as connection:
+            gone = erasure.purge_expired(connection, self.file.now())
+        erasure.finish(self.database)
+        return len(gone)
+
+    def undo(self, region: Region, change: Change) -> Change:
+        """Take back the newest change of a record; see `versions.undo`."""
+        with self.database.write() as connection:
+            seq = versions.undo(connection, region, change, self.file.now())
+            return versions.change(connection, region, seq)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get(self, region: Region, key: str) -> Record:
+        """Return a record.
+
+        Raises:
+            RecordNotFoundError: It is not in the region.
+        """
+        with self.database.read() as connection:
+            return records.current(connection, region, key, self.file.now())[1]
+
+    def history(self, region: Region, key: str) -> list[Change]:
+        """Return a record's changes, oldest first."""
+        with self.database.read() as connection:
+            return versions.history(connection, region, key)
+
+    def page(
+        self,
+        region: Region,
+        *,
+        tree: Filter | None,
+        kinds: Sequence[Kind] | None,
+        order: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        """Return one page of records; see `listing.page`."""
+        with self.database.read() as connection:
+            return listing.page(
+                connection,
+                region,
+                self.file.now(),
+                tree=tree,
+                kinds=kinds or KINDS,
+                order=order,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def recent_turns(self, region: Region, limit: int) -> list[Record]:
+        """Return the newest turns, oldest first."""
+        with self.database.read() as connection:
+            return listing.recent_turns(connection, region, self.file.now(), limit)
+
+    def overview(self, scope: Scope) -> Overview:
+        """Look into a scope: how much there is, whether it changed, what was said last."""
+        region, now = Region.of_scope(scope), self.file.now()
+        with self.file.viewing(Reading("records", region)) as seen:
+            if seen is None:
+                return Overview()
+            connection, view = seen
+            turns, characters = view.rows.turns(now)
+            summary = records.summary(connection, scope)
+            recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
+            return Overview(turns, characters, view.change, summary, tuple(recent))
+
+    def speakers(self, region: Region) -> frozenset[str]:
+        """Return the names of everyone who speaks in a region."""
+        with self.file.viewing(Reading("records", region)) as seen:
+            return frozenset() if seen is None else frozenset(seen[1].rows.speakers)
+
+    def search(self, region: Region, probe: Probe, *, as_of: int | None = None) -> list[Found]:
+        """Rank the region's records for a probe; whole records, in the same snapshot."""
+        now = self.file.now() if as_of is None else as_of
+        with self.file.viewing(Reading("records", region, as_of)) as seen:
+            return [] if seen is None else find_records(*seen, probe, now)
+
+
+def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """Leave out a message that comes twice in one call."""
+    seen: set[str] = set()
+    for draft in drafts:
+        if draft.message_id is None:
+            yield draft
+        elif draft.message_id not in seen:
+            seen.add(draft.message_id)
+            yield draft
+
+
+def _added(record: Record, seq: int) -> Change:
+    return Change(
+        "ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq
+    )

@@ -1,0 +1,187 @@
+"""Delete means gone: rows, vectors, terms, queue entries, quotations in the log, and their bytes.
+
+What rested on an erased turn alone goes with it. Freed bytes are overwritten at once
+(``secure_delete``); older copies in the write-ahead log wait for its truncation, which needs
+all readers gone, so it is a job that the file itself remembers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from holdfast.storage import codec, log, records
+from holdfast.storage.database import Connection, Database
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+
+PENDING = "erasure_pending"
+REDO = 1 << 30  # turns since the last summary, when there is none any more
+
+
+def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: bool) -> list[str]:
+    """Erase records and what rests on them alone; return the keys that are gone.
+
+    Args:
+        connection: An open write.
+        keys: Records; all their versions go.
+        now: Record time.
+        keep_away: Refuse the same message when a framework sends it again.
+    """
+    gone: list[str] = []
+    waiting = list(keys)
+    while waiting:
+        key = waiting.pop()
+        rows = connection.execute(
+            "SELECT id, text, message_id FROM records WHERE key = ?", (key,)
+        ).fetchall()
+        if not rows:
+            continue
+        _note(connection, key, rows, now, keep_away)
+        _drop_summaries(connection, rows[0][0], now)
+        _drop(connection, key, [row[0] for row in rows], now)
+        gone.append(key)
+        waiting += _bereaved(connection, key, now)
+    if gone:
+        connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+    return gone
+
+
+def _note(
+    connection: Connection, key: str, rows: list[tuple[int, str, str | None]], now: int, keep: bool
+) -> None:
+    row_id, text, message_id = rows[-1]
+    digest = hashlib.blake2b(text.encode(), key=key.encode()[:64], digest_size=16).digest()
+    message = records.message_digest(message_id) if keep and message_id else None
+    connection.execute(
+        "REPLACE INTO erasures VALUES (?, ?, ?, ?, ?)",
+        (key, row_id >> NAMESPACE_BITS, now, digest, message),
+    )
+
+
+def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> None:
+    for row_id in row_ids:
+        connection.execute("DELETE FROM records WHERE id = ?", (row_id,))
+        connection.execute("DELETE FROM queue WHERE record = ?", (row_id,))
+        connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
+        connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
+    connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
+    for namespace in {row_id >> NAMESPACE_BITS for row_id in row_ids}:
+        connection.execute(  # what this turn did to others, in a model's words
+            "UPDATE log SET reason = NULL, sources = NULL"
+            " WHERE namespace = ? AND sources IS NOT NULL AND instr(sources, ?)",
+            (namespace, key),
+        )
+    log.append(
+        connection,
+        [log.Entry(row >> NAMESPACE_BITS, "ERASE", now, row, None, key) for row in row_ids[:1]]
+        + [log.Entry(row >> NAMESPACE_BITS, "ERASE", now, row) for row in row_ids[1:]],
+    )
+
+
+def _drop_summaries(connection: Connection, row_id: int, now: int) -> None:
+    """Drop the summaries that may quote a turn: those of its namespace written since. Redo them."""
+    low = row_id >> NAMESPACE_BITS << NAMESPACE_BITS
+    rows = connection.execute(
+        "SELECT key, id FROM records WHERE id > ? AND id < ? AND kind = 'summary'",
+        (row_id, low + (1 << NAMESPACE_BITS)),
+    ).fetchall()
+    for key, summary in rows:
+        _drop(connection, key, [summary], now)
+    if rows:
+        connection.execute(
+            "REPLACE INTO summaries (namespace, turns) VALUES (?, ?)",
+            (row_id >> NAMESPACE_BITS, REDO),
+        )
+
+
+def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
+    """Take a source away from what rests on it; return the keys left with nothing.
+
+    A version that is left with no source is dropped, and the version before it holds again.
+    """
+    rows = connection.execute(
+        "SELECT r.id, r.key, r.sources FROM sources s JOIN records r ON r.id = s.record"
+        " WHERE s.source = ?",
+        (source,),
+    ).fetchall()
+    connection.execute("DELETE FROM sources WHERE source = ?", (source,))
+    orphans: list[str] = []
+    for row_id, key, listed in rows:
+        left = [other for other in codec.from_json(listed) if other != source]
+        if left:
+            connection.execute(
+                "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(left), row_id)
+            )
+        elif _only_version(connection, key):
+            orphans.append(key)
+        else:
+            _drop(connection, key, [row_id], now)
+            _reopen(connection, key, now)
+    return orphans
+
+
+def _only_version(connection: Connection, key: str) -> bool:
+    count = connection.execute("SELECT count(*) FROM records WHERE key = ?", (key,)).fetchone()[0]
+    return bool(count == 1)
+
+
+def _reopen(connection: Connection, key: str, now: int) -> None:
+    """Let the newest version left hold again, if none does."""
+    row = connection.execute(
+        "SELECT id, valid_to IS NULL AND retired_at IS NULL FROM records WHERE key = ?"
+        " ORDER BY version DESC LIMIT 1",
+        (key,),
+    ).fetchone()
+    if row[1]:
+        return
+    connection.execute(
+        "UPDATE records SET valid_to = NULL, closed_at = NULL, retired_at = NULL WHERE id = ?",
+        (row[0],),
+    )
+    log.append(
+        connection, [log.Entry(row[0] >> NAMESPACE_BITS, "UPDATE", now, None, row[0], key, "undo")]
+    )
+
+
+def erase_region(connection: Connection, region: Region, now: int) -> list[str]:
+    """Erase all records of a region, and its namespaces with the ids in their names."""
+    keys = connection.execute(
+        "SELECT DISTINCT r.key FROM namespaces n JOIN records r"
+        f" ON r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+        f" WHERE {region.condition}",
+        region.parameters,
+    ).fetchall()
+    gone = erase(connection, [row[0] for row in keys], now, keep_away=False)
+    connection.execute(
+        f"DELETE FROM namespaces AS n WHERE {region.condition} AND NOT EXISTS (SELECT 1"
+        f" FROM records r WHERE r.id >= n.no << {NAMESPACE_BITS}"
+        f" AND r.id < (n.no + 1) << {NAMESPACE_BITS})",
+        region.parameters,
+    )
+    return gone
+
+
+def purge_expired(connection: Connection, now: int) -> list[str]:
+    """Erase what has expired."""
+    rows = connection.execute(
+        "SELECT DISTINCT key FROM records WHERE expires_at <= ?", (now,)
+    ).fetchall()
+    return erase(connection, [row[0] for row in rows], now, keep_away=False)
+
+
+def finish(database: Database) -> bool:
+    """Empty the write-ahead log of erased bytes if any wait; False while readers hold it."""
+    with database.read() as connection:
+        asked = connection.execute(
+            "SELECT value FROM properties WHERE name = ?", (PENDING,)
+        ).fetchone()
+    if asked is None:
+        return True
+    if not database.truncate_wal():
+        return False
+    with database.write() as connection:
+        connection.execute(
+            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
+        )
+    return True

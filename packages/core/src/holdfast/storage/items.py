@@ -1,0 +1,213 @@
+"""Rows of items: documents by namespace and key. Every function takes an open transaction.
+
+A put that replaces an item writes a new row: rows never change, so views need not look twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from holdfast.storage import codec, log, namespaces
+from holdfast.storage.codec import Floats, Hashes, Passage
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+
+COLUMNS = (
+    "id",
+    "key",
+    "value",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "lifetime",
+    "texts",
+    "passages",
+    "vectors",
+    "terms",
+)
+_INSERT = f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_SELECT = (
+    "SELECT r.id, n.path, r.key, r.value, r.created_at, r.updated_at, r.expires_at, r.lifetime"
+    f" FROM namespaces n JOIN items r ON r.id >> {NAMESPACE_BITS} = n.no"
+)
+_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One document.
+
+    Attributes:
+        namespace: Its labels.
+        key: Unique in the namespace.
+        value: JSON.
+        created_at, updated_at: First and latest put.
+        expires_at: From then on nobody finds it.
+        lifetime: Microseconds from a put, or a refreshing read, to `expires_at`.
+    """
+
+    namespace: tuple[str, ...]
+    key: str
+    value: Any
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+    lifetime: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemDraft:
+    """An item about to be put: texts are what its vectors and terms were made of."""
+
+    namespace: tuple[str, ...]
+    key: str
+    value: str
+    lifetime: int | None
+    texts: tuple[str, ...]
+    vectors: Floats
+    terms: Hashes
+    passages: tuple[Passage, ...]
+
+
+def put(connection: Connection, draft: ItemDraft, now: int) -> None:
+    """Write an item; one of the same key gives way, and lends its creation time."""
+    namespace = namespaces.item_number(connection, draft.namespace)
+    old = _find(connection, namespace, draft.key, now)
+    if old is not None:
+        connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
+    row_id = namespaces.take_ids(connection, namespace, 1)[0]
+    connection.execute(
+        _INSERT,
+        (
+            row_id,
+            draft.key,
+            draft.value,
+            now if old is None else old[1],
+            now,
+            None if draft.lifetime is None else now + draft.lifetime,
+            draft.lifetime,
+            codec.to_json(draft.texts),
+            codec.to_passages(draft.passages) if draft.passages else b"",
+            draft.vectors.astype(np.float32, copy=False).tobytes(),
+            draft.terms.tobytes(),
+        ),
+    )
+    before = None if old is None else old[0]
+    log.append(connection, [log.Entry(namespace, "PUT", now, before, row_id)])
+
+
+def _find(connection: Connection, namespace: int, key: str, now: int) -> tuple[int, int] | None:
+    """Return row id and creation time; an expired item's creation is forgotten."""
+    row = connection.execute(
+        "SELECT id, CASE WHEN expires_at <= ? THEN ? ELSE created_at END FROM items"
+        f" WHERE id >> {NAMESPACE_BITS} = ? AND key = ?",
+        (now, now, namespace, key),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def delete(connection: Connection, labels: Sequence[str], key: str, now: int) -> bool:
+    """Delete an item; say whether there was one."""
+    row = connection.execute(
+        f"{_SELECT} WHERE n.path = ? AND r.key = ?", (namespaces.item_path(labels), key)
+    ).fetchone()
+    if row is None:
+        return False
+    drop(connection, [row[0]], now)
+    return True
+
+
+def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
+    """Delete rows."""
+    connection.executemany("DELETE FROM items WHERE id = ?", [(row_id,) for row_id in row_ids])
+    log.append(
+        connection,
+        [log.Entry(row_id >> NAMESPACE_BITS, "PUT", now, row_id, None) for row_id in row_ids],
+    )
+
+
+def drop_expired(connection: Connection, now: int, most: int = 1000) -> int:
+    """Delete what has expired; return how many."""
+    rows = connection.execute(
+        "SELECT id FROM items WHERE expires_at <= ? LIMIT ?", (now, most)
+    ).fetchall()
+    drop(connection, [row[0] for row in rows], now)
+    return len(rows)
+
+
+def get(
+    connection: Connection, labels: Sequence[str], key: str, now: int
+) -> tuple[int, Item] | None:
+    """Return the row id and the item, or None."""
+    row = connection.execute(
+        f"{_SELECT} WHERE n.path = ? AND r.key = ? AND (r.expires_at IS NULL OR r.expires_at > ?)",
+        (namespaces.item_path(labels), key, now),
+    ).fetchone()
+    return None if row is None else (row[0], _item(row))
+
+
+def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
+    """Return whole items by row id."""
+    marks = ",".join("?" * len(row_ids))
+    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
+    return {row[0]: _item(row) for row in rows}
+
+
+def refresh(connection: Connection, row_ids: Sequence[int], now: int) -> None:
+    """Let the lifetime of these rows begin anew."""
+    connection.executemany(
+        "UPDATE items SET expires_at = ? + lifetime WHERE id = ? AND lifetime IS NOT NULL",
+        [(now, row_id) for row_id in row_ids],
+    )
+    log.append(
+        connection,
+        [log.Entry(row_id >> NAMESPACE_BITS, "PUT", now, row_id, row_id) for row_id in row_ids],
+    )
+
+
+def page(
+    connection: Connection,
+    region: Region,
+    now: int,
+    condition: str,
+    values: Sequence[Any],
+    limit: int,
+    offset: int,
+) -> list[tuple[int, Item]]:
+    """Return items without ranking, the latest put first."""
+    rows = connection.execute(
+        f"{_SELECT.replace('ON r.id >> ' + str(NAMESPACE_BITS) + ' = n.no', 'ON ' + _RANGE)}"
+        f" WHERE {region.condition} AND (r.expires_at IS NULL OR r.expires_at > ?) AND {condition}"
+        " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?",
+        (*region.parameters, now, *values, limit, offset),
+    ).fetchall()
+    return [(row[0], _item(row)) for row in rows]
+
+
+def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, ...]]:
+    """Return the namespaces of a region that hold at least one item, sorted."""
+    rows = connection.execute(
+        f"SELECT n.path FROM namespaces n WHERE {region.condition}"
+        f" AND EXISTS (SELECT 1 FROM items r WHERE {_RANGE}"
+        " AND (r.expires_at IS NULL OR r.expires_at > ?)) ORDER BY n.path",
+        (*region.parameters, now),
+    )
+    return [namespaces.item_labels(row[0]) for row in rows]
+
+
+def _item(row: Sequence[Any]) -> Item:
+    return Item(
+        namespace=namespaces.item_labels(row[1]),
+        key=row[2],
+        value=codec.from_json(row[3]),
+        created_at=codec.from_micros(row[4]),
+        updated_at=codec.from_micros(row[5]),
+        expires_at=codec.maybe_moment(row[6]),
+        lifetime=row[7],
+    )

@@ -1,0 +1,113 @@
+"""Pages of records and sets of row ids: what filters select, without any ranking."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Any
+
+from holdfast.errors import InvalidInputError
+from holdfast.filters import Filter
+from holdfast.storage import codec, records
+from holdfast.storage.conditions import Condition
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.types import Kind, Page, Record
+
+ORDERS = {
+    "created_at": "r.created_at",
+    "updated_at": "r.recorded_at",
+    "occurred_at": "r.occurred_at",
+    "importance": "r.importance",
+}
+_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+_VISIBLE = (
+    "r.retired_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?)"
+    " AND (r.valid_to IS NULL OR r.valid_to > ?)"
+)
+
+
+def selected(connection: Connection, table: str, region: Region, tree: Filter) -> list[int]:
+    """Return the row ids of a region that a filter lets through."""
+    condition = Condition("r.metadata" if table == "records" else "r.value")
+    where = condition.sql(tree)
+    rows = connection.execute(
+        f"SELECT r.id FROM namespaces n JOIN {table} r ON {_RANGE}"
+        f" WHERE {region.condition} AND {where}",
+        (*region.parameters, *condition.values),
+    )
+    return [row[0] for row in rows]
+
+
+def page(
+    connection: Connection,
+    region: Region,
+    now: int,
+    *,
+    tree: Filter | None,
+    kinds: Sequence[Kind],
+    order: str,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    """Return one page of the records that hold now, in order.
+
+    Raises:
+        InvalidInputError: An unknown order, or a cursor of another list.
+    """
+    column, sign, way = _order(order)
+    where = [_VISIBLE, f"r.kind IN ({','.join('?' * len(kinds))})"]
+    values: list[Any] = [now, now, *kinds]
+    if tree is not None:
+        condition = Condition("r.metadata")
+        where.append(condition.sql(tree))
+        values += condition.values
+    if cursor is not None:
+        where.append(f"({column}, r.id) {sign} (?, ?)")
+        values += _read_cursor(cursor, order)
+    rows = connection.execute(
+        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {_RANGE}"
+        f" WHERE {region.condition} AND {' AND '.join(where)}"
+        f" ORDER BY {column} {way}, r.id {way} LIMIT ?",
+        (*region.parameters, *values, limit + 1),
+    ).fetchall()
+    found = records.fetch(connection, [row[0] for row in rows[:limit]])
+    more = _write_cursor(order, rows[limit - 1]) if len(rows) > limit else None
+    return Page(tuple(found[row[0]] for row in rows[:limit]), more)
+
+
+def _order(order: str) -> tuple[str, str, str]:
+    name = order.removeprefix("-")
+    if name not in ORDERS:
+        raise InvalidInputError(
+            f"unknown order {order!r}; allowed are {', '.join(ORDERS)}, "
+            "each with '-' before it for newest or greatest first"
+        )
+    return (ORDERS[name], "<", "DESC") if order.startswith("-") else (ORDERS[name], ">", "ASC")
+
+
+def _write_cursor(order: str, row: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(codec.to_json([order, row[1], row[0]]).encode()).decode()
+
+
+def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
+    try:
+        known, value, row_id = codec.from_json(base64.urlsafe_b64decode(cursor).decode())
+    except (binascii.Error, ValueError, TypeError) as error:
+        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()") from error
+    if known != order:
+        raise InvalidInputError(f"the cursor belongs to a list in order {known!r}, not {order!r}")
+    return value, row_id
+
+
+def recent_turns(connection: Connection, region: Region, now: int, limit: int) -> list[Record]:
+    """Return the newest turns of a region, oldest first."""
+    rows = connection.execute(
+        f"SELECT r.id FROM namespaces n JOIN records r ON {_RANGE} WHERE {region.condition}"
+        f" AND r.kind = 'turn' AND {_VISIBLE} ORDER BY r.occurred_at DESC, r.id DESC LIMIT ?",
+        (*region.parameters, now, now, limit),
+    ).fetchall()
+    found = records.fetch(connection, [row[0] for row in rows])
+    return [found[row[0]] for row in reversed(rows)]

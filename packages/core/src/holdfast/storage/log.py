@@ -1,0 +1,86 @@
+"""The log: every write, in order. Views follow it, history is read from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from holdfast.storage.codec import to_json
+from holdfast.storage.database import Connection
+
+Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
+
+# Up to so many namespaces are asked for one by one through the index; beyond, one scan is less.
+FEW = 64
+# A view this far behind is cheaper to build anew than to bring up to date.
+TOO_FAR = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One write to one record or item; `before` and `after` are row ids of its versions."""
+
+    namespace: int
+    operation: Operation
+    at: int
+    before: int | None = None
+    after: int | None = None
+    key: str | None = None
+    reason: str | None = None
+    sources: Sequence[str] = ()
+
+
+def append(connection: Connection, entries: Iterable[Entry]) -> None:
+    """Write entries, in order."""
+    connection.executemany(
+        "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [_row(entry) for entry in entries],
+    )
+
+
+def _row(entry: Entry) -> tuple[object, ...]:
+    sources = to_json(list(entry.sources)) if entry.sources else None
+    return (
+        entry.namespace,
+        entry.operation,
+        entry.at,
+        entry.before,
+        entry.after,
+        entry.key,
+        entry.reason,
+        sources,
+    )
+
+
+def last(connection: Connection) -> int:
+    """Return the number of the newest entry; 0 in a new file."""
+    row = connection.execute("SELECT max(seq) FROM log").fetchone()
+    return int(row[0] or 0)
+
+
+def touched(connection: Connection, namespaces: Sequence[int], after: int) -> list[int] | None:
+    """Return the row ids written in these namespaces since entry `after`, oldest first.
+
+    None says that so much was written that building anew costs less.
+    """
+    if last(connection) - after > TOO_FAR and len(namespaces) > FEW:
+        return None
+    if len(namespaces) <= FEW:
+        marks = ",".join("?" * len(namespaces))
+        rows = connection.execute(
+            f"SELECT seq, before, after FROM log WHERE namespace IN ({marks}) AND seq > ?"
+            f" ORDER BY seq LIMIT {TOO_FAR + 1}",
+            (*namespaces, after),
+        ).fetchall()
+        pairs = [(before, behind) for _, before, behind in rows]
+    else:
+        wanted = set(namespaces)
+        rows = connection.execute(
+            "SELECT namespace, before, after FROM log WHERE seq > ? ORDER BY seq", (after,)
+        ).fetchall()
+        pairs = [(before, behind) for namespace, before, behind in rows if namespace in wanted]
+    if len(pairs) > TOO_FAR:
+        return None
+    return list(dict.fromkeys(row for pair in pairs for row in pair if row is not None))

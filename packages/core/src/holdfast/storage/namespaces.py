@@ -1,0 +1,116 @@
+"""Partitions of the file: which namespace a write goes to, which ones a read may see.
+
+A `Region` is what a read may see. It is a condition on the ``namespaces`` table and nothing
+else, so it is resolved to integers before anything is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.storage.database import Connection
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.types import Scope
+
+SEPARATOR = "\x1f"
+AFTER_SEPARATOR = "\x20"
+# The separator may occur in a framework's label; escaped, it cannot end one.
+_ESCAPES = str.maketrans({"\x1e": "\x1e0", "\x1f": "\x1e1"})
+_SCOPES = "s" + SEPARATOR
+_ITEMS = "i" + SEPARATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The namespaces a read may see: a condition over ``namespaces n``."""
+
+    condition: str
+    parameters: tuple[str, ...]
+
+    @classmethod
+    def of_scope(cls, scope: Scope) -> Region:
+        """Match every id given; leave the others open."""
+        ids = scope.ids()
+        condition = " AND ".join(f"n.{name} = ?" for name in ids)
+        return cls(condition, tuple(ids.values()))
+
+    @classmethod
+    def of_namespace(cls, labels: Sequence[str]) -> Region:
+        """Match one item namespace exactly."""
+        return cls("n.path = ?", (item_path(labels),))
+
+    @classmethod
+    def of_prefix(cls, labels: Sequence[str]) -> Region:
+        """Match the item namespaces that begin with these labels; none given: all of them."""
+        path = item_path(labels)
+        return cls("n.path >= ? AND n.path < ?", (path, path[:-1] + AFTER_SEPARATOR))
+
+
+def scope_path(scope: Scope) -> str:
+    """Return the one path of a scope."""
+    pairs = (f"{name}={value}".translate(_ESCAPES) for name, value in scope.ids().items())
+    return _SCOPES + "".join(pair + SEPARATOR for pair in pairs)
+
+
+def item_path(labels: Sequence[str]) -> str:
+    """Return the one path of an item namespace."""
+    return _ITEMS + "".join(label.translate(_ESCAPES) + SEPARATOR for label in labels)
+
+
+def item_labels(path: str) -> tuple[str, ...]:
+    """Return the labels of an item path."""
+    parts = path[len(_ITEMS) :].split(SEPARATOR)[:-1]
+    return tuple(part.replace("\x1e1", "\x1f").replace("\x1e0", "\x1e") for part in parts)
+
+
+def scope_number(connection: Connection, scope: Scope) -> int:
+    """Return the number of a scope's namespace, made on first use."""
+    ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
+    return _number(connection, scope_path(scope), ids)
+
+
+def known_scope(connection: Connection, scope: Scope) -> int | None:
+    """Return the number of a scope's namespace, if it has one."""
+    row = connection.execute(
+        "SELECT no FROM namespaces WHERE path = ?", (scope_path(scope),)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def item_number(connection: Connection, labels: Sequence[str]) -> int:
+    """Return the number of an item namespace, made on first use."""
+    return _number(connection, item_path(labels), (None, None, None, None))
+
+
+def _number(connection: Connection, path: str, ids: tuple[str | None, ...]) -> int:
+    row = connection.execute("SELECT no FROM namespaces WHERE path = ?", (path,)).fetchone()
+    return int(row[0]) if row else make(connection, path, *ids)
+
+
+def make(connection: Connection, path: str, *ids: str | None) -> int:
+    """Make a namespace (its path, then user, agent, run and app id); return its number."""
+    made = connection.execute(
+        "INSERT INTO namespaces (path, user_id, agent_id, run_id, app_id)"
+        " VALUES (?, ?, ?, ?, ?) RETURNING no",
+        (path, *ids),
+    ).fetchone()
+    return int(made[0])
+
+
+def take_ids(connection: Connection, namespace: int, count: int) -> range:
+    """Reserve `count` row ids at the end of a namespace."""
+    row = connection.execute(
+        "UPDATE namespaces SET next = next + ? WHERE no = ? RETURNING next", (count, namespace)
+    ).fetchone()
+    end = (namespace << NAMESPACE_BITS) + int(row[0])
+    return range(end - count, end)
+
+
+def numbers(connection: Connection, region: Region, after: int = 0) -> list[int]:
+    """Return the namespaces of a region numbered above `after`, in order."""
+    rows = connection.execute(
+        f"SELECT n.no FROM namespaces n WHERE {region.condition} AND n.no > ? ORDER BY n.no",
+        (*region.parameters, after),
+    )
+    return [int(row[0]) for row in rows]

@@ -1,0 +1,355 @@
+"""Rows of memories: written, versioned, closed, read. Every function takes an open transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from uuid_utils import uuid7
+
+from holdfast.errors import RecordNotFoundError
+from holdfast.storage import codec, log, namespaces
+from holdfast.storage.codec import Floats, Hashes, Passage
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.types import Kind, Metadata, Record, Role, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What makes a text findable.
+
+    Attributes:
+        vectors: One unit vector a passage, shape (passages, dimension), float32.
+        passages: Bounds and number of index terms of each passage.
+        terms: Hashes of the index terms of all passages, in order, uint64.
+        traits: Flags of `holdfast.language.traits` for the whole text.
+    """
+
+    vectors: Floats
+    passages: tuple[Passage, ...]
+    terms: Hashes
+    traits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A memory about to be written."""
+
+    text: str
+    kind: Kind
+    indexed: Indexed
+    role: Role | None = None
+    speaker: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    occurred_at: datetime | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    expires_at: datetime | None = None
+    importance: float = 0.5
+    sources: tuple[str, ...] = ()
+    message_id: str | None = None
+    relations: tuple[Metadata, ...] = ()
+    slots: tuple[str, ...] = ()
+    digest: str | None = None
+    reason: str = ""
+
+
+COLUMNS = [
+    "id",
+    "key",
+    "version",
+    "place",
+    "kind",
+    "role",
+    "speaker",
+    "text",
+    "metadata",
+    "importance",
+    "created_at",
+    "recorded_at",
+    "retired_at",
+    "occurred_at",
+    "valid_from",
+    "valid_to",
+    "closed_at",
+    "expires_at",
+    "message_id",
+    "sources",
+    "relations",
+    "digest",
+    "traits",
+    "passages",
+    "vectors",
+    "terms",
+]
+_READ = COLUMNS[: COLUMNS.index("relations")]
+_INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_IDS = "n.user_id, n.agent_id, n.run_id, n.app_id"
+_SELECT = (
+    f"SELECT {', '.join('r.' + name for name in _READ)}, {_IDS}, r.passages"
+    f" FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
+)
+
+
+# -- writing ------------------------------------------------------------------------------------
+
+
+def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> list[int]:
+    """Write new records; return their row ids. All are logged."""
+    namespace = namespaces.scope_number(connection, scope)
+    ids = namespaces.take_ids(connection, namespace, len(drafts))
+    rows = [
+        _row(row_id, str(uuid7()), 1, row_id, draft, now, now)
+        for row_id, draft in zip(ids, drafts, strict=True)
+    ]
+    connection.executemany(_INSERT, rows)
+    _link(connection, zip(ids, drafts, strict=True))
+    log.append(
+        connection,
+        (
+            log.Entry(
+                namespace, "ADD", now, None, row[0], row[1], draft.reason or None, draft.sources
+            )
+            for row, draft in zip(rows, drafts, strict=True)
+        ),
+    )
+    return list(ids)
+
+
+def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Write the next version of a record, under its own scope; return its row id. Not logged."""
+    key, version, created = connection.execute(
+        "SELECT key, (SELECT max(version) FROM records v WHERE v.key = r.key), created_at"
+        " FROM records r WHERE id = ?",
+        (old,),
+    ).fetchone()
+    namespace = namespaces.scope_number(connection, scope)
+    row_id = namespaces.take_ids(connection, namespace, 1)[0]
+    connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
+    _link(connection, [(row_id, draft)])
+    return row_id
+
+
+def copy_version(connection: Connection, old: int, now: int, changes: Metadata) -> int:
+    """Write the next version of a record as a copy with some columns changed; not logged."""
+    row = dict(zip(COLUMNS, _raw(connection, old), strict=True))
+    newest = connection.execute(
+        "SELECT max(version) FROM records WHERE key = ?", (row["key"],)
+    ).fetchone()[0]
+    row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
+    row |= {"id": row_id, "version": newest + 1, "recorded_at": now, "retired_at": None, **changes}
+    connection.execute(_INSERT, tuple(row.values()))
+    for table, name in (("sources", "source"), ("slots", "slot")):
+        connection.execute(
+            f"INSERT OR IGNORE INTO {table} SELECT {name}, ? FROM {table} WHERE record = ?",
+            (row_id, old),
+        )
+    return row_id
+
+
+def text_columns(text: str, indexed: Indexed) -> dict[str, Any]:
+    """Return the columns that follow from a text."""
+    return {
+        "text": text,
+        "digest": None,
+        "traits": indexed.traits,
+        "passages": codec.to_passages(indexed.passages),
+        "vectors": indexed.vectors.astype(np.float32, copy=False).tobytes(),
+        "terms": indexed.terms.tobytes(),
+    }
+
+
+def close(connection: Connection, row_id: int, valid_to: int, now: int) -> None:
+    """End the time in which a record holds; it stays readable."""
+    connection.execute(
+        "UPDATE records SET valid_to = ?, closed_at = ? WHERE id = ?", (valid_to, now, row_id)
+    )
+
+
+def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
+    """Let another version take the place of these; they stay readable as of before."""
+    connection.executemany(
+        "UPDATE records SET retired_at = ? WHERE id = ?", [(now, row_id) for row_id in row_ids]
+    )
+
+
+def _raw(connection: Connection, row_id: int) -> tuple[Any, ...]:
+    row: tuple[Any, ...] = connection.execute(
+        f"SELECT {', '.join(COLUMNS)} FROM records WHERE id = ?", (row_id,)
+    ).fetchone()
+    return row
+
+
+def _row(
+    row_id: int, key: str, version: int, place: int, draft: Draft, created: int, now: int
+) -> tuple[Any, ...]:
+    occurred = now if draft.occurred_at is None else codec.to_micros(draft.occurred_at)
+    return (
+        row_id,
+        key,
+        version,
+        place,
+        draft.kind,
+        draft.role,
+        draft.speaker,
+        draft.text,
+        codec.to_json(dict(draft.metadata)),
+        draft.importance,
+        created,
+        now,
+        None,
+        occurred,
+        codec.maybe_micros(draft.valid_from),
+        codec.maybe_micros(draft.valid_to),
+        None if draft.valid_to is None else now,
+        codec.maybe_micros(draft.expires_at),
+        draft.message_id,
+        codec.to_json(list(draft.sources)),
+        codec.to_json([dict(relation) for relation in draft.relations]),
+        draft.digest,
+        draft.indexed.traits,
+        codec.to_passages(draft.indexed.passages),
+        draft.indexed.vectors.astype(np.float32, copy=False).tobytes(),
+        draft.indexed.terms.tobytes(),
+    )
+
+
+def _link(connection: Connection, written: Iterable[tuple[int, Draft]]) -> None:
+    for row_id, draft in written:
+        for source in draft.sources:
+            connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, row_id))
+        for slot in draft.slots:
+            connection.execute("INSERT OR IGNORE INTO slots VALUES (?, ?)", (slot, row_id))
+
+
+# -- reading ------------------------------------------------------------------------------------
+
+
+def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Record]:
+    """Return whole records by row id; missing ones are left out."""
+    marks = ",".join("?" * len(row_ids))
+    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
+    return {row[0]: _record(row) for row in rows}
+
+
+def fetch_with_passages(
+    connection: Connection, row_ids: Sequence[int]
+) -> dict[int, tuple[Record, NDArray[np.int32]]]:
+    """Return whole records, each with its passages (`codec.from_passages`), by row id."""
+    marks = ",".join("?" * len(row_ids))
+    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
+    return {row[0]: (_record(row), codec.from_passages(row[-1])) for row in rows}
+
+
+def current(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:
+    """Return the row id and the record that a key stands for now.
+
+    Raises:
+        RecordNotFoundError: The region has no such record, or it has expired.
+    """
+    row = connection.execute(
+        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL"
+        f" AND (r.expires_at IS NULL OR r.expires_at > ?) AND {region.condition}"
+        " ORDER BY r.version DESC LIMIT 1",
+        (key, now, *region.parameters),
+    ).fetchone()
+    if row is None:
+        raise RecordNotFoundError(key)
+    return row[0], _record(row)
+
+
+def versions(connection: Connection, region: Region, key: str) -> dict[int, Record]:
+    """Return every version of a key by row id, oldest first."""
+    rows = connection.execute(
+        f"{_SELECT} WHERE r.key = ? AND {region.condition} ORDER BY r.version",
+        (key, *region.parameters),
+    )
+    return {row[0]: _record(row) for row in rows}
+
+
+def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
+    """Let a record rest on further sources, so that losing one of them does not lose it."""
+    listed = connection.execute("SELECT sources FROM records WHERE id = ?", (row_id,)).fetchone()
+    every = list(dict.fromkeys([*codec.from_json(listed[0]), *sources]))
+    connection.execute(
+        "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(every), row_id)
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO sources VALUES (?, ?)", [(source, row_id) for source in sources]
+    )
+
+
+def summary(connection: Connection, scope: Scope) -> Record | None:
+    """Return the rolling summary of exactly this scope, if there is one."""
+    number = namespaces.known_scope(connection, scope)
+    return None if number is None else summary_of(connection, number)
+
+
+def summary_of(connection: Connection, namespace: int) -> Record | None:
+    """Return the rolling summary of a namespace, if there is one."""
+    row = connection.execute(
+        f"SELECT max(id) FROM records WHERE id >= ? << {NAMESPACE_BITS}"
+        f" AND id < (? + 1) << {NAMESPACE_BITS} AND kind = 'summary' AND retired_at IS NULL",
+        (namespace, namespace),
+    ).fetchone()
+    return None if row[0] is None else fetch(connection, [row[0]])[row[0]]
+
+
+def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[str]) -> set[str]:
+    """Return those of the message ids that this very scope already holds or has erased."""
+    namespace = namespaces.known_scope(connection, scope)
+    if namespace is None:
+        return set()
+    return {
+        message_id
+        for message_id in message_ids
+        if connection.execute(
+            f"SELECT 1 FROM records WHERE id >> {NAMESPACE_BITS} = ?1 AND message_id = ?2"
+            " AND version = 1"
+            " UNION ALL SELECT 1 FROM erasures WHERE namespace = ?1 AND message = ?3",
+            (namespace, message_id, message_digest(message_id)),
+        ).fetchone()
+    }
+
+
+def message_digest(message_id: str) -> bytes:
+    """Return what remains of a message id after its message was erased."""
+    return hashlib.blake2b(message_id.encode(), digest_size=16).digest()
+
+
+# Reading many records of few scopes must not check the same ids again and again.
+@lru_cache(maxsize=4096)
+def _scope(*ids: str | None) -> Scope:
+    return Scope(*ids)
+
+
+def _record(row: Sequence[Any]) -> Record:
+    values = dict(zip(_READ, row, strict=False))
+    return Record(
+        id=values["key"],
+        text=values["text"],
+        kind=values["kind"],
+        scope=_scope(*row[len(_READ) : -1]),
+        role=values["role"],
+        speaker=values["speaker"],
+        metadata=codec.from_json(values["metadata"]),
+        created_at=codec.from_micros(values["created_at"]),
+        updated_at=codec.from_micros(values["recorded_at"]),
+        occurred_at=codec.from_micros(values["occurred_at"]),
+        valid_from=codec.maybe_moment(values["valid_from"]),
+        valid_to=codec.maybe_moment(values["valid_to"]),
+        retired_at=codec.maybe_moment(values["retired_at"]),
+        expires_at=codec.maybe_moment(values["expires_at"]),
+        importance=values["importance"],
+        version=values["version"],
+        sources=tuple(codec.from_json(values["sources"])),
+        message_id=values["message_id"],
+    )

@@ -1,0 +1,102 @@
+"""A change of embedder: new vectors gather beside the old ones and take their place at once.
+
+It can be interrupted and taken up again; until it finishes, the old embedder's searches work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.storage import codec
+from holdfast.storage.codec import Floats
+from holdfast.storage.database import Connection
+
+JOB = "reembedding"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One row to embed anew: a text with its passages, or the texts of an item."""
+
+    row_id: int
+    kind: str
+    text: str
+    speaker: str | None
+    spans: tuple[tuple[int, int], ...]
+    texts: tuple[str, ...] = ()
+
+
+def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job], int]:
+    """Return the next rows to embed, and how many are left; start over for another embedder."""
+    known = connection.execute("SELECT value FROM properties WHERE name = ?", (JOB,)).fetchone()
+    if known is None or known[0] != fingerprint:
+        connection.execute("DELETE FROM reembedding")
+        connection.execute("REPLACE INTO properties VALUES (?, ?)", (JOB, fingerprint))
+    rows = connection.execute(
+        "SELECT id, kind, text, speaker, passages FROM records"
+        " WHERE id NOT IN (SELECT id FROM reembedding) LIMIT ?",
+        (limit,),
+    ).fetchall()
+    jobs = [Job(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
+    if len(jobs) < limit:
+        items = connection.execute(
+            "SELECT id, texts FROM items WHERE texts <> '[]'"
+            " AND id NOT IN (SELECT id FROM reembedding) LIMIT ?",
+            (limit - len(jobs),),
+        ).fetchall()
+        jobs += [Job(row[0], "item", "", None, (), tuple(codec.from_json(row[1]))) for row in items]
+    return jobs, _missing(connection)
+
+
+def _spans(blob: bytes) -> tuple[tuple[int, int], ...]:
+    return tuple((int(start), int(end)) for start, end, _ in codec.from_passages(blob))
+
+
+def _missing(connection: Connection) -> int:
+    row = connection.execute(
+        "SELECT (SELECT count(*) FROM records WHERE id NOT IN (SELECT id FROM reembedding))"
+        " + (SELECT count(*) FROM items WHERE texts <> '[]'"
+        " AND id NOT IN (SELECT id FROM reembedding))"
+    ).fetchone()
+    return int(row[0])
+
+
+def save(connection: Connection, done: Sequence[tuple[int, Floats]]) -> None:
+    """Keep new vectors, shape (passages, dimension) each."""
+    connection.executemany(
+        "REPLACE INTO reembedding VALUES (?, ?)",
+        [(row_id, vectors.astype(np.float32).tobytes()) for row_id, vectors in done],
+    )
+
+
+def finish(connection: Connection, fingerprint: str) -> bool:
+    """Swap all vectors; False while rows are missing."""
+    if _missing(connection):
+        return False
+    for table in ("records", "items"):
+        connection.execute(
+            f"UPDATE {table} SET vectors ="
+            f" (SELECT vectors FROM reembedding e WHERE e.id = {table}.id)"
+            " WHERE id IN (SELECT id FROM reembedding)"
+        )
+    sample = (
+        connection.execute(
+            "SELECT length(e.vectors) / (4 * (length(r.passages) / 12))"
+            " FROM reembedding e JOIN records r USING (id) LIMIT 1"
+        ).fetchone()
+        or connection.execute(
+            "SELECT length(e.vectors) / (4 * json_array_length(i.texts))"
+            " FROM reembedding e JOIN items i USING (id) LIMIT 1"
+        ).fetchone()
+    )
+    connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
+    if sample is None:
+        connection.execute("DELETE FROM properties WHERE name IN ('embedder', 'dimension')")
+    else:
+        connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (sample[0],))
+    connection.execute("DELETE FROM reembedding")
+    connection.execute("DELETE FROM properties WHERE name = ?", (JOB,))
+    return True

@@ -1,0 +1,165 @@
+"""The tables. Each step runs once, in order; a released step is never edited.
+
+Times are integer microseconds since 1970 in UTC: exact, sortable, and compared without parsing.
+A row id packs its namespace: ``namespace << 32 | n``. So the rows of one namespace lie together
+in the file, and one range finds them.
+"""
+
+from __future__ import annotations
+
+NAMESPACE_BITS = 32
+
+STEPS: tuple[str, ...] = (
+    """
+-- What the file knows about itself: the embedder, its dimension, jobs to be done.
+CREATE TABLE properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+
+-- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
+-- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
+CREATE TABLE namespaces (
+    no INTEGER PRIMARY KEY AUTOINCREMENT,
+    path TEXT NOT NULL UNIQUE,
+    user_id TEXT,
+    agent_id TEXT,
+    run_id TEXT,
+    app_id TEXT,
+    next INTEGER NOT NULL DEFAULT 1
+);
+
+CREATE INDEX namespaces_user ON namespaces(user_id) WHERE user_id IS NOT NULL;
+
+CREATE INDEX namespaces_agent ON namespaces(agent_id) WHERE agent_id IS NOT NULL;
+
+CREATE INDEX namespaces_run ON namespaces(run_id) WHERE run_id IS NOT NULL;
+
+CREATE INDEX namespaces_app ON namespaces(app_id) WHERE app_id IS NOT NULL;
+
+-- Memories, one row a version. Two times: `recorded_at` to `retired_at` is when this row was what
+-- the memory knew; `valid_from` to `valid_to` is when it was true (`closed_at` is the record
+-- time at which its end became known). `place` orders the turns of a session over versions.
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    role TEXT,
+    speaker TEXT,
+    text TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    importance REAL NOT NULL,
+    created_at INTEGER NOT NULL,
+    recorded_at INTEGER NOT NULL,
+    retired_at INTEGER,
+    occurred_at INTEGER NOT NULL,
+    valid_from INTEGER,
+    valid_to INTEGER,
+    closed_at INTEGER,
+    expires_at INTEGER,
+    message_id TEXT,
+    sources TEXT NOT NULL,
+    relations TEXT,
+    digest TEXT,
+    traits INTEGER NOT NULL,
+    vectors BLOB NOT NULL,
+    passages BLOB NOT NULL,
+    terms BLOB NOT NULL
+);
+
+CREATE INDEX records_key ON records(key, version);
+
+CREATE UNIQUE INDEX records_message ON records(id >> 32, message_id)
+    WHERE message_id IS NOT NULL AND version = 1;
+
+CREATE INDEX records_digest ON records(digest) WHERE digest IS NOT NULL;
+
+CREATE INDEX records_expiry ON records(expires_at) WHERE expires_at IS NOT NULL;
+
+-- Which derived record rests on which source.
+CREATE TABLE sources (
+    source TEXT NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (source, record)
+) WITHOUT ROWID;
+
+-- Subject and relation of a single-valued fact: what a newer one supersedes.
+CREATE TABLE slots (
+    slot TEXT NOT NULL,
+    record INTEGER NOT NULL,
+    PRIMARY KEY (slot, record)
+) WITHOUT ROWID;
+
+-- A framework's own documents: a key in a namespace, a JSON value, several vectors.
+CREATE TABLE items (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    lifetime INTEGER,
+    texts TEXT NOT NULL,
+    passages BLOB NOT NULL,
+    vectors BLOB NOT NULL,
+    terms BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX items_key ON items(id >> 32, key);
+
+CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
+
+-- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.
+-- `before` and `after` are row ids of versions.
+CREATE TABLE log (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    namespace INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    before INTEGER,
+    after INTEGER,
+    key TEXT,
+    at INTEGER NOT NULL,
+    reason TEXT,
+    sources TEXT
+);
+
+CREATE INDEX log_namespace ON log(namespace, seq);
+
+CREATE INDEX log_key ON log(key) WHERE key IS NOT NULL;
+
+-- Turns that still wait for extraction.
+CREATE TABLE queue (
+    record INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL,
+    worker TEXT,
+    claimed_until INTEGER,
+    parked INTEGER NOT NULL DEFAULT 0,
+    error TEXT
+);
+
+-- Turns of a namespace since its rolling summary was last written.
+CREATE TABLE summaries (
+    namespace INTEGER PRIMARY KEY,
+    turns INTEGER NOT NULL,
+    worker TEXT,
+    claimed_until INTEGER
+);
+
+-- New vectors of a change of embedder, until all are there and take the old ones' place at once.
+CREATE TABLE reembedding (
+    id INTEGER PRIMARY KEY,
+    vectors BLOB NOT NULL
+);
+
+-- What was erased: enough to prove it and to keep a resent message away, no word of it.
+CREATE TABLE erasures (
+    key TEXT PRIMARY KEY,
+    namespace INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    message BLOB
+) WITHOUT ROWID;
+
+CREATE INDEX erasures_message ON erasures(namespace, message) WHERE message IS NOT NULL
+""",
+)

@@ -1,0 +1,193 @@
+"""Export and import: every table of memories as JSON Lines, lossless, a page at a time.
+
+The first line names the format and the embedder; then one line a row: ``namespace``, ``record``
+(every version, with its vectors), ``item``, ``log``, ``erasure``, ``queue``. Row ids are of this
+file only: an import numbers anew and keeps the keys.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from holdfast.errors import InvalidInputError
+from holdfast.storage import codec, namespaces
+from holdfast.storage.database import Connection, Database
+from holdfast.storage.items import COLUMNS as ITEM_COLUMNS
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import COLUMNS
+from holdfast.storage.schema import NAMESPACE_BITS
+
+FORMAT = "holdfast-export"
+VERSION = 1
+PAGE = 500
+
+Line = Mapping[str, Any]
+
+TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "record": ("records", tuple(COLUMNS)),
+    "item": ("items", ITEM_COLUMNS),
+    "log": (
+        "log",
+        ("seq", "namespace", "operation", "before", "after", "key", "at", "reason", "sources"),
+    ),
+    "queue": ("queue", ("record", "attempts", "due_at", "parked", "error")),
+    "erasure": ("erasures", ("key", "namespace", "at", "digest", "message")),
+}
+# Which column pages a table, and which of its columns hold row ids or namespace numbers.
+_PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
+_ROW_IDS = {"id", "place", "before", "after", "record"}
+_BLOBS = {"vectors", "passages", "terms", "digest", "message"}
+
+
+def header(connection: Connection) -> Line:
+    """Return the first line."""
+    properties = dict(connection.execute("SELECT name, value FROM properties").fetchall())
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "embedder": properties.get("embedder"),
+        "dimension": properties.get("dimension"),
+    }
+
+
+def lines(database: Database, region: Region | None) -> Iterator[Line]:
+    """Yield every line behind the header; no transaction stays open between two."""
+    where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
+    with database.read() as connection:
+        spaces = connection.execute(
+            "SELECT no, path, user_id, agent_id, run_id, app_id, next FROM namespaces n"
+            f" WHERE {where} ORDER BY no",
+            values,
+        ).fetchall()
+    names = ("no", "path", "user_id", "agent_id", "run_id", "app_id", "next")
+    for row in spaces:
+        yield {"table": "namespace", **dict(zip(names, row, strict=True))}
+    for table in TABLES:
+        for number in [row[0] for row in spaces]:
+            yield from _rows(database, table, number)
+
+
+def _rows(database: Database, table: str, namespace: int) -> Iterator[Line]:
+    name, columns = TABLES[table]
+    page, owner = _PAGED_BY[table], "namespace"
+    if "namespace" not in columns:
+        owner = f"{page} >> {NAMESPACE_BITS}"
+    after: Any = "" if table == "erasure" else 0
+    while True:
+        with database.read() as connection:
+            rows = connection.execute(
+                f"SELECT {', '.join(columns)} FROM {name}"
+                f" WHERE {owner} = ? AND {page} > ? ORDER BY {page} LIMIT {PAGE}",
+                (namespace, after),
+            ).fetchall()
+        for row in rows:
+            values = dict(zip(columns, row, strict=True))
+            yield {"table": table} | {key: _encode(key, item) for key, item in values.items()}
+        if len(rows) < PAGE:
+            return
+        after = rows[-1][columns.index(page)]
+
+
+def _encode(column: str, value: Any) -> Any:
+    if column in _BLOBS and value is not None:
+        return base64.b64encode(value).decode()
+    return value
+
+
+class Importer:
+    """Writes lines into a file, a batch a transaction, numbering rows anew.
+
+    Importing twice, or after an interruption, writes nothing twice: a namespace is imported only
+    into one that is empty or that this same export filled.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[int, int] = {}
+        self._resumed: set[int] = set()
+
+    def write(self, connection: Connection, batch: list[Line]) -> int:
+        """Write one batch; return how many records and items were new.
+
+        Raises:
+            InvalidInputError: A line is no line of an export.
+        """
+        try:
+            return sum(self._line(connection, line) for line in batch)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInputError(f"not a line of a Holdfast export: {error}") from error
+
+    def _line(self, connection: Connection, line: Line) -> int:
+        if line["table"] == "namespace":
+            self._namespace(connection, line)
+            return 0
+        name, columns = TABLES[line["table"]]
+        kept = [column for column in columns if column != "seq"]
+        values = [self._decode(column, line.get(column)) for column in kept]
+        if name == "log" and self._logged(connection, line, values):
+            return 0
+        marks = ", ".join("?" * len(kept))
+        written = connection.execute(
+            f"INSERT OR IGNORE INTO {name} ({', '.join(kept)}) VALUES ({marks})", values
+        ).rowcount
+        if written and name == "records":
+            self._link(connection, line)
+        return int(written and name in ("records", "items"))
+
+    def _logged(self, connection: Connection, line: Line, values: list[Any]) -> bool:
+        """Say whether an earlier, interrupted import already wrote this entry of the log."""
+        if line["namespace"] not in self._resumed:
+            return False
+        known = connection.execute(
+            "SELECT 1 FROM log WHERE namespace = ? AND operation = ? AND before IS ?"
+            " AND after IS ? AND key IS ? AND at = ?",
+            values[:6],
+        )
+        return known.fetchone() is not None
+
+    def _namespace(self, connection: Connection, line: Line) -> None:
+        names = ("path", "user_id", "agent_id", "run_id", "app_id")
+        known = connection.execute(
+            "SELECT no, next FROM namespaces WHERE path = ?", (line["path"],)
+        ).fetchone()
+        if known is None:
+            number = namespaces.make(connection, *(line[name] for name in names))
+            connection.execute(
+                "UPDATE namespaces SET next = ? WHERE no = ?", (line["next"], number)
+            )
+        else:
+            number = known[0]
+            self._refuse_foreign(connection, line, number, known[1])
+            self._resumed.add(line["no"])
+        self._numbers[line["no"]] = number
+
+    def _refuse_foreign(self, connection: Connection, line: Line, number: int, upto: int) -> None:
+        """Refuse to mix two histories in one namespace; importing the same one again is fine."""
+        if upto != line["next"] and upto != 1:
+            raise InvalidInputError(
+                f"this file already holds other memories under {line['path']!r}: import into a new "
+                "file, or delete_all() that scope first"
+            )
+        connection.execute(
+            "UPDATE namespaces SET next = max(next, ?) WHERE no = ?", (line["next"], number)
+        )
+
+    def _decode(self, column: str, value: Any) -> Any:
+        if value is None:
+            return None
+        if column in _BLOBS:
+            return base64.b64decode(value)
+        if column == "namespace":
+            return self._numbers[value]
+        if column in _ROW_IDS:
+            number = self._numbers[value >> NAMESPACE_BITS]
+            return number << NAMESPACE_BITS | value & (1 << NAMESPACE_BITS) - 1
+        return value
+
+    def _link(self, connection: Connection, line: Line) -> None:
+        row_id = self._decode("id", line["id"])
+        connection.executemany(
+            "INSERT OR IGNORE INTO sources VALUES (?, ?)",
+            [(source, row_id) for source in codec.from_json(line["sources"])],
+        )

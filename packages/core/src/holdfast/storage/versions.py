@@ -1,0 +1,189 @@
+"""What may happen to a stored memory: updated, ended, undone; and the history it leaves.
+
+An update of the words ends the old version's validity and adds the next; a change of anything
+else retires the old version. Undo never rewrites: it retires what it takes back and adds the
+version before as the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast.errors import InvalidInputError, RecordNotFoundError
+from holdfast.storage import codec, log, records
+from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft, Indexed
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.types import Change, Event, Metadata, Record, Scope
+
+
+def supersede(
+    connection: Connection, scope: Scope, old: int, draft: Draft, valid_to: int, now: int
+) -> int:
+    """End a version at `valid_to` and add the next, under a scope; return its row id."""
+    records.close(connection, old, valid_to, now)
+    new = records.add_version(connection, scope, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    return new
+
+
+def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
+    """Add a version with other columns (not another text), and retire the old one."""
+    new = records.copy_version(connection, old, now, columns)
+    records.retire(connection, [old], now)
+    _log(connection, "UPDATE", old, new, now, reason)
+    return new
+
+
+def rewrite(
+    connection: Connection,
+    old: int,
+    text: str,
+    indexed: Indexed,
+    columns: Metadata,
+    now: int,
+    reason: str,
+) -> int:
+    """End a version now and add a copy with another text (and other columns); return its row id."""
+    written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
+    new = records.copy_version(connection, old, now, written)
+    records.close(connection, old, now, now)
+    _log(connection, "UPDATE", old, new, now, reason)
+    return new
+
+
+def replace(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Add the next version of what was not wrong, only older; return its row id."""
+    records.retire(connection, [old], now)
+    new = records.add_version(connection, scope, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    return new
+
+
+def end(
+    connection: Connection,
+    namespace: int,
+    old: int,
+    valid_to: int,
+    now: int,
+    reason: str,
+    sources: Sequence[str],
+) -> None:
+    """End a version with nothing in its place; `namespace` is where that was said."""
+    records.close(connection, old, valid_to, now)
+    _log(connection, "DELETE", old, None, now, reason, sources, namespace)
+
+
+def confirm(
+    connection: Connection, namespace: int, old: int, now: int, reason: str, sources: Sequence[str]
+) -> None:
+    """Note that something already known was said again; it rests on both from now on."""
+    records.support(connection, old, sources)
+    _log(connection, "NONE", old, old, now, reason, sources, namespace)
+
+
+def _log(
+    connection: Connection,
+    operation: log.Operation,
+    before: int | None,
+    after: int | None,
+    now: int,
+    reason: str,
+    sources: Sequence[str] = (),
+    namespace: int | None = None,
+) -> None:
+    """Log a change once with its key, where it was caused; and wherever else a view must see it."""
+    touched = [row for row in (after, before) if row is not None]
+    key = connection.execute("SELECT key FROM records WHERE id = ?", touched[:1]).fetchone()[0]
+    home = touched[0] >> NAMESPACE_BITS if namespace is None else namespace
+    entries = [log.Entry(home, operation, now, before, after, key, reason or None, sources)]
+    elsewhere = {row >> NAMESPACE_BITS for row in touched} - {home}
+    entries += [log.Entry(other, operation, now, before, after) for other in elsewhere]
+    log.append(connection, entries)
+
+
+def history(connection: Connection, region: Region, key: str) -> list[Change]:
+    """Return what happened to a record, oldest first; of an erased one, only that it was.
+
+    Raises:
+        RecordNotFoundError: The region never had it.
+    """
+    rows = connection.execute(
+        "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
+        " FROM log l JOIN namespaces n ON n.no = l.namespace"
+        f" WHERE l.key = ? AND {region.condition} ORDER BY l.seq",
+        (key, *region.parameters),
+    ).fetchall()
+    if not rows:
+        raise RecordNotFoundError(key)
+    known = records.versions(connection, region, key)
+    return [_change(key, row, known) for row in rows]
+
+
+def changes_since(connection: Connection, seq: int) -> list[Change]:
+    """Return what this transaction has logged of records since entry `seq`, in order."""
+    rows = connection.execute(
+        "SELECT seq, operation, before, after, at, reason, sources, key FROM log"
+        " WHERE seq > ? AND key IS NOT NULL ORDER BY seq",
+        (seq,),
+    ).fetchall()
+    touched = {row_id for row in rows for row_id in row[2:4] if row_id is not None}
+    known = records.fetch(connection, list(touched))
+    return [_change(row[7], row[:7], known) for row in rows]
+
+
+def change(connection: Connection, region: Region, seq: int) -> Change:
+    """Return one entry of the log as a change."""
+    key = connection.execute("SELECT key FROM log WHERE seq = ?", (seq,)).fetchone()[0]
+    return next(item for item in history(connection, region, key) if item.seq == seq)
+
+
+def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
+    seq, operation, before, after, at, reason, sources = row
+    event: Event = "DELETE" if operation == "ERASE" else operation
+    return Change(
+        event=event,
+        id=key,
+        before=known.get(before),
+        after=known.get(after),
+        reason=reason or ("erased" if operation == "ERASE" else ""),
+        sources=tuple(codec.from_json(sources)) if sources else (),
+        at=codec.from_micros(at),
+        seq=seq,
+    )
+
+
+def undo(connection: Connection, region: Region, taken_back: Change, now: int) -> int:
+    """Take back the newest change of a record; return the log number of the undoing.
+
+    Raises:
+        RecordNotFoundError: The record is not in the region.
+        InvalidInputError: A later change rests on this one, nothing was changed, or the
+            record was erased.
+    """
+    past = history(connection, region, taken_back.id)
+    newest = next((item for item in reversed(past) if item.event != "NONE"), None)
+    if newest is None or newest.seq != taken_back.seq:
+        raise InvalidInputError(
+            f"only the newest change of {taken_back.id} can be undone; history() lists them"
+        )
+    _, before, after = connection.execute(
+        "SELECT operation, before, after FROM log WHERE seq = ?", (newest.seq,)
+    ).fetchone()
+    if newest.before is None and newest.after is None:
+        raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
+    records.retire(connection, [row for row in (before, after) if row is not None], now)
+    if before is None:
+        _log(connection, "DELETE", after, None, now, "undo")
+    else:
+        reopened = {"valid_to": None, "closed_at": None}
+        restored = records.copy_version(connection, before, now, reopened)
+        _log(connection, "UPDATE", after or before, restored, now, "undo")
+    return _newest(connection, taken_back.id)
+
+
+def _newest(connection: Connection, key: str) -> int:
+    row = connection.execute("SELECT max(seq) FROM log WHERE key = ?", (key,)).fetchone()
+    return int(row[0])
