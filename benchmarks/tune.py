@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from measures import Shown, measured
-from retrieval import Remembering, answerable, stored
-
 from holdfast import Embedder, Memory, ranking
 from holdfast.language.cues import Cues
 from holdfast.providers.local import LocalEmbedder
 from holdfast.ranking import DEFAULT, Weights
 from holdfast.readers import Conversation, read_conversations
 from holdfast.storage.searching import Candidates
+from measures import Shown, measured
+from retrieval import Remembering, answerable, stored
 
 STEPS = (0.5, 0.7, 1.4, 2.0)
 LEAST = 0.05  # points; less is noise even on the same questions
