@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 
-from holdfast import HoldfastError, InvalidInputError, Memory
+from holdfast import HoldfastError, InvalidInputError
 from holdfast.readers import Conversation, Said, read_conversations
+
+if TYPE_CHECKING:
+    from holdfast import Memory
 
 Progress: TypeAlias = Callable[[int, int], None]
 BATCH = 32
@@ -36,7 +39,7 @@ class Imported:
     users: tuple[str, ...] = ()
 
 
-Source: TypeAlias = Callable[[Memory, Progress | None], Imported]
+Source: TypeAlias = Callable[["Memory", Progress | None], Imported]
 
 
 def open_source(path: Path, ids: Mapping[str, str]) -> Source:
@@ -89,6 +92,11 @@ def _conversations(path: Path) -> list[Conversation]:
         ) from error
     if not any(conversation.turns for conversation in found):
         raise InvalidInputError(f"{path} holds no turns")
+    names = [conversation.name for conversation in found if conversation.name]
+    if len(names) > len(set(names)):
+        raise InvalidInputError(
+            f"{path} holds two conversations of one name; they would be one user's"
+        )
     return found
 
 
