@@ -92,7 +92,7 @@ def message_ids(
     memory: Memory, user_id: str, seen: Sequence[tuple[Candidates, Cues]]
 ) -> dict[int, str]:
     """Return the message id of every row: all of them are found, in the order they were ranked."""
-    matches = memory.search("everything", user_id=user_id, limit=100_000)
+    matches = memory.search("everything", user_id=user_id, limit=10_000)
     candidates, cues = seen[-1]
     order = ranking.rank(candidates, cues).order
     rows = candidates.rows["id"][order].tolist()
