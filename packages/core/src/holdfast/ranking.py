@@ -44,7 +44,8 @@ class Weights:
             question is not for its words; 0, +2.1.
         passages: By the logarithm of their number: many tries, one of which lands; 0, +4.8.
         session: The best of its session are good, too; +2, +.7.
-        recency: Half as much every thirty days before the newest: only breaks ties (.02 costs .3).
+        recency: The question is for the present state of things; half as much every thirty days
+            before the newest. (For every question, .02 of it costs .3.)
         importance: As somebody judged it; both chats leave all alike.
     """
 
@@ -59,7 +60,7 @@ class Weights:
     assistant: float = -0.3
     passages: float = -0.15
     session: float = 0.4
-    recency: float = 0.002
+    recency: float = 0.1
     importance: float = 0.2
 
 
@@ -89,11 +90,9 @@ def _texts(of: Candidates, weights: Weights) -> dict[str, Floats]:
     """Return what speaks for a text whatever is asked."""
     rows = of.rows
     asks = (rows["traits"] & ASKS) != 0
-    age = (rows["occurred"].max() - rows["occurred"]) / (30 * _DAY)
     return {
         "question": weights.question * asks,
         "passages": weights.passages * np.log(rows["passages"]),
-        "recency": weights.recency * np.exp2(-age),
         "importance": weights.importance * (rows["importance"] - 0.5),
     }
 
@@ -108,6 +107,9 @@ def _cues(of: Candidates, cues: Cues, weights: Weights) -> dict[str, Floats]:
         parts["speaker"] = weights.speaker * np.isin(rows["speaker"], named)
     if cues.when:
         parts["time"] = weights.time * ((rows["traits"] & TELLS_TIME) != 0)
+    if cues.now:
+        age = (rows["occurred"].max() - rows["occurred"]) / (30 * _DAY)
+        parts["recency"] = weights.recency * np.exp2(-age)
     if cues.ranges:
         near = [_near(rows["occurred"], start, end) for start, end in cues.ranges]
         parts["date"] = weights.date * np.maximum.reduce(near)
