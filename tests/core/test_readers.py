@@ -5,7 +5,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-
 from holdfast.errors import InvalidInputError
 from holdfast.readers import read_conversations
 
