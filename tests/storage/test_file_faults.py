@@ -99,7 +99,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> 
     database = Database(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step + 1")
-    with pytest.raises(SchemaVersionError, match="newer version.*upgrade Holdfast"):
+    with pytest.raises(SchemaVersionError, match=r"newer version.*upgrade Holdfast"):
         opened(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step - 1")
