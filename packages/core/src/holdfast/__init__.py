@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Database
+    from holdfast.storage.database import Connection, Database, Durability
 
 __version__ = "0.1.0"
 
@@ -56,7 +56,9 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Connection",
     "Database",
+    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -83,7 +85,9 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Connection": "holdfast.storage.database",
     "Database": "holdfast.storage.database",
+    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
