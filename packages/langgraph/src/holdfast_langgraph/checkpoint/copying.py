@@ -6,7 +6,13 @@ from collections.abc import Mapping
 
 from holdfast import Connection
 
-from holdfast_langgraph.checkpoint.encoding import pack, renumber, unpack
+from holdfast_langgraph.checkpoint.forms import (
+    pack,
+    pack_manifest,
+    renumber,
+    unpack,
+    unpack_manifest,
+)
 from holdfast_langgraph.checkpoint.writing import add_thread, find_thread
 
 
@@ -55,8 +61,8 @@ def _copy_checkpoints(
 
 
 def _renumbered(manifest: bytes, numbers: Mapping[int, int]) -> bytes:
-    values = unpack(manifest)
-    return pack({name: renumber(value, numbers) for name, value in values.items()})
+    values = unpack_manifest(manifest)
+    return pack_manifest({name: renumber(value, numbers) for name, value in values.items()})
 
 
 def _copy_writes(

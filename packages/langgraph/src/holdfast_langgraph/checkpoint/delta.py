@@ -9,7 +9,8 @@ from holdfast import Connection
 from langgraph.checkpoint.base import DeltaChannelHistory
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.encoding import Codec, Stored, unpack
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.forms import Sealed, Stored, unpack_manifest
 from holdfast_langgraph.checkpoint.reading import (
     Write,
     find,
@@ -38,7 +39,7 @@ class Ancestor:
 
 def trace(
     connection: Connection, address: Address, channels: Sequence[str]
-) -> tuple[dict[str, Trail], dict[int, tuple[str, bytes]]]:
+) -> tuple[dict[str, Trail], dict[int, Sealed]]:
     """Follow the parents of a checkpoint; return each channel's trail, and the blobs they need.
 
     The writes of the checkpoint itself are still pending and left out; those of the ancestor that
@@ -77,12 +78,12 @@ def _ancestors(connection: Connection, address: Address) -> Iterator[Ancestor]:
         ).fetchone()
         if row is None:
             return
-        yield Ancestor(target.thread, parent, unpack(row[1]))
+        yield Ancestor(target.thread, parent, unpack_manifest(row[1]))
         parent = row[0]
 
 
 def tell(
-    codec: Codec, trails: Mapping[str, Trail], blobs: Mapping[int, tuple[str, bytes]]
+    codec: Codec, trails: Mapping[str, Trail], blobs: Mapping[int, Sealed]
 ) -> dict[str, DeltaChannelHistory]:
     """Return what LangGraph expects: writes oldest first, the seed where there is one."""
     told: dict[str, DeltaChannelHistory] = {}

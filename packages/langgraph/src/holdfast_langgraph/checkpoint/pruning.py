@@ -16,7 +16,13 @@ from typing import Any
 
 from holdfast import Connection, InvalidInputError
 
-from holdfast_langgraph.checkpoint.encoding import Stored, pack, references, unpack
+from holdfast_langgraph.checkpoint.forms import (
+    Stored,
+    pack_manifest,
+    references,
+    unpack,
+    unpack_manifest,
+)
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -136,7 +142,7 @@ def _stones(connection: Connection, thread: int) -> list[Stone]:
         " FROM langgraph_checkpoints WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
         (thread,),
     )
-    return [Stone(*columns, manifest=unpack(manifest)) for *columns, manifest in rows]
+    return [Stone(*(*row[:-1], unpack_manifest(row[-1]))) for row in rows]
 
 
 def _needed(stones: Sequence[Stone], staying: Collection[int]) -> dict[int, set[str]]:
@@ -172,7 +178,7 @@ def _bury(connection: Connection, thread: int, stone: Stone, channels: set[str])
     connection.execute(
         "UPDATE langgraph_checkpoints SET buried = 1, run_id = NULL, metadata = '{}',"
         " type = 'null', body = x'', manifest = ? WHERE id = ?",
-        (pack(manifest), stone.id),
+        (pack_manifest(manifest), stone.id),
     )
     connection.execute(
         "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?"
@@ -195,7 +201,9 @@ def _sweep(connection: Connection, thread: int) -> None:
     for row in connection.execute(
         "SELECT manifest FROM langgraph_checkpoints WHERE thread = ?", (thread,)
     ):
-        named.update(number for value in unpack(row[0]).values() for number in references(value))
+        named.update(
+            number for value in unpack_manifest(row[0]).values() for number in references(value)
+        )
     for row in connection.execute("SELECT value FROM langgraph_writes WHERE thread = ?", (thread,)):
         named.update(references(unpack(row[0])))
     connection.execute(

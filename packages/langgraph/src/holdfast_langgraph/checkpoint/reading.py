@@ -18,7 +18,8 @@ from langgraph.checkpoint.base import (
 )
 
 from holdfast_langgraph.checkpoint.address import Address, config_of
-from holdfast_langgraph.checkpoint.encoding import Codec, Stored, references, unpack
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.forms import Sealed, Stored, references, unpack, unpack_manifest
 
 COLUMNS = (
     "c.id, t.thread_id, t.no, c.ns, c.checkpoint_id, c.parent_id, c.metadata, c.type, c.body,"
@@ -54,7 +55,7 @@ class Write:
     value: Stored
 
 
-Fetched = tuple[Row, list[Write], dict[int, tuple[str, bytes]]]
+Fetched = tuple[Row, list[Write], dict[int, Sealed]]
 """A checkpoint, its writes in order, and the blobs both need."""
 
 
@@ -74,8 +75,7 @@ def find(connection: Connection, address: Address) -> Row | None:
 
 def read_row(row: Sequence[Any]) -> Row:
     """Return a row of `COLUMNS` with its manifest unpacked."""
-    *columns, manifest = row
-    return Row(*columns, manifest=unpack(manifest))
+    return Row(*(*row[:-1], unpack_manifest(row[-1])))
 
 
 def fetch(connection: Connection, row: Row) -> Fetched:
@@ -93,10 +93,10 @@ def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str
         (thread, ns, checkpoint_id),
     ).fetchall()
     rows.sort(key=lambda row: writes_sort_key(*row[:3]))
-    return [Write(*columns, value=unpack(value)) for *columns, value in rows]
+    return [Write(*(*row[:-1], unpack(row[-1]))) for row in rows]
 
 
-def find_blobs(connection: Connection, values: Iterable[Stored]) -> dict[int, tuple[str, bytes]]:
+def find_blobs(connection: Connection, values: Iterable[Stored]) -> dict[int, Sealed]:
     """Return type and data of every blob that these values name."""
     numbers = sorted({number for value in values for number in references(value)})
     if not numbers:
@@ -131,6 +131,6 @@ def assemble(
     )
 
 
-def pending(codec: Codec, write: Write, blobs: Mapping[int, tuple[str, bytes]]) -> PendingWrite:
+def pending(codec: Codec, write: Write, blobs: Mapping[int, Sealed]) -> PendingWrite:
     """Return a write as LangGraph knows it."""
     return write.task_id, write.channel, codec.decode(write.value, blobs)

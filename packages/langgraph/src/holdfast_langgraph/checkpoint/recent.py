@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from langgraph.checkpoint.base import ChannelVersions
 
-from holdfast_langgraph.checkpoint.encoding import Digest, Stored
+from holdfast_langgraph.checkpoint.forms import Digest, Stored
 
 SALT_BYTES = 16
 MOST_THREADS = 512

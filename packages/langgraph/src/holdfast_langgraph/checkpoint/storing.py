@@ -6,7 +6,7 @@ has been swept or deleted meanwhile, the transaction changes nothing and all sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,8 @@ from langgraph.checkpoint.base import (
 )
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.encoding import Blobs, Codec, Draft, settle
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.forms import Blobs, Draft, settle
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
 from holdfast_langgraph.checkpoint.recent import Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
@@ -140,7 +141,7 @@ def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
     )
 
 
-def _sealed(codec: Codec, known: Known, blobs: Mapping[bytes, tuple[str, bytes]]) -> Blobs:
+def _sealed(codec: Codec, known: Known, blobs: Blobs) -> Blobs:
     """Return the blobs not known to be there, ready for the file."""
     return {
         digest: codec.seal(*blob) for digest, blob in blobs.items() if digest not in known.numbers

@@ -11,7 +11,7 @@ from typing import Any
 from holdfast import Connection
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.encoding import Blobs, Digest, Stored, pack
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_PARAMETERS = 500
@@ -117,7 +117,7 @@ def add_checkpoint(
             time.time_ns() // 1000,
             json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore").decode(),
             *body,
-            pack(manifest),
+            pack_manifest(manifest),
         ),
     )
 
