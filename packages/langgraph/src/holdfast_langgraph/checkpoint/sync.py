@@ -105,20 +105,25 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             FilterError: A filter key is malformed.
         """
         query = listing.read_query(config, filter, before)
-        cursor: listing.Cursor | None = listing.Cursor()
         left = limit
-        while cursor is not None and (left is None or left > 0):
-            found, cursor = self._page(query, cursor, left)
-            left = None if left is None else left - len(found)
-            yield from found
+        for ids in listing.pages(self._ids(query, limit)):
+            for found in self._page(query, ids)[:left]:
+                yield found
+                left = None if left is None else left - 1
+            if left == 0:
+                return
 
-    def _page(
-        self, query: listing.Query, cursor: listing.Cursor, most: int | None
-    ) -> tuple[Sequence[CheckpointTuple], listing.Cursor | None]:
+    def _ids(self, query: listing.Query, limit: int | None) -> Sequence[int]:
+        if limit is not None and limit <= 0:
+            return []
+        with self._file.open().read() as connection:
+            return listing.find_ids(connection, query, limit)
+
+    def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
         database, codec = self._file.open(), self._codec()
         with database.read() as connection:
-            fetched, after = listing.page(connection, query, cursor, most)
-        return [reading.assemble(codec, one) for one in fetched], after
+            fetched = listing.read_page(connection, query, ids)
+        return [reading.assemble(codec, one) for one in fetched]
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
