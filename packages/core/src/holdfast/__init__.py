@@ -33,6 +33,7 @@ from holdfast.types import (
     Answer,
     Change,
     Changes,
+    Context,
     Match,
     Message,
     Page,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
+    from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
     from holdfast.storage.database import Connection, Database, Durability
 
@@ -57,12 +59,14 @@ __all__ = [
     "Change",
     "Changes",
     "Connection",
+    "Context",
     "Database",
     "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
     "FilterError",
+    "Guidance",
     "HoldfastError",
     "InvalidInputError",
     "Items",
@@ -89,6 +93,7 @@ _LAZY = {
     "Database": "holdfast.storage.database",
     "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
+    "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from holdfast import indexing
 from holdfast.errors import InvalidInputError
+from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
@@ -15,7 +16,7 @@ from holdfast.storage.codec import to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
-from holdfast.types import Change, Changes, Kind, Message, Metadata, Scope, check_time
+from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Writing:
         messages: Checked (`holdfast.messages.read`).
         kind: What they are.
         expires_at: When they are to be forgotten.
-        extract: Derive facts from them.
+        extract: Derive facts from them,
+        wait: before the call returns.
     """
 
     scope: Scope
@@ -35,14 +37,7 @@ class Writing:
     kind: Kind = "turn"
     expires_at: datetime | None = None
     extract: bool = False
-
-
-async def add(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, writing: Writing
-) -> Changes:
-    """Store messages verbatim, searchable at once."""
-    added = await store(runtime, storage, embedder, writing)
-    return Changes(added.changes)
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +77,7 @@ def check_importance(importance: float) -> float:
     Raises:
         InvalidInputError: It is no such number.
     """
-    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+    if type(importance) not in (int, float) or not 0 <= importance <= 1:
         raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
     return float(importance)
 
@@ -98,10 +93,13 @@ async def update(
     """Give a record other words or other columns."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
-    await runtime.store(storage.check_embedder, embedder.fingerprint)
-    speaker = (await runtime.store(storage.get, region, key)).speaker
-    indexed = (await index(runtime, embedder, [(change.text, speaker)]))[0]
-    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+    maker = embedder.fingerprint
+    await runtime.store(storage.file.check_embedder, maker)
+    old = await runtime.store(storage.get, region, key)
+    indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
+    return await runtime.store(
+        storage.rewrite, region, key, change.text, indexed, change.columns, maker
+    )
 
 
 async def store(
@@ -109,31 +107,41 @@ async def store(
 ) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
-    await runtime.store(storage.check_embedder, fingerprint)
+    await runtime.store(storage.file.check_embedder, fingerprint)
     messages = await _unknown(runtime, storage, writing)
     if not messages:
         return Added((), ())
     findable = await index(
-        runtime, embedder, [(message.content, message.name) for message in messages]
+        runtime,
+        embedder,
+        writing.kind,
+        [(message.content, message.name) for message in messages],
     )
     drafts = [
         _draft(writing, message, indexed)
         for message, indexed in zip(messages, findable, strict=True)
     ]
     return await runtime.store(
-        storage.add, writing.scope, drafts, fingerprint, extract=writing.extract
+        storage.add,
+        writing.scope,
+        drafts,
+        fingerprint,
+        extract=writing.extract,
+        hold=writing.wait,
     )
 
 
 async def index(
-    runtime: Runtime, embedder: Embedder, texts: Sequence[tuple[str, str | None]]
+    runtime: Runtime, embedder: Embedder, kind: Kind, texts: Sequence[tuple[str, str | None]]
 ) -> list[Indexed]:
     """Make (text, speaker) pairs findable, with one call of the embedder for all."""
+    if not texts:
+        return []
     spans = [indexing.spans_of(text) for text, _ in texts]
     wanted = [
         passage
         for (text, speaker), cut in zip(texts, spans, strict=True)
-        for passage in indexing.texts_to_embed(text, speaker, cut)
+        for passage in indexing.texts_to_embed(kind, text, speaker, cut)
     ]
     given = await runtime.embed(embedder, wanted)
     vectors = indexing.unit_vectors(given, len(wanted))
@@ -167,4 +175,5 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         occurred_at=message.occurred_at,
         expires_at=writing.expires_at,
         message_id=message.id,
+        digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )

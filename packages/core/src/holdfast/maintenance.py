@@ -54,9 +54,9 @@ class Stats:
 
 def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> Stats:
     """Count what a region, or the whole file, holds."""
-    counted = storage.stats(region)
+    counted = storage.upkeep.stats(region)
     backlog = counted.pop("backlog")
-    known = storage.embedder()
+    known = storage.file.embedder()
     return Stats(
         **counted,
         waiting=backlog.waiting,
@@ -64,7 +64,7 @@ def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> St
         error=backlog.error,
         embedder=None if known is None else known[0],
         bytes=_size(storage.database.path),
-        problems=tuple(storage.check()) if check and region is None else (),
+        problems=tuple(storage.upkeep.check()) if check and region is None else (),
     )
 
 
@@ -81,11 +81,17 @@ def export(
 ) -> int:
     """Write an export beside its final name, then move it there; return the number of lines."""
     target = Path(path)
+    own = storage.database.path
+    if target.exists() and own.exists() and target.samefile(own):
+        raise InvalidInputError(f"{target} is the memory's file itself; export to another path")
     draft = target.with_name(target.name + ".part")
     total = sum(stats(storage, region, check=False).records.values())
-    with draft.open("w", encoding="utf-8") as file:
-        count = _write(storage.export(region), file, total, progress)
-    draft.replace(target)
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            count = _write(storage.upkeep.export(region), file, total, progress)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
     return count
 
 
@@ -108,23 +114,31 @@ def import_(
 ) -> int:
     """Read an export; return how many records and items were new."""
     source = Path(path)
+    with source.open("rb") as raw:
+        total = sum(1 for _ in raw) - 1
     with source.open(encoding="utf-8") as file:
-        total = sum(1 for _ in file) - 1
-    with source.open(encoding="utf-8") as file:
-        return storage.import_(
+        return storage.upkeep.import_(
             _lines(file), None if progress is None else lambda done: progress(done, total)
         )
 
 
 def _lines(file: TextIO) -> Iterator[Mapping[str, Any]]:
-    for number, text in enumerate(file, 1):
+    number = 0
+    while text := _next_line(file, number := number + 1):
         try:
             line = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInputError(f"line {number} is no JSON: {error}") from error
         if not isinstance(line, dict):
             raise InvalidInputError(f"line {number} is no line of a Holdfast export")
         yield line
+
+
+def _next_line(file: TextIO, number: int) -> str:
+    try:
+        return file.readline()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"line {number} is no UTF-8 text: {error}") from error
 
 
 async def reembed(
@@ -133,20 +147,23 @@ async def reembed(
     """Compute every vector anew; return how many rows got new ones in this call."""
     done = 0
     while True:
-        jobs, left = await runtime.store(storage.reembedding_left, embedder.fingerprint, BATCH)
+        jobs, left = await runtime.store(
+            storage.upkeep.reembedding_left, embedder.fingerprint, BATCH
+        )
         if jobs:
             vectors = await _embed(runtime, embedder, jobs)
-            await runtime.store(storage.reembedding_save, vectors)
+            await runtime.store(storage.upkeep.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
-        elif await runtime.store(storage.reembedding_finish, embedder.fingerprint):
+        elif await runtime.store(storage.upkeep.reembedding_finish, embedder.fingerprint):
             return done
 
 
 async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[tuple[int, Floats]]:
     texts = [
-        list(job.texts) or indexing.texts_to_embed(job.text, job.speaker, job.spans) for job in jobs
+        list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
+        for job in jobs
     ]
     wanted = [text for some in texts for text in some]
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
+from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.views import View
@@ -56,16 +58,18 @@ _RULES = {
 }
 
 
-def counts(connection: Connection, region: Region | None) -> dict[str, Any]:
-    """Count records by kind, characters, namespaces, items and pending erasures."""
+def counts(connection: Connection, region: Region | None, now: int) -> dict[str, Any]:
+    """Count live records by kind, characters, namespaces, items and pending erasures."""
     where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
     kinds = connection.execute(
         "SELECT r.kind, count(*), sum(length(r.text)) FROM namespaces n"
-        f" JOIN records r ON {_RANGE} WHERE {where} AND r.retired_at IS NULL GROUP BY r.kind",
-        values,
+        f" JOIN records r ON {_RANGE} WHERE {where} AND {VISIBLE} GROUP BY r.kind",
+        (*values, now, now),
     ).fetchall()
     items = connection.execute(
-        f"SELECT count(*) FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}", values
+        f"SELECT count(*) FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}"
+        " AND (r.expires_at IS NULL OR r.expires_at > ?)",
+        (*values, now),
     ).fetchone()[0]
     spaces = connection.execute(
         f"SELECT count(*) FROM namespaces n WHERE {where}", values
@@ -93,9 +97,9 @@ def rows(connection: Connection) -> list[str]:
     return wrong if verdict == "ok" else [*wrong, f"SQLite: {verdict}"]
 
 
-def view(connection: Connection, live: View, dimension: int) -> list[str]:
+def view(connection: Connection, live: View) -> list[str]:
     """Compare a live view with one built anew; return the differences."""
-    fresh = View(live.reading, dimension)
+    fresh = View(live.reading, live.vectors.dimension)
     fresh.follow(connection)
     wrong = []
     if set(_alive(live)) != set(_alive(fresh)):
@@ -115,10 +119,13 @@ def _alive(some: View) -> list[int]:
 
 def _same_vectors(live: View, fresh: View) -> bool:
     """Compare how both views answer: a probe of their own, row by row."""
-    ids = sorted(_alive(live))
-    if not ids:
-        return True
     probe = np.linspace(-1.0, 1.0, live.vectors.dimension, dtype=np.float32)
-    ours = live.vectors.cosines(probe)[live.positions(ids)]
-    theirs = fresh.vectors.cosines(probe)[fresh.positions(ids)]
-    return bool(np.allclose(ours, theirs, atol=1e-5))
+    return bool(np.allclose(_answers(live, probe), _answers(fresh, probe), atol=1e-5))
+
+
+def _answers(some: View, probe: Floats) -> Floats:
+    """Return the cosine of every live passage, by row and passage."""
+    table = some.rows.table
+    places = np.flatnonzero(table["alive"])
+    order = np.lexsort((table["passage"][places], table["id"][places]))
+    return some.vectors.cosines(probe)[places[order]]

@@ -59,6 +59,7 @@ class Draft:
     relations: tuple[Metadata, ...] = ()
     slots: tuple[str, ...] = ()
     digest: str | None = None
+    reason: str = ""
 
 
 COLUMNS = [
@@ -101,9 +102,7 @@ _SELECT = (
 # -- writing ------------------------------------------------------------------------------------
 
 
-def add(
-    connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int, reason: str = ""
-) -> list[int]:
+def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> list[int]:
     """Write new records; return their row ids. All are logged."""
     namespace = namespaces.scope_number(connection, scope)
     ids = namespaces.take_ids(connection, namespace, len(drafts))
@@ -116,22 +115,25 @@ def add(
     log.append(
         connection,
         (
-            log.Entry(namespace, "ADD", now, None, row[0], row[1], reason or None, draft.sources)
+            log.Entry(
+                namespace, "ADD", now, None, row[0], row[1], draft.reason or None, draft.sources
+            )
             for row, draft in zip(rows, drafts, strict=True)
         ),
     )
     return list(ids)
 
 
-def add_version(connection: Connection, old: int, draft: Draft, now: int) -> int:
-    """Write the next version of a record, in its place; return its row id. Not logged."""
-    key, version, place, created = connection.execute(
-        "SELECT key, (SELECT max(version) FROM records v WHERE v.key = r.key), place, created_at"
+def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Write the next version of a record, under its own scope; return its row id. Not logged."""
+    key, version, created = connection.execute(
+        "SELECT key, (SELECT max(version) FROM records v WHERE v.key = r.key), created_at"
         " FROM records r WHERE id = ?",
         (old,),
     ).fetchone()
-    row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
-    connection.execute(_INSERT, _row(row_id, key, version + 1, place, draft, created, now))
+    namespace = namespaces.scope_number(connection, scope)
+    row_id = namespaces.take_ids(connection, namespace, 1)[0]
+    connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
     _link(connection, [(row_id, draft)])
     return row_id
 
@@ -173,9 +175,13 @@ def close(connection: Connection, row_id: int, valid_to: int, now: int) -> None:
 
 
 def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
-    """Let another version take the place of these; they stay readable as of before."""
+    """Let another version take the place of these; they stay readable as of before.
+
+    What was retired earlier keeps its time: a second version must not come back in between.
+    """
     connection.executemany(
-        "UPDATE records SET retired_at = ? WHERE id = ?", [(now, row_id) for row_id in row_ids]
+        "UPDATE records SET retired_at = ? WHERE id = ? AND retired_at IS NULL",
+        [(now, row_id) for row_id in row_ids],
     )
 
 
@@ -254,14 +260,27 @@ def current(connection: Connection, region: Region, key: str, now: int) -> tuple
         RecordNotFoundError: The region has no such record, or it has expired.
     """
     row = connection.execute(
-        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL"
-        f" AND (r.expires_at IS NULL OR r.expires_at > ?) AND {region.condition}"
+        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL AND {region.condition}"
         " ORDER BY r.version DESC LIMIT 1",
-        (key, now, *region.parameters),
+        (check_key(key), *region.parameters),
     ).fetchone()
-    if row is None:
+    # The newest version decides: when it expires, the one before must not come back.
+    if row is None or ((expiry := row[_READ.index("expires_at")]) is not None and expiry <= now):
         raise RecordNotFoundError(key)
     return row[0], _record(row)
+
+
+def check_key(key: str) -> str:
+    """Return a key that SQLite can look for.
+
+    Raises:
+        RecordNotFoundError: It holds a lone surrogate, so nothing can be stored under it.
+    """
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise RecordNotFoundError(key) from error
+    return key
 
 
 def versions(connection: Connection, region: Region, key: str) -> dict[int, Record]:
@@ -273,11 +292,38 @@ def versions(connection: Connection, region: Region, key: str) -> dict[int, Reco
     return {row[0]: _record(row) for row in rows}
 
 
+def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
+    """Let a record rest on further sources, so that losing one of them does not lose it."""
+    listed = connection.execute("SELECT sources FROM records WHERE id = ?", (row_id,)).fetchone()
+    every = list(dict.fromkeys([*codec.from_json(listed[0]), *sources]))
+    connection.execute(
+        "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(every), row_id)
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO sources VALUES (?, ?)", [(source, row_id) for source in sources]
+    )
+
+
+def summary(connection: Connection, scope: Scope) -> Record | None:
+    """Return the rolling summary of exactly this scope, if there is one."""
+    number = namespaces.known_scope(connection, scope)
+    return None if number is None else summary_of(connection, number)
+
+
+def summary_of(connection: Connection, namespace: int) -> Record | None:
+    """Return the rolling summary of a namespace, if there is one."""
+    row = connection.execute(
+        f"SELECT max(id) FROM records WHERE id >= ? << {NAMESPACE_BITS}"
+        f" AND id < (? + 1) << {NAMESPACE_BITS} AND kind = 'summary' AND retired_at IS NULL",
+        (namespace, namespace),
+    ).fetchone()
+    return None if row[0] is None else fetch(connection, [row[0]])[row[0]]
+
+
 def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[str]) -> set[str]:
     """Return those of the message ids that this very scope already holds or has erased."""
-    path = namespaces.scope_path(scope)
-    row = connection.execute("SELECT no FROM namespaces WHERE path = ?", (path,)).fetchone()
-    if row is None:
+    namespace = namespaces.known_scope(connection, scope)
+    if namespace is None:
         return set()
     return {
         message_id
@@ -286,7 +332,7 @@ def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[s
             f"SELECT 1 FROM records WHERE id >> {NAMESPACE_BITS} = ?1 AND message_id = ?2"
             " AND version = 1"
             " UNION ALL SELECT 1 FROM erasures WHERE namespace = ?1 AND message = ?3",
-            (row[0], message_id, message_digest(message_id)),
+            (namespace, message_id, message_digest(message_id)),
         ).fetchone()
     }
 

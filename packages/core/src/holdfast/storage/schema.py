@@ -82,12 +82,16 @@ CREATE TABLE sources (
     PRIMARY KEY (source, record)
 ) WITHOUT ROWID;
 
+CREATE INDEX sources_record ON sources(record);
+
 -- Subject and relation of a single-valued fact: what a newer one supersedes.
 CREATE TABLE slots (
     slot TEXT NOT NULL,
     record INTEGER NOT NULL,
     PRIMARY KEY (slot, record)
 ) WITHOUT ROWID;
+
+CREATE INDEX slots_record ON slots(record);
 
 -- A framework's own documents: a key in a namespace, a JSON value, several vectors.
 CREATE TABLE items (
@@ -135,6 +139,14 @@ CREATE TABLE queue (
     claimed_until INTEGER,
     parked INTEGER NOT NULL DEFAULT 0,
     error TEXT
+);
+
+-- Turns of a namespace since its rolling summary was last written.
+CREATE TABLE summaries (
+    namespace INTEGER PRIMARY KEY,
+    turns INTEGER NOT NULL,
+    worker TEXT,
+    claimed_until INTEGER
 );
 
 -- New vectors of a change of embedder, until all are there and take the old ones' place at once.
