@@ -9,16 +9,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast_langgraph.checkpoint import HoldfastSaver
+    from holdfast_langgraph.checkpoint import HoldfastSaver, Retention
 
 __version__ = "0.1.0"
 
 __all__ = [
     "HoldfastSaver",
+    "Retention",
 ]
 
 _LAZY = {
     "HoldfastSaver": "holdfast_langgraph.checkpoint",
+    "Retention": "holdfast_langgraph.checkpoint",
 }
 
 
