@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from holdfast_langgraph import HoldfastSaver
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver, Checkpoint, CheckpointTuple
@@ -17,7 +17,6 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.graph import END, START, MessagesState, StateGraph
 from typing_extensions import TypedDict
 
-TURNS = 4
 AES_KEY = b"0123456789abcdef"
 METADATA: Any = {"source": "loop", "step": 0, "parents": {}}
 
@@ -80,25 +79,6 @@ def chat(saver: BaseCheckpointSaver[Any], answer: str = "noted") -> Any:
         .add_edge("reply", END)
         .compile(checkpointer=saver)
     )
-
-
-def converse(saver: HoldfastSaver, name: str) -> int:
-    """Have a conversation on a thread of one's own; return how many messages it has."""
-    graph = chat(saver)
-    for at in range(TURNS):
-        said = {"messages": [HumanMessage(f"{name} says {at} " + "so " * 40, id=f"{name}-{at}")]}
-        result = graph.invoke(said, thread(name))
-    return len(result["messages"])
-
-
-def be_one_of_many(path: str, name: str) -> int:
-    """Be one of several processes: a thread of one's own, and one that all share."""
-    with HoldfastSaver(path) as saver:
-        for at in range(10):
-            put(saver, {"shared": [f"{name} {at} " * 20]}, thread("shared"), version=at)
-            if at % 4 == 3:
-                saver.prune(["shared"])
-        return converse(saver, name)
 
 
 class Notes(TypedDict):

@@ -12,15 +12,19 @@ from typing import Any
 from blockbuster import blockbuster_ctx
 from holdfast_langgraph import HoldfastSaver
 from langchain_core.messages import HumanMessage
-from support.checkpoints import (
-    TURNS,
-    be_one_of_many,
-    checkpoint,
-    converse,
-    put,
-    thread,
-    values_of,
-)
+from support.checkpoints import chat, checkpoint, put, thread, values_of
+from support.many_savers import MESSAGES, be_one_of_many
+
+TURNS = 4
+
+
+def converse(saver: HoldfastSaver, name: str) -> int:
+    """Have a conversation on a thread of one's own; return how many messages it has."""
+    graph = chat(saver)
+    for at in range(TURNS):
+        said = {"messages": [HumanMessage(f"{name} says {at} " + "so " * 40, id=f"{name}-{at}")]}
+        result = graph.invoke(said, thread(name))
+    return len(result["messages"])
 
 
 def test_twenty_threads_converse_at_once(tmp_path: Path) -> None:
@@ -54,11 +58,15 @@ def test_four_processes_share_a_file(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(4, mp_context=context) as pool:
         counts = list(pool.map(be_one_of_many, [path] * 4, [f"process {at}" for at in range(4)]))
-    assert counts == [2 * TURNS] * 4
+    assert counts == [MESSAGES] * 4
     with HoldfastSaver(path) as saver:
         for one in saver.list(None):
-            assert one.checkpoint["channel_values"] is not None
-        assert len(values_of(saver, thread("shared"))["shared"]) == 1
+            said = one.checkpoint["channel_values"]["messages"]
+            name = said[0].partition(" says")[0]
+            assert said == [f"{name} says {at} " * 12 for at in range(len(said))]
+        assert {f"process {at}" for at in range(4)} <= {
+            one.config["configurable"]["thread_id"] for one in saver.list(None)
+        }
 
 
 def test_two_savers_on_one_file_see_each_others_writes(tmp_path: Path) -> None:
