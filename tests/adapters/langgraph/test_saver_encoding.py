@@ -14,7 +14,7 @@ import pytest
 from holdfast_langgraph import HoldfastSaver
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Blobs, pack, settle, unpack
-from holdfast_langgraph.checkpoint.msgpack import split_array
+from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -70,7 +70,8 @@ def test_any_value_reads_back_as_the_stock_serializer_reads_it(value: object) ->
 @settings(max_examples=100, deadline=None)
 @given(some.lists(values, max_size=70))
 def test_an_array_splits_into_its_elements(elements: list[object]) -> None:
-    parts = split_array(STOCK.dumps_typed(elements)[1])
+    data = STOCK.dumps_typed(elements)[1]
+    parts = split_values(data, head_length(data))
     assert parts == [STOCK.dumps_typed([element])[1][1:] for element in elements]
 
 
@@ -91,7 +92,9 @@ def test_every_kind_of_msgpack_value_can_be_skipped() -> None:
     elements.append(dict.fromkeys(range(70_000), 0))
     option = ormsgpack.OPT_NON_STR_KEYS
     packed = ormsgpack.packb(elements, option=option)
-    assert split_array(packed) == [ormsgpack.packb(element, option=option) for element in elements]
+    assert split_values(packed, head_length(packed)) == [
+        ormsgpack.packb(element, option=option) for element in elements
+    ]
 
 
 def test_messages_of_every_kind_read_back(tmp_path: Path) -> None:
