@@ -82,12 +82,3 @@ def test_a_key_encrypts_metadata_too(path: Path) -> None:
         assert saver.get_tuple(thread("thread-word")) is not None
     for word in (b"value-word", b"thread-word", b"metadata-word"):
         assert word not in found
-
-
-def test_filters_and_threads_compare_by_type(path: Path) -> None:
-    """SqliteSaver lets True match 1 and finds no thread whose id is a number."""
-    with HoldfastSaver(path) as saver:
-        put(saver, flag=1)
-        put(saver, parent={"configurable": {"thread_id": 7, "checkpoint_ns": ""}}, flag=2)
-        assert len(list(saver.list({"configurable": {"thread_id": 7}}))) == 1
-        assert len(list(saver.list(None, filter={"flag": "1"}))) == 0

@@ -112,7 +112,8 @@ class Codec:
         type_, data = self._dumps(value)
         if len(data) <= INLINE_BYTES:
             return self._encrypt(type_, data)
-        digest = self.digest(type_.encode()[:KIND_BYTES], data, salt)
+        kind = hashlib.blake2b(type_.encode(), digest_size=KIND_BYTES).digest()
+        digest = self.digest(kind, data, salt)
         blobs[digest] = (type_, data)
         return Whole(digest)
 
@@ -161,10 +162,13 @@ class Codec:
 
     def seal(self, type: str, data: bytes) -> Sealed:
         """Make a plain blob ready for the file: encrypted as the serializer would, or zipped."""
-        if self._cipher is not None or len(data) < LEAST_ZIPPED:
+        if self._cipher is not None:
             return self._encrypt(type, data)
-        zipped = zlib.compress(data)
-        return (ZIPPED + type, zipped) if len(zipped) < 0.9 * len(data) else (type, data)
+        zipped = zlib.compress(data) if len(data) >= LEAST_ZIPPED else data
+        # A type that looks zipped has to be.
+        if len(zipped) < 0.9 * len(data) or type.startswith(ZIPPED):
+            return ZIPPED + type, zipped if zipped is not data else zlib.compress(data)
+        return type, data
 
     def _encrypt(self, type: str, data: bytes) -> Sealed:
         if self._cipher is None:
@@ -196,8 +200,9 @@ class Codec:
         if type == MSGPACK:
             return data
         if self._cipher is None:
-            # Written under a cipher: the serializer says better than we that it cannot read it.
-            raise TypeError(f"a part of type {type!r} reads as {self.load(type, data)!r:.80}")
+            # Written under a cipher. The serializer says so in its own words, as for any value.
+            self.load(type, data)
+            raise TypeError(f"a list has a part of type {type!r}, not {MSGPACK!r}")
         plain: bytes = self._cipher.decrypt(type.split("+", 1)[1], data)
         return plain
 
