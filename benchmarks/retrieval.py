@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +25,12 @@ from holdfast import Embedder, Match, Memory, Message, ranking
 from holdfast.language import cues
 from holdfast.providers.local import LocalEmbedder
 from holdfast.ranking import DEFAULT, Weights
-from holdfast.readers import Conversation, Question, read_conversations
+from holdfast.readers import Conversation, Question, Said, read_conversations
 from holdfast.storage import keywords
 from holdfast.types import Kind
-from measures import Shown, counter, interval, means, measured, rendered
+from measures import Result, Shown, counter, measured, rendered
+from tables import ablated, by_category, plot, summary, table
 
-SHOWN = ("recall@5", "recall@10", "recall@20", "recall@50", "ndcg@10", "within 500", "within 1000")
 FOUND = 60  # matches asked for; the largest cut is 50
 
 
@@ -67,17 +66,6 @@ class Remembering(Embedder):
         return [self._known[text] for text in texts]
 
 
-@dataclass
-class Result:
-    """Figures of one way on one file: a row a question, and the times of its searches."""
-
-    way: str
-    rows: list[dict[str, float]] = field(default_factory=list)
-    categories: list[str] = field(default_factory=list)
-    conversations: list[str] = field(default_factory=list)
-    seconds: list[float] = field(default_factory=list)
-
-
 def plain(found: cues.Cues, query: str) -> cues.Cues:
     """Keep nothing but the words of a question."""
     return cues.Cues(dense=query, groups=found.groups)
@@ -110,7 +98,7 @@ def main() -> None:
     parser.add_argument("--ablate", action="store_true", help="switch off each cue in turn")
     parser.add_argument("--facts", choices=["observation"], help="store given facts beside turns")
     parser.add_argument("--json", type=Path, help="write the figures here")
-    parser.add_argument("--plot", type=Path, help="draw recall over tokens here (.svg)")
+    parser.add_argument("--plot", type=Path, help="draw recall over tokens here, as .png and .svg")
     asked = parser.parse_args()
     embedder = Remembering(LocalEmbedder())
     ways = [*WAYS, *(ablations() if asked.ablate else ())]
@@ -120,7 +108,9 @@ def main() -> None:
     for path in asked.data:
         results = measure(read_conversations(path), ways, embedder, facts=bool(asked.facts))
         print(f"\n{path.stem}, {len(results[0].rows)} questions, tokens by {counter()[1]}\n")
-        print(table(results))
+        print(f"{table(results)}\n\n{by_category(results)}")
+        if asked.ablate:
+            print(f"\n{ablated(results)}")
         figures[path.stem] = {result.way: summary(result) for result in results}
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n")
@@ -176,6 +166,7 @@ def remember(memory: Memory, conversation: Conversation, *, facts: bool) -> None
 def ask_all(memory: Memory, conversation: Conversation, way: Way, result: Result) -> None:
     """Ask every question twice: to find, and then, its vector at hand, to take the time."""
     count, _ = counter()
+    full = sum(count(spoken(said)) for said in conversation.turns)
     for question in answerable(conversation):
         asked = {"user_id": conversation.name, "limit": FOUND, "kinds": way.kinds}
         memory.search(question.text, **asked)
@@ -183,9 +174,14 @@ def ask_all(memory: Memory, conversation: Conversation, way: Way, result: Result
         matches = memory.search(question.text, **asked)
         result.seconds.append(time.perf_counter() - begun)
         shown = [Shown(turns_of(match), count(rendered(match))) for match in once(matches)]
-        result.rows.append(measured(shown, question.evidence))
+        result.rows.append(measured(shown, question.evidence, full))
         result.categories.append(question.category)
         result.conversations.append(conversation.name)
+
+
+def spoken(said: Said) -> str:
+    """Return a turn as a prompt that holds the whole history shows it."""
+    return f"{said.message.name or said.message.role}: {said.message.content}"
 
 
 def answerable(conversation: Conversation) -> Iterator[Question]:
@@ -229,69 +225,6 @@ def searching(way: Way) -> Iterator[None]:
         yield
     finally:
         cues.read, ranking.rank, keywords.LENT = read, rank, lent  # type: ignore[misc]
-
-
-def table(results: Sequence[Result]) -> str:
-    """Return the results as a Markdown table, in per cent."""
-    head = f"| way | {' | '.join(SHOWN)} | ms p50 | p95 |"
-    lines = [head, "|---" * (len(SHOWN) + 3) + "|"]
-    for result in results:
-        mean = means(result.rows)
-        low, high = interval([row["recall@10"] for row in result.rows])
-        cells = [f"{100 * mean[name]:.1f}" for name in SHOWN]
-        cells[1] += f" [{100 * low:.1f}, {100 * high:.1f}]"
-        times = [1_000 * value for value in sorted(result.seconds)]
-        cells += [f"{statistics.median(times):.2f}", f"{times[int(0.95 * len(times))]:.2f}"]
-        lines.append(f"| {result.way} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def summary(result: Result) -> Mapping[str, Any]:
-    """Return the figures of one way: overall with intervals, by category, by conversation."""
-    times = sorted(result.seconds)
-
-    def by(labels: Sequence[str]) -> dict[str, dict[str, float]]:
-        return {
-            label: means(
-                [row for row, own in zip(result.rows, labels, strict=True) if own == label]
-            )
-            for label in sorted(set(labels))
-        }
-
-    return {
-        "questions": len(result.rows),
-        "mean": means(result.rows),
-        "interval": {n: interval([row[n] for row in result.rows]) for n in result.rows[0]},
-        "by category": by(result.categories),
-        "by conversation": by(result.conversations),
-        "ms": {
-            "p50": 1_000 * statistics.median(times),
-            "p95": 1_000 * times[int(0.95 * len(times))],
-        },
-    }
-
-
-def plot(figures: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """Draw recall over tokens, one panel a file."""
-    import matplotlib  # only here: the table needs no drawing
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, panels = pyplot.subplots(
-        1, len(figures), figsize=(5.2 * len(figures), 3.8), layout="constrained", squeeze=False
-    )
-    for axes, (name, ways) in zip(panels[0], figures.items(), strict=True):
-        for way, found in ways.items():
-            if way.startswith("without"):
-                continue
-            mean = found["mean"]
-            points = [(int(key[7:]), mean[key]) for key in mean if key.startswith("within")]
-            axes.plot(*zip(*points, strict=True), marker="o", label=way)
-        axes.set(title=name, xscale="log", ylim=(0, 1), xlabel="tokens", ylabel="evidence recall")
-        axes.grid(visible=True, alpha=0.3)
-    panels[0][0].legend(loc="lower right")
-    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":

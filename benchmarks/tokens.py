@@ -32,6 +32,7 @@ from holdfast.context.rendering import day, fenced, line
 from holdfast.context.tokens import Counter, counter, estimate
 from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.types import Record
+from tables import save
 
 BUDGETS = (250, 500, 1_000, 1_500, 2_000, 4_000)
 
@@ -231,8 +232,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
     axes.set(xscale="log", ylim=(0, 1.03), xlabel="tokens in the prompt", ylabel="evidence recall")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(loc="center right")
-    for suffix in (".png", ".svg"):
-        figure.savefig(path.with_suffix(suffix), dpi=160, metadata=None)
+    save(figure, path)
 
 
 if __name__ == "__main__":

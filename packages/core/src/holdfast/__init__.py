@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
-    from holdfast.providers.base import LLM, Embedder
+    from holdfast.providers.base import LLM, Embedder, Reranker
     from holdfast.storage.database import Connection, Database, Durability
 
 __version__ = "0.1.0"
@@ -77,6 +77,7 @@ __all__ = [
     "ProviderError",
     "Record",
     "RecordNotFoundError",
+    "Reranker",
     "SchemaVersionError",
     "Scope",
     "ScopeError",
@@ -97,6 +98,7 @@ _LAZY = {
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
+    "Reranker": "holdfast.providers.base",
     "Stats": "holdfast.maintenance",
 }
 

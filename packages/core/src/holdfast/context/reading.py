@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast import retrieval
 from holdfast.context.compiling import Overview
-from holdfast.providers.base import Embedder
+from holdfast.providers.base import Embedder, Reranker
 from holdfast.retrieval import Question
 from holdfast.runtime import Runtime
 from holdfast.storage.embedded import EmbeddedStorage
@@ -26,6 +26,7 @@ class ScopeReader:
     storage: EmbeddedStorage
     embedder: Embedder
     scope: Scope
+    reranker: Reranker | None = None
 
     async def overview(self) -> Overview:
         """Look into the scope."""
@@ -36,4 +37,6 @@ class ScopeReader:
         """Find what answers a question, best first."""
         region = Region.of_scope(self.scope)
         question = Question(query, limit, kinds=KINDS)
-        return await retrieval.search(self.runtime, self.storage, self.embedder, region, question)
+        return await retrieval.search(
+            self.runtime, self.storage, self.embedder, region, question, self.reranker
+        )
