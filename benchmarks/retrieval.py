@@ -21,7 +21,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast import Embedder, Match, Memory, Message, ranking
+from holdfast import Embedder, Match, Memory, ranking
 from holdfast.language import cues
 from holdfast.providers.local import LocalEmbedder
 from holdfast.ranking import DEFAULT, Weights
@@ -29,6 +29,7 @@ from holdfast.readers import Conversation, Question, Said, read_conversations
 from holdfast.storage import keywords
 from holdfast.types import Kind
 from measures import Result, Shown, counter, measured, rendered
+from stores import Remembering, remember, remember_facts, turns_of
 from tables import ablated, by_category, plot, summary, table
 
 FOUND = 60  # matches asked for; the largest cut is 50
@@ -45,25 +46,6 @@ class Way:
     names: bool = True
     lent: tuple[float, ...] = keywords.LENT
     kinds: tuple[Kind, ...] = ("turn", "fact")
-
-
-class Remembering(Embedder):
-    """An embedder that keeps what it has embedded, so that ways and timings do not repeat it."""
-
-    def __init__(self, inner: Embedder) -> None:
-        self._inner = inner
-        self._known: dict[str, Sequence[float]] = {}
-
-    @property
-    def fingerprint(self) -> str:
-        """That of the embedder inside."""
-        return self._inner.fingerprint
-
-    def embed(self, texts: Sequence[str]) -> Sequence[Sequence[float]]:
-        """Embed what is new."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        self._known.update(zip(new, self._inner.embed(new), strict=True) if new else ())
-        return [self._known[text] for text in texts]
 
 
 def plain(found: cues.Cues, query: str) -> cues.Cues:
@@ -142,25 +124,10 @@ def stored(conversation: Conversation, embedder: Embedder, *, facts: bool) -> It
         tempfile.TemporaryDirectory() as folder,
         Memory(Path(folder) / "memory.db", embedder=embedder) as memory,
     ):
-        remember(memory, conversation, facts=facts)
+        turns = remember(memory, conversation)
+        if facts:
+            remember_facts(memory, embedder, conversation, turns)
         yield memory
-
-
-def remember(memory: Memory, conversation: Conversation, *, facts: bool) -> None:
-    """Store a conversation, run by run, and on request the facts given with it."""
-    for run in dict.fromkeys(said.run_id for said in conversation.turns):
-        messages = [said.message for said in conversation.turns if said.run_id == run]
-        memory.add(messages, user_id=conversation.name, run_id=run)
-        for fact in conversation.observations if facts else ():
-            if fact.run_id == run and fact.sources:
-                memory.add(
-                    Message(fact.text, name=fact.about),
-                    user_id=conversation.name,
-                    run_id=run,
-                    kind="fact",
-                    occurred_at=messages[0].occurred_at,
-                    metadata={"sources": list(fact.sources)},
-                )
 
 
 def ask_all(memory: Memory, conversation: Conversation, way: Way, result: Result) -> None:
@@ -173,7 +140,7 @@ def ask_all(memory: Memory, conversation: Conversation, way: Way, result: Result
         begun = time.perf_counter()
         matches = memory.search(question.text, **asked)
         result.seconds.append(time.perf_counter() - begun)
-        shown = [Shown(turns_of(match), count(rendered(match))) for match in once(matches)]
+        shown = [Shown(turns_of(match.record), count(rendered(match))) for match in once(matches)]
         result.rows.append(measured(shown, question.evidence, full))
         result.categories.append(question.category)
         result.conversations.append(conversation.name)
@@ -195,17 +162,9 @@ def once(matches: Sequence[Match]) -> Iterator[Match]:
     """Leave out what says again what a better match said: a fact and its turns count once."""
     seen: set[str] = set()
     for match in matches:
-        if turns_of(match) - seen:
-            seen |= turns_of(match)
+        if turns_of(match.record) - seen:
+            seen |= turns_of(match.record)
             yield match
-
-
-def turns_of(match: Match) -> frozenset[str]:
-    """Return the ids of the turns a match stands for."""
-    record = match.record
-    if record.kind == "fact":
-        return frozenset(record.metadata.get("sources", ()))
-    return frozenset([record.message_id] if record.message_id else ())
 
 
 @contextmanager

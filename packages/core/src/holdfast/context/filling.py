@@ -17,6 +17,7 @@ from holdfast.context.tokens import Counter
 from holdfast.context.window import Live
 from holdfast.types import Context, Match, Record
 
+_RULE="B"
 # Shares of the budget. What a part does not use is the memories'.
 SUMMARY_SHARE = 0.25
 RECENT_SHARE = 0.25
@@ -140,34 +141,36 @@ class Filling:
         return cost
 
     def _told(self, record: Record, shown: str) -> bool:
-        """Weigh a turn against facts derived from it: whichever says the same in fewer tokens.
+        """Say whether a candidate is not needed beside the facts, or the turns, it comes from.
 
-        Returns:
-            Whether the candidate is not needed. A turn that is needed puts out the facts that
-            it covers.
+        Both would say one thing twice. A fact stands for its turn, or a turn for its fact.
         """
         if record.kind == "turn":
             return self._told_by_facts(record, shown)
-        if len(record.sources) != 1 or record.sources[0] not in self._pieces:
+        turns = [self._pieces[source] for source in record.sources if source in self._pieces]
+        if not turns or len(turns) < len(record.sources):
             return False
-        turn = self._pieces[record.sources[0]]
-        cost = self._cost(record, shown)
-        if turn.cost <= cost or not covers([shown], turn.text):
-            return covers([turn.text], shown)
-        self._drop(turn)
-        return False
+        cheaper = self._cost(record, shown) < turns[0].cost
+        if len(turns) == 1 and cheaper and covers([shown], turns[0].text):
+            self._drop(turns[0])
+            return False
+        return True
 
     def _told_by_facts(self, turn: Record, shown: str) -> bool:
         facts = self._facts.get(turn.id, [])
-        if not facts:
-            return False
-        cost = self._cost(turn, shown)
-        if sum(fact.cost for fact in facts) < cost and covers([fact.text for fact in facts], shown):
+        alone = [fact for fact in facts if len(fact.record.sources) == 1]
+        cost, spent = self._cost(turn, shown), sum(fact.cost for fact in alone)
+        if not alone or _RULE == "A":
+            return bool(facts) and sum(f.cost for f in facts) < cost and covers([fact.text for fact in facts], shown)
+        if _RULE == "C":
+            if cost >= spent or not covers([shown], " ".join(fact.text for fact in alone)):
+                return True
+        elif spent < cost and covers([fact.text for fact in alone], shown):
             return True
-        if cost + self._header(turn) < self._room:
-            for fact in list(facts):
-                if len(fact.record.sources) == 1 and covers([shown], fact.text):
-                    self._drop(fact)
+        if cost - spent + self._header(turn) >= self._room:
+            return True
+        for fact in alone:
+            self._drop(fact)
         return False
 
     def _add(self, record: Record, text: str, floor: int = 0) -> bool:
