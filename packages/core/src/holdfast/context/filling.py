@@ -11,13 +11,12 @@ from datetime import date
 from functools import partial
 from itertools import chain
 
-from holdfast.context.redundancy import Repetition, covers
+from holdfast.context.redundancy import Repetition, covers, tells_numbers
 from holdfast.context.rendering import day, fenced, line, quote
 from holdfast.context.tokens import Counter
 from holdfast.context.window import Live
 from holdfast.types import Context, Match, Record
 
-_RULE="B"
 # Shares of the budget. What a part does not use is the memories'.
 SUMMARY_SHARE = 0.25
 RECENT_SHARE = 0.25
@@ -143,7 +142,9 @@ class Filling:
     def _told(self, record: Record, shown: str) -> bool:
         """Say whether a candidate is not needed beside the facts, or the turns, it comes from.
 
-        Both would say one thing twice. A fact stands for its turn, or a turn for its fact.
+        A fact and its turn are shown once: what ranks first stays, unless the other says the
+        same in fewer tokens. A turn puts out its facts, too, where it has a number that none of
+        them tells.
         """
         if record.kind == "turn":
             return self._told_by_facts(record, shown)
@@ -151,25 +152,23 @@ class Filling:
         if not turns or len(turns) < len(record.sources):
             return False
         cheaper = self._cost(record, shown) < turns[0].cost
-        if len(turns) == 1 and cheaper and covers([shown], turns[0].text):
-            self._drop(turns[0])
-            return False
-        return True
+        if len(turns) > 1 or not cheaper or not covers([shown], turns[0].text):
+            return True
+        self._drop(turns[0])
+        return False
 
     def _told_by_facts(self, turn: Record, shown: str) -> bool:
-        facts = self._facts.get(turn.id, [])
-        alone = [fact for fact in facts if len(fact.record.sources) == 1]
-        cost, spent = self._cost(turn, shown), sum(fact.cost for fact in alone)
-        if not alone or _RULE == "A":
-            return bool(facts) and sum(f.cost for f in facts) < cost and covers([fact.text for fact in facts], shown)
-        if _RULE == "C":
-            if cost >= spent or not covers([shown], " ".join(fact.text for fact in alone)):
-                return True
-        elif spent < cost and covers([fact.text for fact in alone], shown):
+        facts = [fact for fact in self._facts.get(turn.id, []) if fact.record.sources == (turn.id,)]
+        if not facts:
+            return False
+        cost, spent = self._cost(turn, shown), sum(fact.cost for fact in facts)
+        told = [fact.text for fact in facts]
+        cheaper = cost < spent and covers([shown], " ".join(told))
+        if not cheaper and tells_numbers(told, shown):
             return True
-        if cost - spent + self._header(turn) >= self._room:
+        if cost - spent + self._header(turn) > self._room:
             return True
-        for fact in alone:
+        for fact in facts:
             self._drop(fact)
         return False
 
