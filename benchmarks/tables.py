@@ -33,9 +33,11 @@ def markdown(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 
 def table(results: Sequence[Result]) -> str:
-    """Return every way's means in per cent, with intervals of recall@10, and its search times."""
+    """Return the means in per cent, intervals of recall@10, search times; ablations left out."""
     lines = []
     for result in results:
+        if result.way.startswith(ALONE):
+            continue
         mean = means(result.rows)
         low, high = interval([row["recall@10"] for row in result.rows])
         cells = [f"{100 * mean[name]:.1f}" for name in SHOWN]
