@@ -29,9 +29,12 @@ def _by_keywords(candidates: Candidates) -> Ranked:
 
 
 def _by_both(candidates: Candidates) -> Ranked:
-    """Half cosine, half keywords: a score that stays comparable with a cosine."""
+    """The cosine, lifted towards 1 by the keywords: the best ones take half of what is missing.
+
+    So the score stays a cosine: 1 for the same text, and unchanged where no word is shared.
+    """
     share = _share(candidates.keywords)
-    scores = 0.5 * candidates.dense + 0.5 * share
+    scores = candidates.dense + 0.5 * share * (1 - candidates.dense)
     return _ordered(candidates, scores, {"dense": candidates.dense, "keywords": share})
 
 
@@ -44,10 +47,13 @@ items: Mapping[str, Callable[[Candidates], Ranked]] = {
 
 
 def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
-    """Keep the best passage of each row."""
-    order = np.argsort(-scores, kind="stable")
-    _, first = np.unique(candidates.rows["id"][order], return_index=True)
-    return Ranked(order[np.sort(first)], scores, parts)
+    """Keep the best passage of each row; of equals, the row that was put first leads."""
+    rows = candidates.rows
+    order = np.lexsort((rows["id"], -scores))
+    if rows["passage"].any():
+        _, first = np.unique(rows["id"][order], return_index=True)
+        order = order[np.sort(first)]
+    return Ranked(order, scores, parts)
 
 
 def _scaled(values: Floats) -> Floats:

@@ -69,6 +69,7 @@ class Probe:
         valid_at: Event time in microseconds.
         ended: Find what is over, too.
         min_score: Least score.
+        pool: How many candidates each channel contributes at least.
     """
 
     vector: Floats
@@ -81,6 +82,7 @@ class Probe:
     valid_at: int | None = None
     ended: bool = False
     min_score: float | None = None
+    pool: int = POOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +107,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundItem:
-    """An item found, its row id, and which of its texts matched best."""
+    """An item found, its row id, and which of its texts matched best; no score: none did."""
 
     row_id: int
     item: Item
-    score: float
+    score: float | None
     text: int
     parts: Mapping[str, float]
 
@@ -142,10 +144,17 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         return []
     dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(dense, keywords, allowed, max(POOL, probe.offset + probe.limit))
-    rows = view.rows.table[places]
+    places = pool(dense, keywords, allowed, max(probe.pool, probe.offset + probe.limit))
+    table = view.rows.table
+    rows = table if len(places) == len(table) else table[places]
     ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranked, rows))
+
+
+def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
+    """Return how many rows a search without a limit would rank."""
+    allowed = visible(connection, view, probe, now)
+    return len(np.unique(view.rows.table["id"][allowed]))
 
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
