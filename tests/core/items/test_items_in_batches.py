@@ -2,7 +2,6 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 
 import pytest
-
 from holdfast import FilterError, InvalidInputError, ProviderError
 from holdfast.items import Get, Items, Put, Search
 from holdfast.providers.base import Embedder
@@ -98,7 +97,7 @@ def test_several_gets_are_answered_in_order(items: Items) -> None:
 
 
 def test_pages_of_a_ranking_make_up_the_whole(items: Items) -> None:
-    words = "oak elm ash yew fir box bay fig ivy sea".split()
+    words = ["oak", "elm", "ash", "yew", "fir", "box", "bay", "fig", "ivy", "sea"]
     for number in range(400):
         text = f"{words[number % 10]} {words[number // 10 % 10]} number {number}"
         items.put(NOTES, str(number), {}, texts=[text, f"{text} again"])

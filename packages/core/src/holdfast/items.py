@@ -32,6 +32,20 @@ from holdfast.storage.namespaces import Region
 from holdfast.storage.searching import Probe
 from holdfast.types import check_time, utc_now
 
+__all__ = [
+    "Get",
+    "Item",
+    "ItemMatch",
+    "Items",
+    "Labels",
+    "ListNamespaces",
+    "Mode",
+    "Operation",
+    "Put",
+    "Result",
+    "Search",
+]
+
 Labels: TypeAlias = Sequence[str]
 Mode = Literal["hybrid", "vector", "keyword"]
 
@@ -170,6 +184,11 @@ class Items:
     def storage(self) -> EmbeddedStorage:
         """The file, for checks and counts."""
         return self._storage
+
+    @property
+    def embedder(self) -> Embedder | None:
+        """Makes vectors of texts; None: nothing is embedded."""
+        return self._embedder
 
     # -- the two methods ------------------------------------------------------------------------
 

@@ -10,15 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast_langgraph.checkpoint import HoldfastSaver
+    from holdfast_langgraph.embeddings import LangChainEmbedder
+    from holdfast_langgraph.labels import escape_label, namespace, unescape_label
+    from holdfast_langgraph.store import HoldfastStore
 
 __version__ = "0.1.0"
 
 __all__ = [
     "HoldfastSaver",
+    "HoldfastStore",
+    "LangChainEmbedder",
+    "escape_label",
+    "namespace",
+    "unescape_label",
 ]
 
 _LAZY = {
     "HoldfastSaver": "holdfast_langgraph.checkpoint",
+    "HoldfastStore": "holdfast_langgraph.store",
+    "LangChainEmbedder": "holdfast_langgraph.embeddings",
+    "escape_label": "holdfast_langgraph.labels",
+    "namespace": "holdfast_langgraph.labels",
+    "unescape_label": "holdfast_langgraph.labels",
 }
 
 
