@@ -51,7 +51,7 @@ Mode = Literal["hybrid", "vector", "keyword"]
 
 # So many items are ranked whole, so that every page is cut from one order; ranking items is two
 # multiplications, ranking records is not.
-POOL = 20_000
+SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -437,7 +437,7 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
         offset=search.offset,
         tree=tree,
         min_score=search.min_score,
-        pool=POOL,
+        small=SMALL,
     )
 
 

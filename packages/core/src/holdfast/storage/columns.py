@@ -27,6 +27,7 @@ ROW = np.dtype(
         ("id", "i8"),
         ("place", "i8"),
         ("passage", "i4"),
+        ("passages", "i4"),
         ("occurred", "i8"),
         ("valid_from", "i8"),
         ("valid_to", "i8"),
@@ -106,7 +107,7 @@ class Rows:
         self._grow(sum(map(len, passages)))
         for row, own in zip(rows, passages, strict=True):
             for number, passage in enumerate(own):
-                self._table[position] = self._entry(position, number, row, passage)
+                self._table[position] = self._entry(position, number, len(own), row, passage)
                 position += 1
         previous: Links = self.table["previous"][start:].copy()
         return previous
@@ -157,7 +158,9 @@ class Rows:
             grown[: len(self._table)] = self._table
             self._table = grown
 
-    def _entry(self, position: int, number: int, row: Row, passage: Passage) -> tuple[Any, ...]:
+    def _entry(
+        self, position: int, number: int, of: int, row: Row, passage: Passage
+    ) -> tuple[Any, ...]:
         start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
         occurred, valid_from, valid_to, expires = row[7:11]
@@ -167,6 +170,7 @@ class Rows:
             row_id,
             place,
             number,
+            of,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
