@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast_langgraph.checkpoint import HoldfastSaver
+    from holdfast_langgraph.checkpoint import HoldfastSaver, Retention
     from holdfast_langgraph.embeddings import LangChainEmbedder
     from holdfast_langgraph.labels import escape_label, namespace, unescape_label
     from holdfast_langgraph.langchain import HoldfastChatMessageHistory, HoldfastRetriever
@@ -28,6 +28,7 @@ __all__ = [
     "LangChainEmbedder",
     "LangChainLLM",
     "MemoryMiddleware",
+    "Retention",
     "create_manage_memory_tool",
     "create_search_memory_tool",
     "escape_label",
@@ -48,6 +49,7 @@ _LAZY = {
     "escape_label": "holdfast_langgraph.labels",
     "namespace": "holdfast_langgraph.labels",
     "unescape_label": "holdfast_langgraph.labels",
+    "Retention": "holdfast_langgraph.checkpoint",
 }
 
 

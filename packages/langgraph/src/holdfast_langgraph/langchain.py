@@ -98,7 +98,7 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
     Args:
         memory: Where.
         session_id: Which session.
-        user_id: Whose; without one, the session is its own and nobody else's.
+        user_id: Whose.
         infer: Let the memory's LLM, if it has one, derive facts.
         wait: Let the caller wait for that.
     """
@@ -108,13 +108,13 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
         memory: Memory,
         *,
         session_id: str,
-        user_id: str | None = None,
+        user_id: str,
         infer: bool = True,
         wait: bool = False,
     ) -> None:
         self._memory = memory
         self._scope = {"run_id": session_id, "user_id": user_id}
-        self._options = {"infer": infer, "wait": wait}
+        self._adding: dict[str, Any] = {**self._scope, "infer": infer, "wait": wait}
 
     @property
     def messages(self) -> list[BaseMessage]:
@@ -143,12 +143,12 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
     def add_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Store messages at the end."""
         if messages:
-            self._memory.add(_turns(messages), **self._options, **cast("Any", self._scope))
+            self._memory.add(_turns(messages), **self._adding)
 
     async def aadd_messages(self, messages: Sequence[BaseMessage]) -> None:
         """Async twin of `add_messages`."""
         if messages:
-            await self._memory.aadd(_turns(messages), **self._options, **cast("Any", self._scope))
+            await self._memory.aadd(_turns(messages), **self._adding)
 
     def clear(self) -> None:
         """Erase the session, with all that was derived from it alone."""

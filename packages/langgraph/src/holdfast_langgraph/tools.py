@@ -48,7 +48,7 @@ class _Place:
             return self.given
         try:
             store = get_store()
-        except RuntimeError as error:
+        except (RuntimeError, KeyError) as error:
             raise InvalidInputError(_NO_STORE) from error
         if store is None:
             raise InvalidInputError(_NO_STORE)

@@ -39,7 +39,6 @@ _SELECT = (
 _RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 # The plus takes the column's affinity away, which would keep SQLite from the index.
 _ONE = f"r.id >> {NAMESPACE_BITS} = (SELECT +no FROM namespaces WHERE path = ?) AND r.key = ?"
-_MANY = 500  # ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +167,10 @@ def get(
 def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
     """Return whole items by row id."""
     found: dict[int, Item] = {}
-    for start in range(0, len(row_ids), _MANY):
-        some = tuple(row_ids[start : start + _MANY])
-        rows = connection.execute(f"{_SELECT} WHERE r.id IN ({','.join('?' * len(some))})", some)
+    for start in range(0, len(row_ids), 10_000):  # SQLite binds 32,766 values at most
+        some = tuple(row_ids[start : start + 10_000])
+        marks = ",".join("?" * len(some))
+        rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", some)
         found |= {row[0]: _item(row) for row in rows}
     return found
 

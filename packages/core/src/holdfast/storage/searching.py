@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.errors import EmbedderMismatchError
 from holdfast.filters import Filter
 from holdfast.storage import items, listing, records
 from holdfast.storage.codec import Floats
@@ -145,6 +146,10 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
 
 def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit]:
     """Rank what a view may show."""
+    if len(probe.vector) != view.vectors.dimension:
+        raise EmbedderMismatchError(
+            f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
+        )
     allowed = visible(connection, view, probe, now)
     if not allowed.any():
         return []
@@ -165,7 +170,7 @@ def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
-    allowed = view.rows.visible(now, probe.valid_at, ended=probe.ended)
+    allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     codes = [KIND_CODES[kind] for kind in probe.kinds]
     if 0 < len(codes) < len(KIND_CODES) - 1:
         allowed &= np.isin(view.rows.table["kind"], codes)

@@ -27,8 +27,12 @@ from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Parts, Sealed, Stored, Whole
+from holdfast_langgraph.checkpoint.msgpack import array_head, map_head, split_array
 
 DIGEST_BYTES = 16
+KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
+PART = b"/part"
+RUN = b"/run"
 # Shorter values lie in the manifest itself: a blob's row and index entry cost more.
 INLINE_BYTES = 64
 INLINE_PART_BYTES = 16
@@ -90,7 +94,7 @@ class Codec:
         type_, data = self._dumps(value)
         if len(data) <= INLINE_BYTES:
             return self._encrypt(type_, data)
-        digest = self.digest("whole " + type_, data, salt)
+        digest = self.digest(type_.encode()[:KIND_BYTES], data, salt)
         blobs[digest] = (type_, data)
         return Whole(digest)
 
@@ -111,11 +115,25 @@ class Codec:
             raise UncutError
         return data[1:]
 
-    def digest(self, kind: str, data: bytes, salt: bytes) -> Digest:
-        """Return the digest of bytes of some kind."""
-        state = hashlib.blake2b(data, digest_size=DIGEST_BYTES, key=self._key, salt=salt)
-        state.update(kind.encode())
-        return state.digest()
+    def payloads(self, elements: Sequence[object]) -> Sequence[bytes]:
+        """Return the msgpack of each element of a list.
+
+        Raises:
+            UncutError: The serializer does not write the list as msgpack.
+        """
+        if isinstance(elements[0], list | dict | tuple):
+            # Their ends are dear to find.
+            return [self.payload(element) for element in elements]
+        type_, data = self._dumps(elements)
+        if type_ != MSGPACK:
+            raise UncutError
+        return split_array(data)
+
+    def digest(self, kind: bytes, data: bytes, salt: bytes) -> Digest:
+        """Return the digest of bytes; `kind` (16 bytes at most) keeps kinds apart."""
+        return hashlib.blake2b(
+            data, digest_size=DIGEST_BYTES, key=self._key, salt=salt, person=kind
+        ).digest()
 
     @property
     def hides(self) -> bool:
@@ -194,10 +212,10 @@ class Cutter:
     def add(self, value: object, depth: int) -> None:
         """Add a value, cut up if it is composite and `depth` allows."""
         if depth and isinstance(value, list) and _is_composite(value):
-            self._parts.append((False, _head(0x90, 0xDC, len(value))))
+            self._parts.append((False, array_head(len(value))))
             self._add_elements(value)
         elif depth and isinstance(value, dict) and _is_composite(value):
-            self._parts.append((False, _head(0x80, 0xDE, len(value))))
+            self._parts.append((False, map_head(len(value))))
             for key, item in value.items():
                 self._add_payload(self._codec.payload(key))
                 self.add(item, depth - 1)
@@ -208,13 +226,12 @@ class Cutter:
         if len(payload) <= self._short:
             self._parts.append((False, payload))
         else:
-            self._file(self._codec.digest("part", payload, self._salt), payload)
+            self._file(self._codec.digest(PART, payload, self._salt), payload)
 
     def _add_elements(self, elements: Sequence[object]) -> None:
         run: list[tuple[Digest, bytes]] = []
-        for element in elements:
-            payload = self._codec.payload(element)
-            digest = self._codec.digest("part", payload, self._salt)
+        for payload in self._codec.payloads(elements):
+            digest = self._codec.digest(PART, payload, self._salt)
             run.append((digest, payload))
             if digest[0] < RUN_ENDS or len(run) == LONGEST_RUN:
                 self._add_run(run)
@@ -228,7 +245,7 @@ class Cutter:
     def _add_run(self, run: Sequence[tuple[Digest, bytes]]) -> None:
         digest = run[0][0]
         if len(run) > 1:
-            digest = self._codec.digest("run", b"".join(one for one, _ in run), self._salt)
+            digest = self._codec.digest(RUN, b"".join(one for one, _ in run), self._salt)
         self._file(digest, b"".join(payload for _, payload in run))
 
     def _file(self, digest: Digest, payload: bytes) -> None:
@@ -274,21 +291,6 @@ def _is_slight(element: object) -> bool:
 
 def _is_heavy(item: object) -> bool:
     return isinstance(item, str | bytes) and len(item) >= HEAVY_TEXT
-
-
-def _head(fix: int, wide: int, count: int) -> bytes:
-    """Return the head of a msgpack array or map (msgpack specification, format families).
-
-    Args:
-        fix: First byte of the short form, which holds the count in its low half.
-        wide: First byte of the form with a 16-bit count; the next one has 32 bits.
-        count: Elements or pairs.
-    """
-    if count < 16:
-        return bytes([fix | count])
-    if count < 1 << 16:
-        return bytes([wide]) + count.to_bytes(2, "big")
-    return bytes([wide + 1]) + count.to_bytes(4, "big")
 
 
 def _unzip(type: str, data: bytes) -> Sealed:

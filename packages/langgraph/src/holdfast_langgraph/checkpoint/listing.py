@@ -1,10 +1,13 @@
-"""Listing checkpoints, newest first, page by page: no transaction outlives its page."""
+"""Listing checkpoints, newest first: their keys at once, themselves page by page.
+
+No transaction outlives its page.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,15 +39,6 @@ class Query:
 
     where: tuple[tuple[str, Any], ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cursor:
-    """The place after which a page begins, and how many rows to look at."""
-
-    checkpoint_id: str | None = None
-    id: int = 0
-    size: int = FIRST_PAGE
 
 
 def read_query(
@@ -88,31 +82,41 @@ def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:
     return checked
 
 
-def page(
-    connection: Connection, query: Query, cursor: Cursor, most: int | None
-) -> tuple[list[Fetched], Cursor | None]:
-    """Return the checkpoints of one page that match, `most` at most, and where the next begins."""
-    rows = _rows(connection, query, cursor)
-    matching = [row for row in rows if _matches(row, query.metadata)]
-    found = [fetch(connection, row) for row in matching[:most]]
-    if len(rows) < cursor.size:
-        return found, None
-    last = rows[-1]
-    return found, Cursor(last.checkpoint_id, last.id, min(2 * cursor.size, LARGEST_PAGE))
+def find_ids(connection: Connection, query: Query, most: int | None) -> list[int]:
+    """Return the row ids of the checkpoints in question, newest first.
 
-
-def _rows(connection: Connection, query: Query, cursor: Cursor) -> list[Row]:
-    conditions = ["c.buried = 0", *(sql for sql, _ in query.where)]
-    values = [value for _, value in query.where]
-    if cursor.checkpoint_id is not None:
-        conditions.append("(c.checkpoint_id, c.id) < (?, ?)")
-        values += [cursor.checkpoint_id, cursor.id]
+    Args:
+        connection: An open read.
+        query: Which.
+        most: How many will be wanted; with a metadata filter any number may have to be looked at.
+    """
+    conditions = " AND ".join(["c.buried = 0", *(sql for sql, _ in query.where)])
+    limit = -1 if most is None or query.metadata else most
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE {' AND '.join(conditions)}"
+        f"SELECT c.id FROM {TABLES} WHERE {conditions}"
         " ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT ?",
-        (*values, cursor.size),
+        (*(value for _, value in query.where), limit),
+    )
+    return [row[0] for row in rows]
+
+
+def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Cut row ids into pages, small ones first: many a caller wants only the newest."""
+    begin, size = 0, FIRST_PAGE
+    while begin < len(ids):
+        yield ids[begin : begin + size]
+        begin, size = begin + size, min(2 * size, LARGEST_PAGE)
+
+
+def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Fetched]:
+    """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
+    rows = connection.execute(
+        f"SELECT {COLUMNS} FROM json_each(?) page, {TABLES}"
+        " WHERE c.id = page.value AND c.buried = 0 ORDER BY page.key",
+        (json.dumps(ids),),
     ).fetchall()
-    return [read_row(row) for row in rows]
+    found = [read_row(row) for row in rows]
+    return [fetch(connection, row) for row in found if _matches(row, query.metadata)]
 
 
 def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:

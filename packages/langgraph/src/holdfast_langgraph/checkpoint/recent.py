@@ -10,7 +10,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from langgraph.checkpoint.base import ChannelVersions
 
@@ -74,7 +74,7 @@ class Known:
         heads = {**self.heads, **heads} if heads else self.heads
         if len(heads) > MOST_HEADS:
             heads = dict(list(heads.items())[-MOST_HEADS // 2 :])
-        return replace(self, no=no, numbers=numbers, heads=heads)
+        return Known(no, self.salt, self.epoch, numbers, heads)
 
 
 class Recent:

@@ -168,13 +168,13 @@ class HoldfastSaver(SyncSaver):
     ) -> AsyncIterator[CheckpointTuple]:
         """Async twin of `list`."""
         query = listing.read_query(config, filter, before)
-        cursor: listing.Cursor | None = listing.Cursor()
         left = limit
-        while cursor is not None and (left is None or left > 0):
-            found, cursor = await self._pool.run(self._page, query, cursor, left)
-            left = None if left is None else left - len(found)
-            for one in found:
-                yield one
+        for ids in listing.pages(await self._pool.run(self._ids, query, limit)):
+            for found in (await self._pool.run(self._page, query, ids))[:left]:
+                yield found
+                left = None if left is None else left - 1
+            if left == 0:
+                return
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

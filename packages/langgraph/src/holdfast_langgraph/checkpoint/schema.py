@@ -40,8 +40,6 @@ CREATE TABLE langgraph_checkpoints (
 CREATE UNIQUE INDEX langgraph_checkpoints_key
     ON langgraph_checkpoints(thread, ns, checkpoint_id);
 
-CREATE INDEX langgraph_checkpoints_order ON langgraph_checkpoints(checkpoint_id);
-
 CREATE INDEX langgraph_checkpoints_run ON langgraph_checkpoints(run_id) WHERE run_id IS NOT NULL;
 
 -- Writes may arrive before the checkpoint they belong to.

@@ -28,6 +28,7 @@ from holdfast_langgraph.checkpoint.writing import (
     add_blobs,
     add_checkpoint,
     add_writes,
+    check_thread,
     claim_thread,
     find_thread,
 )
@@ -60,7 +61,8 @@ def store_checkpoint(
             thread = claim_thread(connection, address.thread_id, known)
             numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
             manifest = {name: settle(draft, numbers) for name, draft in drafts.items()}
-            add_checkpoint(connection, thread, address, checkpoint["id"], metadata, body, manifest)
+            place = (thread, known.epoch)
+            add_checkpoint(connection, place, address, checkpoint["id"], metadata, body, manifest)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return None
@@ -82,6 +84,7 @@ def store_writes(
         sealed = _sealed(desk.codec, known, blobs)
         with desk.database.write() as connection:
             thread = claim_thread(connection, address.thread_id, known)
+            check_thread(connection, thread, known.epoch)
             numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
             rows = [
                 (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))

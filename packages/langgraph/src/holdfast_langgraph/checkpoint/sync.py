@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from holdfast import InvalidInputError
+from holdfast import Database, InvalidInputError
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
@@ -62,11 +62,16 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         self._file.open()
 
+    @property
+    def database(self) -> Database:
+        """The file, opened now if it was not yet."""
+        return self._file.open()
+
     def _codec(self) -> Codec:
         # `serde` may be set anew at any time, and is on a shallow copy (`with_allowlist`).
         codec = self._made_codec
         if codec is None or codec.serde is not self.serde:
-            codec = Codec(self.serde, digest_key(self._file.open(), self.serde))
+            codec = Codec(self.serde, digest_key(self.database, self.serde))
             self._made_codec = codec
         return codec
 
@@ -74,7 +79,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint a config names, or its thread's latest; None if there is none."""
-        database, codec, address = self._file.open(), self._codec(), Address.of(config)
+        database, codec, address = self.database, self._codec(), Address.of(config)
         with database.read() as connection:
             row = reading.find(connection, address)
             fetched = None if row is None else reading.fetch(connection, row)
@@ -105,20 +110,25 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             FilterError: A filter key is malformed.
         """
         query = listing.read_query(config, filter, before)
-        cursor: listing.Cursor | None = listing.Cursor()
         left = limit
-        while cursor is not None and (left is None or left > 0):
-            found, cursor = self._page(query, cursor, left)
-            left = None if left is None else left - len(found)
-            yield from found
+        for ids in listing.pages(self._ids(query, limit)):
+            for found in self._page(query, ids)[:left]:
+                yield found
+                left = None if left is None else left - 1
+            if left == 0:
+                return
 
-    def _page(
-        self, query: listing.Query, cursor: listing.Cursor, most: int | None
-    ) -> tuple[Sequence[CheckpointTuple], listing.Cursor | None]:
-        database, codec = self._file.open(), self._codec()
+    def _ids(self, query: listing.Query, limit: int | None) -> Sequence[int]:
+        if limit is not None and limit <= 0:
+            return []
+        with self.database.read() as connection:
+            return listing.find_ids(connection, query, limit)
+
+    def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
+        database, codec = self.database, self._codec()
         with database.read() as connection:
-            fetched, after = listing.page(connection, query, cursor, most)
-        return [reading.assemble(codec, one) for one in fetched], after
+            fetched = listing.read_page(connection, query, ids)
+        return [reading.assemble(codec, one) for one in fetched]
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -135,7 +145,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         if not channels:
             return {}
-        database, codec = self._file.open(), self._codec()
+        database, codec = self.database, self._codec()
         with database.read() as connection:
             trails, blobs = delta.trace(connection, Address.of(config), channels)
         return delta.tell(codec, trails, blobs)
@@ -199,7 +209,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             storing.store_writes(self._desk(), Address.of(config), writes, (task_id, task_path))
 
     def _desk(self) -> storing.Desk:
-        return storing.Desk(self._file.open(), self._codec(), self._recent, self._retention)
+        return storing.Desk(self.database, self._codec(), self._recent, self._retention)
 
     # -- threads --------------------------------------------------------------------------------
 
@@ -214,7 +224,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         another run changes. A thread without checkpoints is deleted.
         """
         keep = pruning.without_runs(frozenset(map(str, run_ids)))
-        database = self._file.open()
+        database = self.database
         with database.write() as connection:
             threads = pruning.threads_of_runs(connection, list(map(str, run_ids)))
             for thread in threads:
@@ -228,7 +238,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         Checkpoints the target has under the same ids are replaced.
         """
         self._recent.drop(str(target_thread_id))
-        with self._file.open().write() as connection:
+        with self.database.write() as connection:
             copying.copy_thread(connection, str(source_thread_id), str(target_thread_id))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
@@ -252,7 +262,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """Prune threads in one transaction, whole without `keep`, and clear the log behind it."""
         if not thread_ids:
             return
-        database = self._file.open()
+        database = self.database
         with database.write() as connection:
             for thread_id in map(str, thread_ids):
                 known = writing.find_thread(connection, thread_id)
@@ -269,7 +279,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         retention = self._retention
         if retention is None:
             return 0
-        database, deleted = self._file.open(), 0
+        database, deleted = self.database, 0
         with database.read() as connection:
             threads = pruning.all_threads(connection)
         for thread in threads:

@@ -11,7 +11,7 @@ from typing import Any
 from holdfast import Connection
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Stored, pack, pack_manifest
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_PARAMETERS = 500
@@ -30,24 +30,39 @@ def find_thread(connection: Connection, thread_id: str) -> Known | None:
 
 
 def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
-    """Return the number of a thread that is still as it was known; make a new one.
+    """Return a thread's number as it was known (`check_thread`); make a thread that was not there.
 
     Raises:
-        ThreadMovedError: It is not; look again.
+        ThreadMovedError: Somebody else has made it.
     """
-    now = find_thread(connection, thread_id)
-    if now is None and known.no is None:
-        return add_thread(connection, thread_id, known.salt)
-    if now is None or now.no is None or (now.no, now.epoch) != (known.no, known.epoch):
-        raise ThreadMovedError(thread_id)
-    return now.no
+    return add_thread(connection, thread_id, known.salt) if known.no is None else known.no
+
+
+def check_thread(connection: Connection, thread: int, epoch: int) -> None:
+    """Make sure that what was known of a thread still holds.
+
+    Raises:
+        ThreadMovedError: It has been swept or deleted.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM langgraph_threads WHERE no = ? AND epoch = ?", (thread, epoch)
+    ).fetchone()
+    if row is None:
+        raise ThreadMovedError(thread)
 
 
 def add_thread(connection: Connection, thread_id: str, salt: bytes) -> int:
-    """Make a thread; return its number."""
+    """Make a thread; return its number.
+
+    Raises:
+        ThreadMovedError: There is one.
+    """
     cursor = connection.execute(
-        "INSERT INTO langgraph_threads(thread_id, salt) VALUES (?, ?)", (thread_id, salt)
+        "INSERT OR IGNORE INTO langgraph_threads(thread_id, salt) VALUES (?, ?)",
+        (thread_id, salt),
     )
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread_id)
     return int(cursor.lastrowid or 0)
 
 
@@ -86,30 +101,33 @@ def _numbers(connection: Connection, thread: int, digests: Sequence[Digest]) -> 
 
 def add_checkpoint(
     connection: Connection,
-    thread: int,
+    thread: tuple[int, int],
     address: Address,
     checkpoint_id: str,
     metadata: Mapping[str, Any],
-    body: tuple[str, bytes],
+    body: Sealed,
     manifest: Mapping[str, Stored],
 ) -> None:
     """Store a checkpoint, in place of one with the same id.
 
     Args:
         connection: An open write.
-        thread: Its number.
+        thread: Its number, and the epoch it must still be in.
         address: Of the parent.
         checkpoint_id: Its own.
         metadata: JSON.
-        body: Type and bytes of the checkpoint without its channel values.
+        body: The checkpoint without its channel values.
         manifest: The channel values.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
     """
     run_id = metadata.get("run_id")
-    connection.execute(
+    cursor = connection.execute(
         "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
-        " created_at, metadata, type, body, manifest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_at, metadata, type, body, manifest)"
+        " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?",
         (
-            thread,
             address.ns,
             checkpoint_id,
             address.checkpoint_id,
@@ -118,8 +136,11 @@ def add_checkpoint(
             json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore").decode(),
             *body,
             pack_manifest(manifest),
+            *thread,
         ),
     )
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread)
 
 
 def add_writes(
