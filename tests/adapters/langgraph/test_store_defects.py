@@ -13,7 +13,7 @@ from holdfast import ProviderError
 from holdfast.items import Items
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastStore
-from langgraph.store.base import GetOp, InvalidNamespaceError, PutOp, SearchOp
+from langgraph.store.base import InvalidNamespaceError, PutOp, SearchOp
 from support.langgraph_workers import opened, write_and_read
 from support.word_embeddings import WordEmbeddings
 
@@ -159,11 +159,10 @@ def test_a_batch_that_fails_leaves_nothing_behind() -> None:
 
 def test_a_batch_may_have_any_number_of_operations() -> None:
     store = HoldfastStore(":memory:")
-    store.batch([PutOp(NOTES, str(number), {}) for number in range(1_000)])
 
-    found = store.batch([GetOp(NOTES, str(number)) for number in range(60_000)])
+    store.batch([PutOp(NOTES, str(number), {}) for number in range(60_000)])
 
-    assert sum(item is not None for item in found) == 1_000
+    assert len(store.search(NOTES, limit=2, offset=59_999)) == 1
 
 
 def test_labels_are_checked_in_a_batch_too() -> None:
