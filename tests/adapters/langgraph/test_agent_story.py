@@ -123,3 +123,13 @@ def test_importing_the_package_imports_neither_langchain_nor_langgraph() -> None
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_example_tells_the_story() -> None:
+    example = Path(__file__).parents[3] / "examples" / "langgraph_agent.py"
+
+    told = subprocess.run([sys.executable, example], capture_output=True, text=True, check=True)
+
+    _, ann, bob = told.stdout.splitlines()
+    assert "I drink green tea" in ann
+    assert bob.endswith("[]")
