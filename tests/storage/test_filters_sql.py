@@ -177,7 +177,7 @@ def deep(levels: int) -> dict[str, Any]:
         {"a\x00": 1},
         {"a": {}},
         {"a": {"like": "x"}},
-        {"a": {"eq": [1]}},
+        {"a": {"eq": [{}]}},
         {"a": {"gt": None}},
         {"a": {"lt": True}},
         {"a": {"in": "abc"}},
