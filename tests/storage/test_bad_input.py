@@ -19,7 +19,7 @@ from holdfast import (
 )
 from holdfast.testing import HashEmbedder
 
-NAIVE = datetime(2024, 1, 1)  # noqa: DTZ001
+NAIVE = datetime(2024, 1, 1)
 WEST = timezone(timedelta(hours=-5))
 
 
@@ -135,7 +135,7 @@ BAD_MESSAGES: list[Any] = [
 
 @pytest.mark.parametrize("given", BAD_MESSAGES, ids=lambda given: ascii(given)[:40])
 def test_a_malformed_message_is_an_error_and_leaves_nothing(memory: Memory, given: Any) -> None:
-    with pytest.raises((InvalidInputError, ScopeError), match=".{15,}"):
+    with pytest.raises((InvalidInputError, ScopeError), match=r".{15,}"):
         memory.add(given, user_id="ada")
     assert is_untouched(memory)
 
@@ -157,7 +157,7 @@ def test_a_malformed_message_is_an_error_and_leaves_nothing(memory: Memory, give
     ids=repr,
 )
 def test_a_malformed_option_is_an_error_and_leaves_nothing(memory: Memory, options: Any) -> None:
-    with pytest.raises(InvalidInputError, match=".{15,}"):
+    with pytest.raises(InvalidInputError, match=r".{15,}"):
         memory.add("tea", user_id="ada", **options)
     assert is_untouched(memory)
 
