@@ -33,7 +33,7 @@ def indexed(text: str, spans: Sequence[Span], vectors: Floats) -> Indexed:
     """Return all that makes a text findable, given the vectors of its passages."""
     terms, counts = _terms(text[start:end] for start, end in spans)
     passages = tuple((start, end, count) for (start, end), count in zip(spans, counts, strict=True))
-    return Indexed(vectors, passages, terms, traits(text, len(terms)).flags)
+    return Indexed(vectors, passages, terms, traits(text).flags)
 
 
 def index_texts(texts: Sequence[str]) -> tuple[Hashes, tuple[Passage, ...]]:
