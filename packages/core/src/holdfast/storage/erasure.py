@@ -42,7 +42,7 @@ def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: b
         gone.append(key)
         waiting += _bereaved(connection, key, now)
     if gone:
-        log.owe_erasure(connection, now)
+        log.expect_erasure(connection, now)
     return gone
 
 
@@ -176,7 +176,7 @@ def finish(database: Database) -> bool:
     """Empty the write-ahead log of erased bytes if any wait; False while readers hold it."""
     with database.read() as connection:
         asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (log.PENDING,)
+            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
         ).fetchone()
     if asked is None:
         return True
@@ -184,6 +184,6 @@ def finish(database: Database) -> bool:
         return False
     with database.write() as connection:
         connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (log.PENDING, asked[0])
+            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
         )
     return True

@@ -13,10 +13,11 @@ Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
 
 # Up to so many namespaces are asked for one by one through the index; beyond, one scan is less.
 FEW = 64
-# The property that says so while erased bytes may still lie in the write-ahead log.
-PENDING = "erasure_pending"
 # A view this far behind is cheaper to build anew than to bring up to date.
 TOO_FAR = 50_000
+
+# The property that remembers bytes to be erased from the write-ahead log.
+ERASURE_PENDING = "erasure_pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ def _row(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def owe_erasure(connection: Connection, now: int) -> None:
-    """Note in the file that bytes of erased rows wait for `erasure.finish`."""
-    connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+def expect_erasure(connection: Connection, now: int) -> None:
+    """Note that deleted bytes wait in the write-ahead log until it is emptied."""
+    connection.execute("REPLACE INTO properties VALUES (?, ?)", (ERASURE_PENDING, now))
 
 
 def last(connection: Connection) -> int:
