@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 
 import openai
 import pytest
+from blockbuster import blockbuster_ctx
 from holdfast import errors
 from holdfast.providers.openai import OpenAIEmbedder
 from support.openai_server import EMBEDDINGS, OpenAIServer, Reply, dropped, failed, said
@@ -65,6 +67,28 @@ def test_the_async_twin_gives_the_same_in_many_event_loops(openai_server: OpenAI
     embedder = make(openai_server)
     expected = openai_server.embedder.embed(["one"])
     assert [asyncio.run(embedder.aembed(["one"])) for _ in range(3)] == [expected] * 3
+    # Connections that outlived their loop would warn now, and warnings are errors.
+    gc.collect()
+
+
+def test_a_client_lives_as_long_as_its_loop(openai_server: OpenAIServer) -> None:
+    embedder = make(openai_server)
+
+    async def scenario() -> None:
+        await asyncio.gather(*(embedder.aembed(["one"]) for _ in range(5)))
+        await embedder.aembed(["two"])
+
+    asyncio.run(scenario())
+    assert len(openai_server.bodies(EMBEDDINGS)) == 6
+    gc.collect()
+
+
+def test_the_async_face_never_blocks_the_loop(openai_server: OpenAIServer) -> None:
+    async def scenario() -> None:
+        with blockbuster_ctx():
+            await make(openai_server).aembed(["one"])
+
+    asyncio.run(scenario())
 
 
 def test_lone_surrogates_are_replaced(openai_server: OpenAIServer) -> None:
@@ -166,6 +190,12 @@ def test_presets_have_names_of_their_own() -> None:
 def test_an_unknown_preset_is_refused() -> None:
     with pytest.raises(errors.InvalidInputError, match="openai, anthropic, gemini, ollama"):
         OpenAIEmbedder("m", preset="other")
+
+
+@pytest.mark.parametrize("address", ["", "localhost:8000/v1", "http://[bad", "ftp://host/v1"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match="base_url"):
+        OpenAIEmbedder("m", base_url=address)
 
 
 def test_a_batch_below_one_is_refused() -> None:

@@ -43,7 +43,7 @@ def test_a_tool_call_is_streamed(openai_server: OpenAIServer, client: openai.Ope
 def test_a_stream_can_break_off(openai_server: OpenAIServer, client: openai.OpenAI) -> None:
     openai_server.script(dropped("middle"))
     stream = client.chat.completions.create(model="m", messages=MESSAGES, stream=True)
-    with pytest.raises(Exception, match="incomplete chunked read|Connection error"):
+    with pytest.raises(Exception, match=r"incomplete chunked read|Connection error"):
         list(stream)
 
 

@@ -20,12 +20,12 @@ def spans_of(text: str) -> tuple[Span, ...]:
     return tuple(split(text)) or ((0, len(text)),)
 
 
-def texts_to_embed(text: str, speaker: str | None, spans: Sequence[Span]) -> list[str]:
-    """Return what is embedded for each passage: its words, and who says them.
+def texts_to_embed(kind: str, text: str, speaker: str | None, spans: Sequence[Span]) -> list[str]:
+    """Return what is embedded for each passage: its words, and of a turn who says them.
 
     The date stays out: it makes all turns of a day look alike (10 points of recall@10).
     """
-    prefix = f"{speaker}: " if speaker else ""
+    prefix = f"{speaker}: " if speaker and kind == "turn" else ""
     return [prefix + text[start:end] for start, end in spans]
 
 

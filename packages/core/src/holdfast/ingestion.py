@@ -98,7 +98,7 @@ async def update(
     """Give a record other words or other columns."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
-    await runtime.store(storage.check_embedder, embedder.fingerprint)
+    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
     speaker = (await runtime.store(storage.get, region, key)).speaker
     indexed = (await index(runtime, embedder, [(change.text, speaker)]))[0]
     return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
@@ -109,7 +109,7 @@ async def store(
 ) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
-    await runtime.store(storage.check_embedder, fingerprint)
+    await runtime.store(storage.file.check_embedder, fingerprint)
     messages = await _unknown(runtime, storage, writing)
     if not messages:
         return Added((), ())
@@ -133,7 +133,7 @@ async def index(
     wanted = [
         passage
         for (text, speaker), cut in zip(texts, spans, strict=True)
-        for passage in indexing.texts_to_embed(text, speaker, cut)
+        for passage in indexing.texts_to_embed(kind, text, speaker, cut)
     ]
     given = await runtime.embed(embedder, wanted)
     vectors = indexing.unit_vectors(given, len(wanted))

@@ -141,7 +141,7 @@ class Items:
 
     def close(self) -> None:
         """Close the file."""
-        self._storage.close()
+        self._storage.file.close()
         self._async.close()
 
     @property
@@ -186,11 +186,11 @@ class Items:
     async def _read(self, runtime: Runtime, operation: Get | Search | ListNamespaces) -> Result:
         if isinstance(operation, Get):
             return await runtime.store(
-                self._storage.get_item, operation.namespace, operation.key, operation.refresh
+                self._storage.documents.get, operation.namespace, operation.key, operation.refresh
             )
         if isinstance(operation, ListNamespaces):
             return await runtime.store(
-                self._storage.item_namespaces, Region.of_prefix(operation.prefix)
+                self._storage.documents.namespaces, Region.of_prefix(operation.prefix)
             )
         return await self._search(runtime, operation)
 
@@ -203,10 +203,15 @@ class Items:
         tree = None if not search.filters else parse(search.filters, own_fields=False)
         if not search.query or self._embedder is None:
             found = await runtime.store(
-                self._storage.list_items, region, tree, search.limit, search.offset, search.refresh
+                self._storage.documents.page,
+                region,
+                tree,
+                search.limit,
+                search.offset,
+                search.refresh,
             )
             return [ItemMatch(item) for item in found]
-        await runtime.store(self._storage.check_embedder, self._embedder.fingerprint)
+        await runtime.store(self._storage.file.check_embedder, self._embedder.fingerprint)
         asked = cues.read(search.query, (), utc_now())
         vector = await runtime.embed_query(self._embedder, search.query)
         probe = Probe(
@@ -219,7 +224,7 @@ class Items:
             tree=tree,
             min_score=search.min_score,
         )
-        hits = await runtime.store(self._storage.search_items, region, probe, search.refresh)
+        hits = await runtime.store(self._storage.documents.search, region, probe, search.refresh)
         return [ItemMatch(hit.item, hit.score, hit.parts, hit.text) for hit in hits]
 
     # -- writing --------------------------------------------------------------------------------
@@ -231,7 +236,7 @@ class Items:
         kept = {number: puts[number] for number in sorted(last.values())}
         drafts = await self._drafts(runtime, list(kept.values()))
         fingerprint = "" if self._embedder is None else self._embedder.fingerprint
-        done = await runtime.store(self._storage.put_items, drafts, fingerprint)
+        done = await runtime.store(self._storage.documents.put, drafts, fingerprint)
         results: dict[int, Result] = dict.fromkeys(puts)
         return results | dict(zip(kept, done, strict=True))
 
@@ -313,19 +318,19 @@ class Items:
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
-        return self._storage.item_namespaces(Region.of_prefix(prefix))
+        return self._storage.documents.namespaces(Region.of_prefix(prefix))
 
     async def anamespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """Async twin of `namespaces`."""
-        return await self._async.store(self._storage.item_namespaces, Region.of_prefix(prefix))
+        return await self._async.store(self._storage.documents.namespaces, Region.of_prefix(prefix))
 
     def sweep(self) -> int:
         """Delete expired items; return how many."""
-        return self._storage.sweep_items()
+        return self._storage.documents.sweep()
 
     async def asweep(self) -> int:
         """Async twin of `sweep`."""
-        return await self._async.store(self._storage.sweep_items)
+        return await self._async.store(self._storage.documents.sweep)
 
 
 def _result(results: list[Result]) -> Result:

@@ -54,9 +54,9 @@ class Stats:
 
 def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> Stats:
     """Count what a region, or the whole file, holds."""
-    counted = storage.stats(region)
+    counted = storage.upkeep.stats(region)
     backlog = counted.pop("backlog")
-    known = storage.embedder()
+    known = storage.file.embedder()
     return Stats(
         **counted,
         waiting=backlog.waiting,
@@ -64,7 +64,7 @@ def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> St
         error=backlog.error,
         embedder=None if known is None else known[0],
         bytes=_size(storage.database.path),
-        problems=tuple(storage.check()) if check and region is None else (),
+        problems=tuple(storage.upkeep.check()) if check and region is None else (),
     )
 
 
@@ -84,7 +84,7 @@ def export(
     draft = target.with_name(target.name + ".part")
     total = sum(stats(storage, region, check=False).records.values())
     with draft.open("w", encoding="utf-8") as file:
-        count = _write(storage.export(region), file, total, progress)
+        count = _write(storage.upkeep.export(region), file, total, progress)
     draft.replace(target)
     return count
 
@@ -111,7 +111,7 @@ def import_(
     with source.open(encoding="utf-8") as file:
         total = sum(1 for _ in file) - 1
     with source.open(encoding="utf-8") as file:
-        return storage.import_(
+        return storage.upkeep.import_(
             _lines(file), None if progress is None else lambda done: progress(done, total)
         )
 
@@ -133,20 +133,23 @@ async def reembed(
     """Compute every vector anew; return how many rows got new ones in this call."""
     done = 0
     while True:
-        jobs, left = await runtime.store(storage.reembedding_left, embedder.fingerprint, BATCH)
+        jobs, left = await runtime.store(
+            storage.upkeep.reembedding_left, embedder.fingerprint, BATCH
+        )
         if jobs:
             vectors = await _embed(runtime, embedder, jobs)
-            await runtime.store(storage.reembedding_save, vectors)
+            await runtime.store(storage.upkeep.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
-        elif await runtime.store(storage.reembedding_finish, embedder.fingerprint):
+        elif await runtime.store(storage.upkeep.reembedding_finish, embedder.fingerprint):
             return done
 
 
 async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[tuple[int, Floats]]:
     texts = [
-        list(job.texts) or indexing.texts_to_embed(job.text, job.speaker, job.spans) for job in jobs
+        list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
+        for job in jobs
     ]
     wanted = [text for some in texts for text in some]
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))

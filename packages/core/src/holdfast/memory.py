@@ -20,7 +20,8 @@ from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.database import Database, Durability
-from holdfast.storage.embedded import VIEW_BUDGET, EmbeddedStorage
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.file import VIEW_BUDGET
 from holdfast.storage.namespaces import Region
 from holdfast.types import (
     KINDS,
@@ -623,7 +624,7 @@ class Memory:
     def close(self) -> None:
         """Close the file. A bound handle leaves it open for the memory it came from."""
         if self._bound is None:
-            self._storage.close()
+            self._storage.file.close()
             self._async.close()
 
     async def aclose(self) -> None:

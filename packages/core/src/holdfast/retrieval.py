@@ -40,7 +40,7 @@ async def search(
     question: Question,
 ) -> list[Match]:
     """Return the best matches, best first."""
-    await runtime.store(storage.check_embedder, embedder.fingerprint)
+    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
     speakers = await runtime.store(storage.speakers, region)
     asked = cues.read(question.query, speakers, question.as_of or utc_now())
     vector = await runtime.embed_query(embedder, asked.dense)

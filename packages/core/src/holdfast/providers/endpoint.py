@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import weakref
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -38,7 +39,7 @@ _ADDRESSES: dict[str, _Address] = {
 }
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Endpoint:
     """An OpenAI-compatible service, reached through the `openai` package.
 
@@ -52,12 +53,13 @@ class Endpoint:
         base_url: Address of any other service.
         timeout: Seconds to wait for the connection, and for each part of the answer.
         retries: Attempts after the first at HTTP 408, 409, 429, 5xx, a timeout or a lost
-            connection; the waits double, with jitter, unless `Retry-After` names one.
+            connection; the waits double, with jitter, unless `Retry-After` names one
+            (of a minute at most).
         client, async_client: Clients of the caller's own, used as they are.
 
     Raises:
         ProviderError: There is no key, or the extra ``openai`` is missing.
-        InvalidInputError: An unknown preset.
+        InvalidInputError: An unknown preset, or an address that is none.
     """
 
     preset: Preset | None = None
@@ -68,7 +70,7 @@ class Endpoint:
     client: OpenAI | None = None
     async_client: AsyncOpenAI | None = None
     _own: OpenAI | None = field(default=None, init=False, repr=False)
-    _by_loop: dict[asyncio.AbstractEventLoop, _Lease] = field(
+    _by_loop: dict[asyncio.AbstractEventLoop, asyncio.Task[_Lease]] = field(
         default_factory=dict, init=False, repr=False
     )
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
@@ -80,12 +82,14 @@ class Endpoint:
                 f"unknown preset {self.preset!r}: name one of {', '.join(_ADDRESSES)}, "
                 "or give base_url"
             )
+        if self.base_url is not None and not _is_http(self.base_url):
+            raise InvalidInputError("base_url must be an address such as http://localhost:8000/v1")
         if self.client is None and self.async_client is None and self.api_key is None:
             self.api_key = self._default_key()
 
     @property
     def name(self) -> str:
-        """The preset's name, else the address's host."""
+        """The host of an address that was given, else the preset's name."""
         given = self.client or self.async_client
         url = self.base_url if given is None else str(given.base_url)
         return (urlsplit(url).hostname or url) if url else self.preset or "openai"
@@ -117,6 +121,8 @@ class Endpoint:
                     timeout=self.timeout,
                     max_retries=self.retries,
                 )
+                # Clients are cyclic garbage: left to the collector, sockets may go first.
+                weakref.finalize(self, self._own.close)
             return self._own
 
     async def aopen(self) -> AsyncOpenAI:
@@ -124,11 +130,20 @@ class Endpoint:
         if self.async_client is not None:
             return self.async_client
         loop = asyncio.get_running_loop()
-        if loop not in self._by_loop:
-            # In a thread: the import takes most of a second, and certificates are read.
-            client = await asyncio.to_thread(self._make_async)
-            await self._lend(loop, client)
-        return self._by_loop[loop].client
+        lease = self._by_loop.get(loop)
+        if lease is None:
+            # A task, that a hundred first calls at once make one client.
+            lease = self._by_loop[loop] = loop.create_task(self._lend(loop))
+        return (await asyncio.shield(lease)).client
+
+    async def _lend(self, loop: asyncio.AbstractEventLoop) -> _Lease:
+        for other in [other for other in list(self._by_loop) if other.is_closed()]:
+            self._by_loop.pop(other, None)
+        # In a thread: the import takes most of a second, and certificates are read.
+        client = await asyncio.to_thread(self._make_async)
+        keeper = self._keep(loop, client)
+        await anext(keeper)
+        return _Lease(client, keeper)
 
     def _make_async(self) -> AsyncOpenAI:
         from openai import AsyncOpenAI
@@ -139,15 +154,6 @@ class Endpoint:
             timeout=self.timeout,
             max_retries=self.retries,
         )
-
-    async def _lend(self, loop: asyncio.AbstractEventLoop, client: AsyncOpenAI) -> None:
-        for other in [other for other in list(self._by_loop) if other.is_closed()]:
-            self._by_loop.pop(other, None)
-        if loop in self._by_loop:
-            return
-        keeper = self._keep(loop, client)
-        self._by_loop[loop] = _Lease(client, keeper)
-        await anext(keeper)
 
     async def _keep(
         self, loop: asyncio.AbstractEventLoop, client: AsyncOpenAI
@@ -176,7 +182,17 @@ class Endpoint:
         return key
 
 
+def _is_http(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
 @dataclass(frozen=True, slots=True)
 class _Lease:
+    """A loop's client, and the generator that closes it when the loop shuts down."""
+
     client: AsyncOpenAI
     keeper: AsyncGenerator[None, None]

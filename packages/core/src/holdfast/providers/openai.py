@@ -30,7 +30,7 @@ class OpenAIEmbedder(Embedder):
 
     Raises:
         ProviderError: There is no key, or the extra ``openai`` is missing.
-        InvalidInputError: An unknown preset, or a `batch_size` below 1.
+        InvalidInputError: An unknown preset, a bad address, or a `batch_size` below 1.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class OpenAILLM(LLM):
 
     Raises:
         ProviderError: There is no key, or the extra ``openai`` is missing.
-        InvalidInputError: An unknown preset.
+        InvalidInputError: An unknown preset, or a bad address.
     """
 
     def __init__(

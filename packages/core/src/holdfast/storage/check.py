@@ -93,9 +93,9 @@ def rows(connection: Connection) -> list[str]:
     return wrong if verdict == "ok" else [*wrong, f"SQLite: {verdict}"]
 
 
-def view(connection: Connection, live: View, dimension: int) -> list[str]:
+def view(connection: Connection, live: View) -> list[str]:
     """Compare a live view with one built anew; return the differences."""
-    fresh = View(live.reading, dimension)
+    fresh = View(live.reading, live.vectors.dimension)
     fresh.follow(connection)
     wrong = []
     if set(_alive(live)) != set(_alive(fresh)):

@@ -72,14 +72,16 @@ class Rows:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
 
-    def visible(self, now: int, valid_at: int | None) -> Bools:
+    def visible(self, now: int, valid_at: int | None, *, ended: bool = False) -> Bools:
         """Say which rows are alive, not expired, and hold at a moment of event time.
 
         Without `valid_at` a row must not have ended; with it, it must also have begun (a turn
-        begins when it is said).
+        begins when it is said). With `ended`, neither matters.
         """
         table = self.table
         seen: Bools = table["alive"] & (table["expires"] > now)
+        if ended:
+            return seen
         moment = now if valid_at is None else valid_at
         seen &= table["valid_to"] > moment
         if valid_at is not None:

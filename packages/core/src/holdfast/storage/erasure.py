@@ -16,6 +16,7 @@ from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 
 PENDING = "erasure_pending"
+REDO = 1 << 30  # turns since the last summary, when there is none any more
 
 
 def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: bool) -> list[str]:
@@ -37,6 +38,7 @@ def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: b
         if not rows:
             continue
         _note(connection, key, rows, now, keep_away)
+        _drop_summaries(connection, rows[0][0], now)
         _drop(connection, key, [row[0] for row in rows], now)
         gone.append(key)
         waiting += _bereaved(connection, key, now)
@@ -64,6 +66,12 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
         connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
         connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
     connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
+    for namespace in {row_id >> NAMESPACE_BITS for row_id in row_ids}:
+        connection.execute(  # what this turn did to others, in a model's words
+            "UPDATE log SET reason = NULL, sources = NULL"
+            " WHERE namespace = ? AND sources IS NOT NULL AND instr(sources, ?)",
+            (namespace, key),
+        )
     log.append(
         connection,
         [log.Entry(row >> NAMESPACE_BITS, "ERASE", now, row, None, key) for row in row_ids[:1]]
@@ -71,22 +79,37 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
     )
 
 
+def _drop_summaries(connection: Connection, row_id: int, now: int) -> None:
+    """Drop the summaries that may quote a turn: those of its namespace written since. Redo them."""
+    low = row_id >> NAMESPACE_BITS << NAMESPACE_BITS
+    rows = connection.execute(
+        "SELECT key, id FROM records WHERE id > ? AND id < ? AND kind = 'summary'",
+        (row_id, low + (1 << NAMESPACE_BITS)),
+    ).fetchall()
+    for key, summary in rows:
+        _drop(connection, key, [summary], now)
+    if rows:
+        connection.execute(
+            "REPLACE INTO summaries (namespace, turns) VALUES (?, ?)",
+            (row_id >> NAMESPACE_BITS, REDO),
+        )
+
+
 def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
     """Take a source away from what rests on it; return the keys left with nothing.
 
-    A summary quotes its sources, so losing one is losing all. A version that is left with no
-    source is dropped, and the version before it holds again.
+    A version that is left with no source is dropped, and the version before it holds again.
     """
     rows = connection.execute(
-        "SELECT r.id, r.key, r.kind, r.sources FROM sources s JOIN records r ON r.id = s.record"
+        "SELECT r.id, r.key, r.sources FROM sources s JOIN records r ON r.id = s.record"
         " WHERE s.source = ?",
         (source,),
     ).fetchall()
     connection.execute("DELETE FROM sources WHERE source = ?", (source,))
     orphans: list[str] = []
-    for row_id, key, kind, listed in rows:
+    for row_id, key, listed in rows:
         left = [other for other in codec.from_json(listed) if other != source]
-        if left and kind != "summary":
+        if left:
             connection.execute(
                 "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(left), row_id)
             )

@@ -98,11 +98,46 @@ def failed(
     )
 
 
-def retry_parked(connection: Connection, now: int) -> int:
-    """Give parked turns another chance; return how many."""
+def release(connection: Connection, worker: str, row_ids: Sequence[int]) -> None:
+    """Give turns back untried."""
+    connection.executemany(
+        "UPDATE queue SET worker = NULL, claimed_until = NULL WHERE record = ? AND worker = ?",
+        [(row_id, worker) for row_id in row_ids],
+    )
+
+
+def retry(connection: Connection, now: int) -> int:
+    """Make everything due that nobody holds, parked turns included; return how many."""
     return connection.execute(
-        "UPDATE queue SET parked = 0, attempts = 0, due_at = ? WHERE parked", (now,)
+        "UPDATE queue SET parked = 0, attempts = 0, due_at = ?1"
+        " WHERE (parked OR due_at > ?1) AND coalesce(claimed_until, 0) <= ?1",
+        (now,),
     ).rowcount
+
+
+def count_turns(connection: Connection, namespace: int, count: int) -> None:
+    """Count turns that a rolling summary does not cover yet."""
+    connection.execute(
+        "INSERT INTO summaries (namespace, turns) VALUES (?, ?)"
+        " ON CONFLICT (namespace) DO UPDATE SET turns = turns + excluded.turns",
+        (namespace, count),
+    )
+
+
+def claim_summary(connection: Connection, worker: str, now: int, after: int) -> int | None:
+    """Claim a namespace with at least so many turns since its summary; None: there is none."""
+    row = connection.execute(
+        "UPDATE summaries SET worker = ?, claimed_until = ? WHERE namespace ="
+        " (SELECT namespace FROM summaries WHERE turns >= ? AND coalesce(claimed_until, 0) <= ?"
+        " LIMIT 1) RETURNING namespace",
+        (worker, now + LEASE, after, now),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def summarised(connection: Connection, namespace: int) -> None:
+    """Begin to count anew."""
+    connection.execute("DELETE FROM summaries WHERE namespace = ?", (namespace,))
 
 
 def next_due(connection: Connection) -> int | None:

@@ -59,6 +59,7 @@ class Draft:
     relations: tuple[Metadata, ...] = ()
     slots: tuple[str, ...] = ()
     digest: str | None = None
+    reason: str = ""
 
 
 COLUMNS = [
@@ -101,9 +102,7 @@ _SELECT = (
 # -- writing ------------------------------------------------------------------------------------
 
 
-def add(
-    connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int, reason: str = ""
-) -> list[int]:
+def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> list[int]:
     """Write new records; return their row ids. All are logged."""
     namespace = namespaces.scope_number(connection, scope)
     ids = namespaces.take_ids(connection, namespace, len(drafts))
@@ -116,22 +115,25 @@ def add(
     log.append(
         connection,
         (
-            log.Entry(namespace, "ADD", now, None, row[0], row[1], reason or None, draft.sources)
+            log.Entry(
+                namespace, "ADD", now, None, row[0], row[1], draft.reason or None, draft.sources
+            )
             for row, draft in zip(rows, drafts, strict=True)
         ),
     )
     return list(ids)
 
 
-def add_version(connection: Connection, old: int, draft: Draft, now: int) -> int:
-    """Write the next version of a record, in its place; return its row id. Not logged."""
-    key, version, place, created = connection.execute(
-        "SELECT key, (SELECT max(version) FROM records v WHERE v.key = r.key), place, created_at"
+def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Write the next version of a record, under its own scope; return its row id. Not logged."""
+    key, version, created = connection.execute(
+        "SELECT key, (SELECT max(version) FROM records v WHERE v.key = r.key), created_at"
         " FROM records r WHERE id = ?",
         (old,),
     ).fetchone()
-    row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
-    connection.execute(_INSERT, _row(row_id, key, version + 1, place, draft, created, now))
+    namespace = namespaces.scope_number(connection, scope)
+    row_id = namespaces.take_ids(connection, namespace, 1)[0]
+    connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
     _link(connection, [(row_id, draft)])
     return row_id
 
@@ -271,6 +273,18 @@ def versions(connection: Connection, region: Region, key: str) -> dict[int, Reco
         (key, *region.parameters),
     )
     return {row[0]: _record(row) for row in rows}
+
+
+def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
+    """Let a record rest on further sources, so that losing one of them does not lose it."""
+    listed = connection.execute("SELECT sources FROM records WHERE id = ?", (row_id,)).fetchone()
+    every = list(dict.fromkeys([*codec.from_json(listed[0]), *sources]))
+    connection.execute(
+        "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(every), row_id)
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO sources VALUES (?, ?)", [(source, row_id) for source in sources]
+    )
 
 
 def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[str]) -> set[str]:

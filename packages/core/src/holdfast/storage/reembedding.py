@@ -22,6 +22,7 @@ class Job:
     """One row to embed anew: a text with its passages, or the texts of an item."""
 
     row_id: int
+    kind: str
     text: str
     speaker: str | None
     spans: tuple[tuple[int, int], ...]
@@ -35,18 +36,18 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
         connection.execute("DELETE FROM reembedding")
         connection.execute("REPLACE INTO properties VALUES (?, ?)", (JOB, fingerprint))
     rows = connection.execute(
-        "SELECT id, text, speaker, passages FROM records"
+        "SELECT id, kind, text, speaker, passages FROM records"
         " WHERE id NOT IN (SELECT id FROM reembedding) LIMIT ?",
         (limit,),
     ).fetchall()
-    jobs = [Job(row[0], row[1], row[2], _spans(row[3])) for row in rows]
+    jobs = [Job(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
     if len(jobs) < limit:
         items = connection.execute(
             "SELECT id, texts FROM items WHERE texts <> '[]'"
             " AND id NOT IN (SELECT id FROM reembedding) LIMIT ?",
             (limit - len(jobs),),
         ).fetchall()
-        jobs += [Job(row[0], "", None, (), tuple(codec.from_json(row[1]))) for row in items]
+        jobs += [Job(row[0], "item", "", None, (), tuple(codec.from_json(row[1]))) for row in items]
     return jobs, _missing(connection)
 
 

@@ -137,6 +137,14 @@ CREATE TABLE queue (
     error TEXT
 );
 
+-- Turns of a namespace since its rolling summary was last written.
+CREATE TABLE summaries (
+    namespace INTEGER PRIMARY KEY,
+    turns INTEGER NOT NULL,
+    worker TEXT,
+    claimed_until INTEGER
+);
+
 -- New vectors of a change of embedder, until all are there and take the old ones' place at once.
 CREATE TABLE reembedding (
     id INTEGER PRIMARY KEY,

@@ -67,6 +67,7 @@ class Probe:
         kinds: Which kinds may be found; none named: all.
         tree: A filter, settled before anything is scored.
         valid_at: Event time in microseconds.
+        ended: Find what is over, too.
         min_score: Least score.
     """
 
@@ -78,6 +79,7 @@ class Probe:
     kinds: tuple[Kind, ...] = ()
     tree: Filter | None = None
     valid_at: int | None = None
+    ended: bool = False
     min_score: float | None = None
 
 
@@ -148,7 +150,7 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
-    allowed = view.rows.visible(now, probe.valid_at)
+    allowed = view.rows.visible(now, probe.valid_at, ended=probe.ended)
     codes = [KIND_CODES[kind] for kind in probe.kinds]
     if 0 < len(codes) < len(KIND_CODES) - 1:
         allowed &= np.isin(view.rows.table["kind"], codes)

@@ -8,7 +8,7 @@ version before as the newest.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError
 from holdfast.storage import codec, log, records
@@ -16,16 +16,16 @@ from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import NAMESPACE_BITS
-from holdfast.types import Change, Event, Metadata, Record
+from holdfast.types import Change, Event, Metadata, Record, Scope
 
 
 def supersede(
-    connection: Connection, old: int, draft: Draft, valid_to: int, now: int, reason: str
+    connection: Connection, scope: Scope, old: int, draft: Draft, valid_to: int, now: int
 ) -> int:
-    """End a version at `valid_to` and add the next; return its row id."""
+    """End a version at `valid_to` and add the next, under a scope; return its row id."""
     records.close(connection, old, valid_to, now)
-    new = records.add_version(connection, old, draft, now)
-    _log(connection, "UPDATE", old, new, now, reason, draft.sources)
+    new = records.add_version(connection, scope, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
     return new
 
 
@@ -33,7 +33,7 @@ def amend(connection: Connection, old: int, columns: Metadata, now: int, reason:
     """Add a version with other columns (not another text), and retire the old one."""
     new = records.copy_version(connection, old, now, columns)
     records.retire(connection, [old], now)
-    _log(connection, "UPDATE", old, new, now, reason, ())
+    _log(connection, "UPDATE", old, new, now, reason)
     return new
 
 
@@ -50,28 +50,38 @@ def rewrite(
     written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
     new = records.copy_version(connection, old, now, written)
     records.close(connection, old, now, now)
-    _log(connection, "UPDATE", old, new, now, reason, ())
+    _log(connection, "UPDATE", old, new, now, reason)
+    return new
+
+
+def replace(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Add the next version in the place of one that was not wrong, only older; return its row id."""
+    records.retire(connection, [old], now)
+    new = records.add_version(connection, scope, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
     return new
 
 
 def end(
     connection: Connection,
+    namespace: int,
     old: int,
     valid_to: int,
     now: int,
     reason: str,
-    sources: Sequence[str] = (),
+    sources: Sequence[str],
 ) -> None:
-    """End a version with nothing in its place."""
+    """End a version with nothing in its place; `namespace` is where that was said."""
     records.close(connection, old, valid_to, now)
-    _log(connection, "DELETE", old, None, now, reason, sources)
+    _log(connection, "DELETE", old, None, now, reason, sources, namespace)
 
 
 def confirm(
-    connection: Connection, old: int, now: int, reason: str, sources: Sequence[str]
+    connection: Connection, namespace: int, old: int, now: int, reason: str, sources: Sequence[str]
 ) -> None:
-    """Note that something already known was said again."""
-    _log(connection, "NONE", old, old, now, reason, sources)
+    """Note that something already known was said again; it rests on both from now on."""
+    records.support(connection, old, sources)
+    _log(connection, "NONE", old, old, now, reason, sources, namespace)
 
 
 def _log(
@@ -81,14 +91,17 @@ def _log(
     after: int | None,
     now: int,
     reason: str,
-    sources: Sequence[str],
+    sources: Sequence[str] = (),
+    namespace: int | None = None,
 ) -> None:
-    row_id = cast("int", after if before is None else before)
-    key = connection.execute("SELECT key FROM records WHERE id = ?", (row_id,)).fetchone()[0]
-    entry = log.Entry(
-        row_id >> NAMESPACE_BITS, operation, now, before, after, key, reason or None, sources
-    )
-    log.append(connection, [entry])
+    """Log a change once with its key, where it was caused; and wherever else a view must see it."""
+    touched = [row for row in (after, before) if row is not None]
+    key = connection.execute("SELECT key FROM records WHERE id = ?", touched[:1]).fetchone()[0]
+    home = touched[0] >> NAMESPACE_BITS if namespace is None else namespace
+    entries = [log.Entry(home, operation, now, before, after, key, reason or None, sources)]
+    elsewhere = {row >> NAMESPACE_BITS for row in touched} - {home}
+    entries += [log.Entry(other, operation, now, before, after) for other in elsewhere]
+    log.append(connection, entries)
 
 
 def history(connection: Connection, region: Region, key: str) -> list[Change]:
@@ -107,6 +120,18 @@ def history(connection: Connection, region: Region, key: str) -> list[Change]:
         raise RecordNotFoundError(key)
     known = records.versions(connection, region, key)
     return [_change(key, row, known) for row in rows]
+
+
+def changes_since(connection: Connection, seq: int) -> list[Change]:
+    """Return what this transaction has logged of records since entry `seq`, in order."""
+    rows = connection.execute(
+        "SELECT seq, operation, before, after, at, reason, sources, key FROM log"
+        " WHERE seq > ? AND key IS NOT NULL ORDER BY seq",
+        (seq,),
+    ).fetchall()
+    touched = {row_id for row in rows for row_id in row[2:4] if row_id is not None}
+    known = records.fetch(connection, list(touched))
+    return [_change(row[7], row[:7], known) for row in rows]
 
 
 def change(connection: Connection, region: Region, seq: int) -> Change:
@@ -151,9 +176,14 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
     records.retire(connection, [row for row in (before, after) if row is not None], now)
     if before is None:
-        _log(connection, "DELETE", after, None, now, "undo", ())
+        _log(connection, "DELETE", after, None, now, "undo")
     else:
         reopened = {"valid_to": None, "closed_at": None}
         restored = records.copy_version(connection, before, now, reopened)
-        _log(connection, "UPDATE", after or before, restored, now, "undo", ())
-    return log.last(connection)
+        _log(connection, "UPDATE", after or before, restored, now, "undo")
+    return _newest(connection, taken_back.id)
+
+
+def _newest(connection: Connection, key: str) -> int:
+    row = connection.execute("SELECT max(seq) FROM log WHERE key = ?", (key,)).fetchone()
+    return int(row[0])

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,7 +229,7 @@ class Views:
         with self._lock:
             self._views.clear()
 
-    def __iter__(self) -> Any:
-        """Iterate over the cached views."""
+    def readings(self) -> list[Reading]:
+        """Return what is cached."""
         with self._lock:
-            return iter(list(self._views.values()))
+            return list(self._views)

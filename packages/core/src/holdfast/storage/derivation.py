@@ -1,0 +1,358 @@
+"""What the pipeline asks of a file: turns to read, neighbours of facts, and one commit for all.
+
+Neighbours are read, a model thinks, others write. So the commit looks again: if a neighbour
+changed meanwhile, or a fact that is near has come in, it writes nothing and says so.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from holdfast.storage import codec, listing, log, namespaces, queue, records, versions
+from holdfast.storage.codec import Floats
+from holdfast.storage.database import Connection
+from holdfast.storage.file import File
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft
+from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.searching import Probe, find
+from holdfast.storage.views import Reading
+from holdfast.types import Change, Record, Scope
+
+# Turns before the new ones that a model is shown.
+RECENT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What extraction reads: new turns by row id, the turns before them, the run's summary."""
+
+    scope: Scope
+    turns: dict[int, Record]
+    recent: tuple[Record, ...]
+    summary: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Approach:
+    """How one fact looks for its neighbours: by vector and words, by slot, by digest."""
+
+    probe: Probe
+    slots: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A stored fact near a new one; `relations` are as stored, `similarity` is the cosine."""
+
+    row_id: int
+    record: Record
+    relations: tuple[dict[str, Any], ...]
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Nearby:
+    """The neighbours of each fact, and the log as it was when they were read."""
+
+    seq: int
+    known: tuple[tuple[Known, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One decision to be written.
+
+    Attributes:
+        event: ``ADD`` writes `draft`; ``UPDATE`` ends `target` and writes `draft` as its next
+            version; ``DELETE`` ends `target`; ``NONE`` confirms `target`.
+        target: Row id; for NONE without one, the fact of this commit with `digest`.
+        closes_at: When the target ends, microseconds.
+        reason, sources: Why, and which turns caused it.
+    """
+
+    event: Literal["ADD", "UPDATE", "DELETE", "NONE"]
+    draft: Draft | None = None
+    target: int | None = None
+    closes_at: int | None = None
+    digest: str = ""
+    reason: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One extraction to be committed.
+
+    Attributes:
+        scope: Where its turns were said.
+        region: Where its facts looked for neighbours.
+        nearby: What was found.
+        approaches: How it was looked for.
+        near: Cosine from which a fact that came in meanwhile matters.
+        steps: What to write, in order.
+        turns: Row ids to take off the queue.
+    """
+
+    scope: Scope
+    region: Region
+    nearby: Nearby
+    approaches: tuple[Approach, ...]
+    near: float
+    steps: tuple[Step, ...]
+    turns: tuple[int, ...]
+
+
+class Lost(Exception):
+    """Another worker took the turns over; nothing was written."""
+
+
+class Derivation:
+    """The pipeline's operations on a file, each one transaction. `worker` names this process."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+        self.worker = uuid.uuid4().hex
+
+    # -- the queue ------------------------------------------------------------------------------
+
+    def hold(self, row_ids: Sequence[int]) -> list[int]:
+        """Claim these turns; return those that nobody else holds."""
+        with self._file.database.write() as connection:
+            return queue.hold(connection, self.worker, row_ids, self._file.now())
+
+    def claim(self, most: int) -> list[int]:
+        """Claim due turns of one namespace, at most so many; none: nothing is due."""
+        with self._file.database.write() as connection:
+            return queue.claim(connection, self.worker, self._file.now(), most)
+
+    def failed(self, row_ids: Sequence[int], error: str) -> None:
+        """Put turns back, to be tried again later or parked."""
+        with self._file.database.write() as connection:
+            queue.failed(connection, self.worker, row_ids, error, self._file.now())
+
+    def release(self, row_ids: Sequence[int]) -> None:
+        """Give turns back untried, as when a task is cancelled."""
+        with self._file.database.write() as connection:
+            queue.release(connection, self.worker, row_ids)
+
+    def retry(self) -> int:
+        """Make everything that waits or is parked due now; return how many turns."""
+        with self._file.database.write() as connection:
+            return queue.retry(connection, self._file.now())
+
+    def next_due(self) -> float | None:
+        """Return in how many seconds the next turn may be tried; None when nothing waits."""
+        with self._file.database.read() as connection:
+            due = queue.next_due(connection)
+        return None if due is None else max(0.0, (due - self._file.now()) / 1e6)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def material(self, row_ids: Sequence[int]) -> Material | None:
+        """Return what extraction needs of turns of one namespace; None when they are gone."""
+        with self._file.database.read() as connection:
+            turns = records.fetch(connection, row_ids)
+            if not turns:
+                return None
+            first = min(turns)
+            return Material(
+                next(iter(turns.values())).scope,
+                dict(sorted(turns.items())),
+                tuple(_turns_before(connection, first, RECENT)),
+                _summary(connection, first >> NAMESPACE_BITS),
+            )
+
+    def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
+        """Return the stored facts that may bear on each new one, ended ones included."""
+        now = self._file.now()
+        with self._file.viewing(Reading("records", region)) as seen:
+            assert seen is not None  # the turns were stored with vectors
+            connection, view = seen
+            found = []
+            for approach in approaches:
+                hits = [hit.row_id for hit in find(connection, view, approach.probe, now)]
+                others = _same_place(connection, region, approach)
+                rows = list(dict.fromkeys([*hits, *others]))
+                found.append(_known(connection, rows, approach.probe.vector))
+            return Nearby(log.last(connection), tuple(found))
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def commit(self, outcome: Outcome, fingerprint: str) -> list[Change] | None:
+        """Write all steps and take the turns off the queue; None if memory changed meanwhile.
+
+        Raises:
+            Lost: Another worker holds the turns now.
+        """
+        with self._file.database.write() as connection:
+            if _changed(connection, outcome):
+                return None
+            if not queue.done(connection, self.worker, outcome.turns):
+                raise Lost
+            now, seq = self._file.now(), log.last(connection)
+            namespace = namespaces.scope_number(connection, outcome.scope)
+            for step in outcome.steps:
+                if step.draft is not None:
+                    dimension = step.draft.indexed.vectors.shape[1]
+                    self._file.claim_embedder(connection, fingerprint, dimension)
+                _apply(connection, outcome.scope, namespace, step, now)
+            return versions.changes_since(connection, seq)
+
+    # -- summaries ------------------------------------------------------------------------------
+
+    def claim_summary(self, after: int) -> Material | None:
+        """Claim a namespace with at least so many turns since its last summary; its new turns."""
+        with self._file.database.write() as connection:
+            namespace = queue.claim_summary(connection, self.worker, self._file.now(), after)
+            if namespace is None:
+                return None
+            summary = _summary(connection, namespace)
+            since = 0 if summary is None else _row_of(connection, summary.id)
+            turns = _turns_since(connection, namespace, since)
+            if not turns:
+                queue.summarised(connection, namespace)
+                return None
+            return Material(next(iter(turns.values())).scope, turns, (), summary)
+
+    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change:
+        """Write the next version of a run's rolling summary."""
+        with self._file.database.write() as connection:
+            now, seq = self._file.now(), log.last(connection)
+            namespace = next(iter(material.turns)) >> NAMESPACE_BITS
+            self._file.claim_embedder(connection, fingerprint, draft.indexed.vectors.shape[1])
+            old = _summary(connection, namespace)
+            if old is None:
+                records.add(connection, material.scope, [draft], now)
+            else:
+                versions.replace(
+                    connection, material.scope, _row_of(connection, old.id), draft, now
+                )
+            queue.summarised(connection, namespace)
+            return versions.changes_since(connection, seq)[0]
+
+
+def _turns_before(connection: Connection, first: int, count: int) -> list[Record]:
+    low = first >> NAMESPACE_BITS << NAMESPACE_BITS
+    rows = connection.execute(
+        "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
+        " AND valid_to IS NULL ORDER BY id DESC LIMIT ?",
+        (low, first, count),
+    ).fetchall()
+    found = records.fetch(connection, [row[0] for row in rows])
+    return [found[row[0]] for row in reversed(rows)]
+
+
+def _turns_since(connection: Connection, namespace: int, since: int) -> dict[int, Record]:
+    low = max(since + 1, namespace << NAMESPACE_BITS)
+    rows = connection.execute(
+        "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
+        " AND valid_to IS NULL ORDER BY id",
+        (low, namespace + 1 << NAMESPACE_BITS),
+    ).fetchall()
+    return records.fetch(connection, [row[0] for row in rows])
+
+
+def _summary(connection: Connection, namespace: int) -> Record | None:
+    found = listing.summary(connection, namespace)
+    return None if found is None else records.fetch(connection, [found])[found]
+
+
+def _row_of(connection: Connection, key: str) -> int:
+    row = connection.execute(
+        "SELECT id FROM records WHERE key = ? AND retired_at IS NULL ORDER BY version DESC LIMIT 1",
+        (key,),
+    ).fetchone()
+    return int(row[0])
+
+
+def _same_place(connection: Connection, region: Region, approach: Approach) -> list[int]:
+    """Return live rows that fill a slot of the fact, or say the same in the same words."""
+    marks = ",".join("?" * len(approach.slots))
+    rows = connection.execute(
+        "SELECT r.id FROM records r JOIN namespaces n"
+        f" ON n.no = r.id >> {NAMESPACE_BITS} WHERE r.retired_at IS NULL AND {region.condition}"
+        " AND r.kind = 'fact' AND (r.digest = ? OR r.id IN"
+        f" (SELECT record FROM slots WHERE slot IN ({marks})))",
+        (*region.parameters, approach.digest, *approach.slots),
+    )
+    return [row[0] for row in rows]
+
+
+def _known(connection: Connection, row_ids: Sequence[int], vector: Floats) -> tuple[Known, ...]:
+    found = records.fetch(connection, row_ids)
+    known = []
+    for row_id in row_ids:
+        relations, blob = connection.execute(
+            "SELECT relations, vectors FROM records WHERE id = ?", (row_id,)
+        ).fetchone()
+        listed = tuple(codec.from_json(relations))
+        known.append(Known(row_id, found[row_id], listed, _cosine(blob, vector)))
+    return tuple(known)
+
+
+def _cosine(blob: bytes, vector: Floats) -> float:
+    stored = np.frombuffer(blob, dtype=np.float32).reshape(-1, len(vector))
+    return float((stored @ vector).max())
+
+
+def _changed(connection: Connection, outcome: Outcome) -> bool:
+    """Say whether anything that mattered to the decisions was written since they were prepared."""
+    numbers = namespaces.numbers(connection, outcome.region)
+    rows = log.touched(connection, numbers, outcome.nearby.seq)
+    if rows is None:
+        return True
+    shown = {known.row_id for some in outcome.nearby.known for known in some}
+    return any(row in shown or _matters(connection, row, outcome) for row in rows)
+
+
+def _matters(connection: Connection, row_id: int, outcome: Outcome) -> bool:
+    row = connection.execute(
+        "SELECT digest, vectors FROM records WHERE id = ? AND kind = 'fact' AND retired_at IS NULL",
+        (row_id,),
+    ).fetchone()
+    if row is None:
+        return False
+    slots = connection.execute("SELECT slot FROM slots WHERE record = ?", (row_id,)).fetchall()
+    filled = {slot[0] for slot in slots}
+    return any(
+        row[0] == approach.digest
+        or not filled.isdisjoint(approach.slots)
+        or _cosine(row[1], approach.probe.vector) >= outcome.near
+        for approach in outcome.approaches
+    )
+
+
+def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now: int) -> None:
+    match step.event:
+        case "ADD":
+            assert step.draft is not None
+            records.add(connection, scope, [step.draft], now)
+        case "UPDATE":
+            assert step.draft is not None
+            assert step.target is not None
+            ends = now if step.closes_at is None else step.closes_at
+            versions.supersede(connection, scope, step.target, step.draft, ends, now)
+        case "DELETE":
+            assert step.target is not None
+            ends = now if step.closes_at is None else step.closes_at
+            versions.end(connection, namespace, step.target, ends, now, step.reason, step.sources)
+        case "NONE":
+            target = step.target or _just_added(connection, namespace, step.digest)
+            if target is not None:
+                versions.confirm(connection, namespace, target, now, step.reason, step.sources)
+
+
+def _just_added(connection: Connection, namespace: int, digest: str) -> int | None:
+    row = connection.execute(
+        "SELECT id FROM records WHERE digest = ? AND id >= ? AND retired_at IS NULL"
+        " ORDER BY id DESC LIMIT 1",
+        (digest, namespace << NAMESPACE_BITS),
+    ).fetchone()
+    return None if row is None else int(row[0])

@@ -1,0 +1,151 @@
+"""One open file: its database, its views, its clock, and whose vectors it holds.
+
+Everything else in this folder is either SQL over an open transaction, or an operation on a
+`File`: one transaction, one thread hop.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from holdfast.errors import EmbedderMismatchError
+from holdfast.storage import codec
+from holdfast.storage.conditions import path_sql
+from holdfast.storage.database import Connection, Database, Durability
+from holdfast.storage.schema import STEPS
+from holdfast.storage.views import Reading, View, Views
+from holdfast.types import utc_now
+
+VIEW_BUDGET = 512 * 1024 * 1024
+
+
+class File:
+    """What all operations on one file share.
+
+    Args:
+        path, key, durability: See `Database`.
+        indexed: Metadata fields that get an index of their own, e.g. ``"topic"``.
+        view_budget: Bytes that views may hold in memory.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
+        indexed: Sequence[str] = (),
+        view_budget: int = VIEW_BUDGET,
+    ) -> None:
+        self.database = Database(path, key=key, durability=durability)
+        self.database.migrate("core", STEPS)
+        self.views = Views(view_budget)
+        self._clock = Clock()
+        self._embedder: tuple[str, int] | None = None
+        for name in indexed:
+            self._index(name)
+
+    def close(self) -> None:
+        """Close the file; views go with it."""
+        self.views.clear()
+        self.database.close()
+
+    def now(self) -> int:
+        """Return record time: microseconds, never the same twice in this process."""
+        return self._clock.tick()
+
+    def _index(self, name: str) -> None:
+        path = path_sql(tuple(name.removeprefix("metadata.").split(".")))
+        label = "".join(char if char.isalnum() else "_" for char in name)
+        with self.database.write() as connection:
+            connection.execute(
+                f"CREATE INDEX IF NOT EXISTS records_by_{label}"
+                f" ON records(json_extract(metadata, {path}))"
+            )
+
+    # -- whose vectors --------------------------------------------------------------------------
+
+    def embedder(self) -> tuple[str, int] | None:
+        """Return fingerprint and dimension of the vectors in the file; None in a new one."""
+        if self._embedder is None:
+            with self.database.read() as connection:
+                self._embedder = _embedder(connection)
+        return self._embedder
+
+    def forget_embedder(self) -> None:
+        """Look anew, for every vector may have changed."""
+        self._embedder = None
+        self.views.clear()
+
+    def check_embedder(self, fingerprint: str) -> None:
+        """Raise `EmbedderMismatchError` unless the file was written with this embedder."""
+        known = self.embedder()
+        if known is not None and known[0] != fingerprint:
+            self.forget_embedder()  # another process may have embedded anew
+            known = self.embedder()
+        if known is not None and known[0] != fingerprint:
+            raise EmbedderMismatchError(known[0], fingerprint)
+
+    def claim_embedder(self, connection: Connection, fingerprint: str, dimension: int) -> None:
+        """Note the embedder of a new file; refuse another one's vectors.
+
+        Raises:
+            EmbedderMismatchError: The file's vectors are of another embedder or dimension.
+        """
+        known = _embedder(connection)
+        if known is None:
+            connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
+            connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (dimension,))
+        elif known != (fingerprint, dimension):
+            given = f"{fingerprint} of {dimension} dimensions"
+            raise EmbedderMismatchError(f"{known[0]} of {known[1]} dimensions", given)
+
+    # -- views ----------------------------------------------------------------------------------
+
+    @contextmanager
+    def viewing(self, reading: Reading) -> Iterator[tuple[Connection, View] | None]:
+        """Lend a view at its own snapshot; None while the file holds no vectors.
+
+        The view is locked before the snapshot is taken, so it never has to look back.
+
+        Raises:
+            EmbedderMismatchError: Another process gave the file other vectors meanwhile.
+        """
+        known = self.embedder()
+        if known is None:
+            yield None
+            return
+        view = self.views.get(reading, known[1])
+        with view.lock, self.database.read() as connection:
+            found = _embedder(connection)
+            if found != known:
+                self.forget_embedder()
+                raise EmbedderMismatchError(str(found and found[0]), known[0])
+            view.follow(connection)
+            yield connection, view
+
+
+class Clock:
+    """Microseconds of real time that never stand still or run back within a process."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def tick(self) -> int:
+        """Return the time, later than any time returned before."""
+        with self._lock:
+            self._last = max(self._last + 1, codec.to_micros(utc_now()))
+            return self._last
+
+
+def _embedder(connection: Connection) -> tuple[str, int] | None:
+    known = dict(
+        connection.execute(
+            "SELECT name, value FROM properties WHERE name IN ('embedder', 'dimension')"
+        ).fetchall()
+    )
+    return (known["embedder"], int(known["dimension"])) if known else None
