@@ -40,6 +40,7 @@ from holdfast.types import (
     Scope,
     Tool,
     Usage,
+    Within,
 )
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ __all__ = [
     "StorageError",
     "Tool",
     "Usage",
+    "Within",
     "WrongKeyError",
 ]
 

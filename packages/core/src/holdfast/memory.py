@@ -34,6 +34,7 @@ from holdfast.types import (
     Record,
     Scope,
     check_time,
+    reaches,
 )
 
 Progress = Callable[[int, int], None]
@@ -115,7 +116,7 @@ class Memory:
         given = dict(zip(("user_id", "agent_id", "run_id", "app_id"), ids, strict=True))
         asked = {name: value for name, value in given.items() if value is not None}
         for name, value in self._bound.ids().items():
-            if asked.setdefault(name, value) != value:
+            if not reaches(value, asked.setdefault(name, value)):
                 raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
         return Scope(**asked)
 
