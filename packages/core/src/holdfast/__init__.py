@@ -44,6 +44,7 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.extraction import Guidance
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
@@ -62,6 +63,7 @@ __all__ = [
     "EmbedderMismatchError",
     "ExtractionError",
     "FilterError",
+    "Guidance",
     "HoldfastError",
     "InvalidInputError",
     "Items",
@@ -87,6 +89,7 @@ __all__ = [
 _LAZY = {
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
+    "Guidance": "holdfast.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",

@@ -10,8 +10,9 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from holdfast import ingestion, maintenance, messages, retrieval
+from holdfast import ingestion, maintenance, messages, pipeline, retrieval
 from holdfast.errors import InvalidInputError, ScopeError
+from holdfast.extraction import Guidance
 from holdfast.filters import parse
 from holdfast.items import Items
 from holdfast.maintenance import Stats
@@ -36,11 +37,15 @@ from holdfast.types import (
     check_time,
     reaches,
 )
+from holdfast.worker import Worker
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
 MOST_RESULTS = 10_000
+
+# A summary says again what its turns say: found only when asked for.
+SEARCHED: tuple[Kind, ...] = ("turn", "fact", "procedure")
 
 
 class Memory:
@@ -63,6 +68,9 @@ class Memory:
             ``"full"``: also of the machine.
         indexed: Metadata fields to index, for filters on large scopes.
         view_budget: Bytes of memory for search views.
+        guidance: What the LLM is to remember, what never, and the categories of facts.
+        redact: Applied to every text before it is stored or sent anywhere.
+        background: Extract what ``add(..., wait=False)`` queues in a thread of its own.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -79,14 +87,24 @@ class Memory:
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
         view_budget: int = VIEW_BUDGET,
+        guidance: Guidance | None = None,
+        redact: Callable[[str], str] | None = None,
+        background: bool = False,
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
+        self._guidance = guidance or Guidance()
+        self._redact = redact
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self._async = AsyncRuntime()
         self._bound: Scope | None = None
+        self._worker = self._start_worker() if background else None
+
+    def _start_worker(self) -> Worker:
+        drained = self._pipeline(SYNC)
+        return Worker(lambda: run(pipeline.drain(drained)), self._storage.derivation.next_due)
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -165,8 +183,10 @@ class Memory:
                 the LLM, the turns are stored and wait in the queue.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        writing = self._writing(scope, messages, metadata, occurred_at, expires_at, kind, infer)
-        return run(self._add(SYNC, writing, wait))
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+        )
+        return run(self._add(SYNC, writing))
 
     async def aadd(
         self,
@@ -185,8 +205,10 @@ class Memory:
     ) -> Changes:
         """Async twin of `add`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        writing = self._writing(scope, messages, metadata, occurred_at, expires_at, kind, infer)
-        return await self._add(self._async, writing, wait)
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+        )
+        return await self._add(self._async, writing)
 
     def _writing(
         self,
@@ -197,19 +219,101 @@ class Memory:
         expires_at: datetime | None,
         kind: Kind,
         infer: bool,
+        wait: bool,
     ) -> ingestion.Writing:
         if kind not in KINDS:
             raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
-            messages.read(given, occurred_at, metadata),
+            messages.read(given, occurred_at, metadata, self._redact),
             kind,
             None if expires_at is None else check_time("expires_at", expires_at),
             extract=infer and kind == "turn" and self._llm is not None,
+            wait=wait,
         )
 
-    async def _add(self, runtime: Runtime, writing: ingestion.Writing, wait: bool) -> Changes:
-        return await ingestion.add(runtime, self._storage, self._embedder, writing)
+    async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
+        added = await ingestion.store(runtime, self._storage, self._embedder, writing)
+        if not (writing.extract and added.rows):
+            return Changes(added.changes)
+        if not writing.wait:
+            self._wake()
+            return Changes(added.changes, pending=len(added.rows))
+        derived = await pipeline.extract_added(self._pipeline(runtime), added)
+        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+
+    def _pipeline(self, runtime: Runtime) -> pipeline.Pipeline:
+        if self._llm is None:
+            raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
+        return pipeline.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+
+    # -- the pipeline ---------------------------------------------------------------------------
+
+    def flush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+        """Extract every turn that waits and is due, and refresh the summaries that are.
+
+        Args:
+            retry: Also try at once what waits for its next attempt or was given up.
+            progress: Called with turns done and turns in all.
+
+        Returns:
+            What changed; `Changes.problems` names batches that failed and stay queued.
+
+        Raises:
+            InvalidInputError: This memory has no LLM.
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("flush")
+        return run(self._flush(SYNC, retry, progress))
+
+    async def aflush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+        """Async twin of `flush`."""
+        self._need_whole_file("flush")
+        return await self._flush(self._async, retry, progress)
+
+    async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
+        if retry:
+            await runtime.store(self._storage.derivation.retry)
+        return await pipeline.drain(self._pipeline(runtime), progress)
+
+    def distil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Write down what an agent did in a run, step by step, as a ``procedure`` to follow again.
+
+        Args:
+            task: What the run was for.
+            user_id, agent_id, run_id, app_id: The run: exactly the ids it was stored under.
+
+        Raises:
+            InvalidInputError: The scope holds no turn, or this memory has no LLM.
+            ProviderError: The LLM failed; nothing was stored.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(pipeline.distil(self._pipeline(SYNC), scope, task))
+
+    async def adistil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Async twin of `distil`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await pipeline.distil(self._pipeline(self._async), scope, task)
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
 
     # -- search ---------------------------------------------------------------------------------
 
@@ -236,7 +340,7 @@ class Memory:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
             limit: How many at most.
             filters: See `holdfast.filters`; settled before anything is scored.
-            kinds: Only these.
+            kinds: Only these; by default all but summaries.
             as_of: Read what the memory knew then (record time).
             valid_at: Read what was true then (event time).
             min_score: Only matches that score at least this.
@@ -625,6 +729,8 @@ class Memory:
     def close(self) -> None:
         """Close the file. A bound handle leaves it open for the memory it came from."""
         if self._bound is None:
+            if self._worker is not None:
+                self._worker.stop()
             self._storage.file.close()
             self._async.close()
 
@@ -676,7 +782,7 @@ def _question(
         messages.check_text(query),
         _limit(limit),
         None if filters is None else parse(filters),
-        _kinds(kinds),
+        _kinds(kinds or SEARCHED),
         None if as_of is None else check_time("as_of", as_of),
         None if valid_at is None else check_time("valid_at", valid_at),
         min_score,

@@ -127,10 +127,20 @@ class Derivation:
         with self._file.database.write() as connection:
             return queue.hold(connection, self.worker, row_ids, self._file.now())
 
-    def claim(self, most: int) -> list[int]:
-        """Claim due turns of one namespace, at most so many; none: nothing is due."""
+    def claim(self) -> list[int]:
+        """Claim a batch of due turns of one namespace; none: nothing is due."""
         with self._file.database.write() as connection:
-            return queue.claim(connection, self.worker, self._file.now(), most)
+            return queue.claim(connection, self.worker, self._file.now())
+
+    def waiting(self) -> int:
+        """Return how many turns wait in the file, parked ones not counted."""
+        with self._file.database.read() as connection:
+            return queue.backlog(connection, None).waiting
+
+    def forget(self, row_ids: Sequence[int]) -> None:
+        """Take turns off the queue that are gone."""
+        with self._file.database.write() as connection:
+            queue.done(connection, self.worker, row_ids)
 
     def failed(self, row_ids: Sequence[int], error: str) -> None:
         """Put turns back, to be tried again later or parked."""
@@ -169,6 +179,13 @@ class Derivation:
                 _summary(connection, first >> NAMESPACE_BITS),
             )
 
+    def whole_run(self, scope: Scope) -> Material | None:
+        """Return all turns stored under exactly this scope; None when there are none."""
+        with self._file.database.read() as connection:
+            namespace = namespaces.known_scope(connection, scope)
+            turns = {} if namespace is None else _turns_since(connection, namespace, 0)
+            return Material(scope, turns, (), None) if turns else None
+
     def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
         """Return the stored facts that may bear on each new one, ended ones included."""
         now = self._file.now()
@@ -192,7 +209,7 @@ class Derivation:
             Lost: Another worker holds the turns now.
         """
         with self._file.database.write() as connection:
-            if _changed(connection, outcome):
+            if outcome.steps and _changed(connection, outcome):
                 return None
             if not queue.done(connection, self.worker, outcome.turns):
                 raise Lost

@@ -67,9 +67,17 @@ class EmbeddedStorage:
             return records.known_messages(connection, scope, message_ids)
 
     def add(
-        self, scope: Scope, drafts: Sequence[Draft], fingerprint: str, *, extract: bool
+        self,
+        scope: Scope,
+        drafts: Sequence[Draft],
+        fingerprint: str,
+        *,
+        extract: bool,
+        hold: bool = False,
     ) -> Added:
-        """Store drafts; one whose message id is known is left out. Queue turns if `extract`.
+        """Store drafts; one whose message id is known is left out.
+
+        With `extract` they are queued, and with `hold` claimed for this process at once.
 
         Raises:
             EmbedderMismatchError: The vectors are of another embedder than the file's.
@@ -85,7 +93,8 @@ class EmbeddedStorage:
             self.file.claim_embedder(connection, fingerprint, dimension)
             rows = records.add(connection, scope, fresh, now)
             if extract:
-                queue.put(connection, rows, now)
+                holder = self.derivation.worker if hold else None
+                queue.put(connection, rows, now, holder)
                 queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
             found = records.fetch(connection, rows)
             last = log.last(connection)
