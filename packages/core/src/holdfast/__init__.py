@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
+    from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder
     from holdfast.storage.database import Database
 
@@ -84,6 +85,7 @@ __all__ = [
     "Usage",
     "Within",
     "WrongKeyError",
+    "default_embedder",
 ]
 
 _LAZY = {
@@ -94,6 +96,7 @@ _LAZY = {
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Stats": "holdfast.maintenance",
+    "default_embedder": "holdfast.providers",
 }
 
 
