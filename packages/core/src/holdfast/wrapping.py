@@ -15,6 +15,6 @@ def spell_out(messages: Sequence[Mapping[str, str]], tool: Tool | None) -> list[
     return spelled
 
 
-def read_answer(text: str, tool: Tool | None, usage: Usage = Usage(1)) -> Answer:
+def read_answer(text: str, tool: Tool | None, usage: Usage | None = None) -> Answer:
     """Return what a model said; `Answer.data` is the object asked for, None if there is none."""
-    return Answer(text, None if tool is None else read_object(text, tool), usage)
+    return Answer(text, None if tool is None else read_object(text, tool), usage or Usage(1))
