@@ -1,0 +1,20 @@
+"""Holdfast for CrewAI: memory, storage, tools and flow persistence in one file.
+
+from holdfast_crewai import HoldfastMemory
+
+crew = Crew(agents=[...], tasks=[...], memory=HoldfastMemory(storage="memory.db"))
+"""
+
+from __future__ import annotations
+
+from holdfast_crewai.embedders import CrewEmbedder
+from holdfast_crewai.llms import CrewLLM
+from holdfast_crewai.memory import ExtractionWarning, HoldfastMemory, NoLLMWarning
+
+__all__ = [
+    "CrewEmbedder",
+    "CrewLLM",
+    "ExtractionWarning",
+    "HoldfastMemory",
+    "NoLLMWarning",
+]
