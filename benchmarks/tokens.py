@@ -27,9 +27,9 @@ from statistics import fmean
 
 from conversations import Conversation, Question, read
 from holdfast import Memory, Message
-from holdfast.redundancy import words
-from holdfast.rendering import day, fenced, line
-from holdfast.tokens import Counter, counter, estimate
+from holdfast.context.redundancy import words
+from holdfast.context.rendering import day, fenced, line
+from holdfast.context.tokens import Counter, counter, estimate
 from holdfast.types import Record
 
 BUDGETS = (250, 500, 1_000, 1_500, 2_000, 4_000)

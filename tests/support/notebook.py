@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.context import Overview, build
-from holdfast.redundancy import words
+from holdfast.context.compiling import Overview, build
+from holdfast.context.redundancy import words
+from holdfast.context.tokens import counter
 from holdfast.runtime import run
-from holdfast.tokens import counter
 from holdfast.types import Context, Match, Message
 from support.memories import record
 

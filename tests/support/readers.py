@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from holdfast.context import Overview
+from holdfast.context.compiling import Overview
 from holdfast.types import Match
 
 

@@ -1,11 +1,10 @@
 """What a type checker sees of a wrapped client: the client."""
 
+from holdfast.openai import wrap
+from holdfast.openai.turns import Remembers
 from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 from openai.types.chat import ChatCompletion
 from typing_extensions import assert_type
-
-from holdfast.openai import wrap
-from holdfast.turns import Remembers
 
 
 def check(memory: Remembers) -> None:

@@ -1,11 +1,11 @@
 import pytest
-from holdfast.cache import Cache
-from holdfast.context import Overview, build
+from holdfast.context.cache import Cache
+from holdfast.context.compiling import Overview, build
+from holdfast.context.tokens import estimate
+from holdfast.context.window import question
 from holdfast.errors import InvalidInputError
 from holdfast.runtime import run
-from holdfast.tokens import estimate
 from holdfast.types import Context, Message
-from holdfast.window import question
 from support.memories import match, record
 from support.readers import Shelf
 

@@ -1,6 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from holdfast.cache import Cache
+from holdfast.context.cache import Cache
 
 
 def test_what_was_put_is_found() -> None:

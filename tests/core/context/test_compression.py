@@ -2,11 +2,11 @@ import asyncio
 import copy
 
 import pytest
-from holdfast.cache import Cache
-from holdfast.compression import compress, cost, split
-from holdfast.context import Overview
+from holdfast.context.cache import Cache
+from holdfast.context.compiling import Overview
+from holdfast.context.compression import compress, cost, split
+from holdfast.context.tokens import estimate
 from holdfast.runtime import run
-from holdfast.tokens import estimate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.memories import match, record

@@ -2,9 +2,9 @@ import json
 from datetime import datetime, timezone
 
 import pytest
-from holdfast.context import compose
-from holdfast.rendering import CLOSING, FRAMING, OPENING, clean, label, line, quote
-from holdfast.tokens import estimate
+from holdfast.context.compiling import compose
+from holdfast.context.rendering import CLOSING, FRAMING, OPENING, clean, label, line, quote
+from holdfast.context.tokens import estimate
 from support.injections import INJECTIONS, leaks
 from support.memories import match, record
 

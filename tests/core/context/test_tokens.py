@@ -1,6 +1,6 @@
 import pytest
+from holdfast.context.tokens import counter, estimate
 from holdfast.errors import InvalidInputError
-from holdfast.tokens import counter, estimate
 
 
 def test_no_model_means_the_estimate() -> None:

@@ -33,6 +33,7 @@ from holdfast.types import (
     Answer,
     Change,
     Changes,
+    Context,
     Match,
     Message,
     Page,
@@ -44,10 +45,10 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
-    from holdfast.extraction import Guidance
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
+    from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder
     from holdfast.storage.database import Database
@@ -59,6 +60,7 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Context",
     "Database",
     "Embedder",
     "EmbedderMismatchError",
@@ -91,7 +93,7 @@ __all__ = [
 _LAZY = {
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
-    "Guidance": "holdfast.extraction",
+    "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",

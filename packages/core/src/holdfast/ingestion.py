@@ -8,6 +8,7 @@ from datetime import datetime
 
 from holdfast import indexing
 from holdfast.errors import InvalidInputError
+from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
@@ -16,7 +17,6 @@ from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
 from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time
-from holdfast.wording import fingerprint
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,20 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any
 
-from holdfast import ingestion, maintenance, messages, pipeline, retrieval
+from holdfast import ingestion, maintenance, messages, retrieval
+from holdfast.context import compiling, compression
+from holdfast.context.cache import Cache
+from holdfast.context.compression import Chat
+from holdfast.context.reading import ScopeReader
+from holdfast.context.tokens import Counter, counter
 from holdfast.errors import InvalidInputError, ScopeError
-from holdfast.extraction import Guidance
 from holdfast.filters import parse
 from holdfast.items import Items
 from holdfast.maintenance import Stats
 from holdfast.messages import Given
+from holdfast.pipeline import conductor
+from holdfast.pipeline.extraction import Guidance
+from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
@@ -28,6 +35,7 @@ from holdfast.types import (
     KINDS,
     Change,
     Changes,
+    Context,
     Kind,
     Match,
     Metadata,
@@ -37,7 +45,6 @@ from holdfast.types import (
     check_time,
     reaches,
 )
-from holdfast.worker import Worker
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
@@ -100,11 +107,12 @@ class Memory:
         )
         self._async = AsyncRuntime()
         self._bound: Scope | None = None
+        self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
 
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(pipeline.drain(drained)), self._storage.derivation.next_due)
+        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -244,13 +252,13 @@ class Memory:
         if not writing.wait:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
-        derived = await pipeline.extract_added(self._pipeline(runtime), added)
+        derived = await conductor.extract_added(self._pipeline(runtime), added)
         return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
 
-    def _pipeline(self, runtime: Runtime) -> pipeline.Pipeline:
+    def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
-        return pipeline.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -279,7 +287,7 @@ class Memory:
     async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
         if retry:
             await runtime.store(self._storage.derivation.retry)
-        return await pipeline.drain(self._pipeline(runtime), progress)
+        return await conductor.drain(self._pipeline(runtime), progress)
 
     def distil(
         self,
@@ -301,7 +309,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(pipeline.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, task))
 
     async def adistil(
         self,
@@ -314,7 +322,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await pipeline.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, task)
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -383,6 +391,131 @@ class Memory:
         region = self._region(user_id, agent_id, run_id, app_id)
         question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return await retrieval.search(self._async, self._storage, self._embedder, region, question)
+
+    # -- context --------------------------------------------------------------------------------
+
+    def context(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Compile what matters now into a token budget, ready for a prompt.
+
+        Args:
+            query: The question; by default the last user message of `messages`.
+            messages: The conversation at hand; what stands there is not repeated.
+            max_tokens: The budget; the text never costs more.
+            model: Whose tokens are counted: a name that ``tiktoken`` knows, or a function from
+                a text to its tokens. Unknown ones are estimated, never fetched.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Returns:
+            The text, its tokens, what the whole history would have cost, and the records used;
+            an empty context when nothing was found.
+
+        Raises:
+            ScopeError, InvalidInputError: No scope, or no usable budget.
+            EmbedderMismatchError, ProviderError: As in `search`.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._context(SYNC, scope, query, messages, max_tokens, model))
+
+    async def acontext(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Async twin of `context`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._context(self._async, scope, query, messages, max_tokens, model)
+
+    async def _context(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        query: str | None,
+        messages: Sequence[object] | None,
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> Context:
+        return await compiling.build(
+            ScopeReader(runtime, self._storage, self._embedder, scope),
+            query,
+            messages or (),
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
+        )
+
+    def compress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        """Shorten a live conversation: old turns give way to memory, new ones stay verbatim.
+
+        System messages survive, and a tool call is never parted from its results. What is left
+        out must have been added before, for memory is where it is looked up.
+
+        Args:
+            messages: The conversation; each message kept is the very object given.
+            max_tokens: The budget for all of it.
+            model: See `context`.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: The budget is not even enough for what must stay.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._compress(SYNC, scope, messages, max_tokens, model))
+
+    async def acompress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        """Async twin of `compress`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._compress(self._async, scope, messages, max_tokens, model)
+
+    async def _compress(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        reader = ScopeReader(runtime, self._storage, self._embedder, scope)
+        return await compression.compress(
+            reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
+        )
 
     # -- get, list ------------------------------------------------------------------------------
 

@@ -20,6 +20,9 @@ from holdfast.storage.upkeep import Upkeep
 from holdfast.storage.views import Reading
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
 
+# Turns of the run at hand that a context may show.
+RECENT = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -27,6 +30,24 @@ class Added:
 
     changes: tuple[Change, ...]
     rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One look into a scope.
+
+    Attributes:
+        turns, characters: Live turns that can be read, and how long they are.
+        change: A number that changes with every write the scope can see.
+        summary: The rolling summary of exactly this scope.
+        recent: The newest turns of the run, the oldest first; none without a ``run_id``.
+    """
+
+    turns: int = 0
+    characters: int = 0
+    change: int = 0
+    summary: Record | None = None
+    recent: tuple[Record, ...] = ()
 
 
 class EmbeddedStorage:
@@ -215,6 +236,18 @@ class EmbeddedStorage:
         """Return the newest turns, oldest first."""
         with self.database.read() as connection:
             return listing.recent_turns(connection, region, self.file.now(), limit)
+
+    def overview(self, scope: Scope) -> Overview:
+        """Look into a scope: how much there is, whether it changed, what was said last."""
+        region, now = Region.of_scope(scope), self.file.now()
+        with self.file.viewing(Reading("records", region)) as seen:
+            if seen is None:
+                return Overview()
+            connection, view = seen
+            turns, characters = view.rows.turns(now)
+            summary = records.summary(connection, scope)
+            recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
+            return Overview(turns, characters, view.change, summary, tuple(recent))
 
     def speakers(self, region: Region) -> frozenset[str]:
         """Return the names of everyone who speaks in a region."""

@@ -1,0 +1,135 @@
+"""Reading what a model answered: data to be checked, never trusted.
+
+Problems name a place and a rule, never the model's or a user's words: reasons are kept longer
+than texts may be.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from holdfast.errors import ExtractionError
+from holdfast.language.wording import clean
+from holdfast.types import Answer
+
+Messages: TypeAlias = list[dict[str, str]]
+"""A prompt, as `LLM.complete` takes it."""
+
+_MAX_ECHO = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What was wrong with a part of an answer.
+
+    Attributes:
+        place: Which part, e.g. ``fact 3``.
+        reason: What was wrong and what was done about it.
+        lost: The part was left out; False where it was put right.
+    """
+
+    place: str
+    reason: str
+    lost: bool = False
+
+
+def prompt(system: str, user: str) -> Messages:
+    """Return a prompt of one system and one user message."""
+    return [{"role": "system", "content": system}, {"role": "user", "content": user}]
+
+
+def repair(messages: Sequence[Mapping[str, str]], answer: Answer, error: Exception) -> Messages:
+    """Return the prompt of the one repair attempt.
+
+    Args:
+        messages: The prompt that was asked.
+        answer: What could not be read.
+        error: Why; an `ExtractionError` of `read`.
+    """
+    said = answer.text or ("" if answer.data is None else json.dumps(answer.data, default=str))
+    echo = said.encode("utf-8", "replace").decode("utf-8")[:_MAX_ECHO]
+    request = (
+        f"Your answer could not be read: {error}. Answer once more, in full and in the shape "
+        "asked for, and nothing else. If it was cut off, write less: the most important first."
+    )
+    asked = [dict(message) for message in messages]
+    spoken = [{"role": "assistant", "content": echo}] if echo.strip() else []
+    return [*asked, *spoken, {"role": "user", "content": request}]
+
+
+def items(answer: Answer, key: str, *, last: bool) -> tuple[list[object], list[Problem]]:
+    """Return the list an answer holds under `key`.
+
+    Args:
+        answer: What the model said.
+        key: Name of the list.
+        last: No repair follows: save the whole items of an answer that breaks off.
+
+    Raises:
+        ExtractionError: There is no such list.
+    """
+    if answer.data is None:
+        saved = _whole_items(answer.text, key) if last else []
+        if not saved:
+            raise ExtractionError(_why_unreadable(answer.text))
+        return saved, [Problem("answer", f"broke off; its first {len(saved)} items kept", True)]
+    found = answer.data.get(key)
+    if not isinstance(found, list):
+        raise ExtractionError(f"the answer has no list {key!r}")
+    return found, []
+
+
+def _why_unreadable(text: str) -> str:
+    if not text.strip():
+        return "the answer is empty"
+    return "the answer is no complete JSON (cut off, or mixed with other text)"
+
+
+def _whole_items(text: str, key: str) -> list[object]:
+    """Read objects one after another from a list that may break off."""
+    decoder = json.JSONDecoder()
+    _, found, rest = text.partition(f'"{key}"')
+    start = rest.find("[") + 1
+    saved: list[object] = []
+    while found and start > 0:
+        while start < len(rest) and rest[start] in " \t\r\n,":
+            start += 1
+        try:
+            item, start = decoder.raw_decode(rest, start)
+        except (ValueError, RecursionError):
+            break
+        saved.append(item)
+    return saved
+
+
+def text_of(item: Mapping[str, object], name: str) -> str:
+    """Return a text field, cleaned; empty where it is missing or no string."""
+    value = item.get(name)
+    return clean(value) if isinstance(value, str) else ""
+
+
+def number_of(value: object) -> float | None:
+    """Return a finite number, also from a string; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def numbers_of(value: object) -> list[int | None]:
+    """Return whole numbers from a list or a single value; ``"M3"`` and ``"#3"`` count as 3."""
+    listed = value if isinstance(value, list) else [] if value is None else [value]
+    return [_whole(entry) for entry in listed]
+
+
+def _whole(value: object) -> int | None:
+    bare = value.strip().lstrip("FMfm#") if isinstance(value, str) else value
+    number = number_of(bare)
+    return int(number) if number is not None and number == int(number) else None
