@@ -8,7 +8,8 @@ A field is one of the record's own (`RECORD_FIELDS`) or a path into the metadata
 ``metadata.kind`` where a name is taken). A number equals numbers only, a string strings only,
 a boolean booleans only. A missing field equals None, and is ``ne`` and ``nin`` to everything else.
 ``gt gte lt lte`` compare numbers with numbers, strings with strings, times with times.
-``contains`` finds a member of a list or a part of a string.
+``contains`` finds a member of a list or a part of a string. A list equals a list of equal members
+in the same order.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from holdfast.errors import FilterError
 from holdfast.types import check_time
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists"]
-Value: TypeAlias = str | int | float | bool | datetime | None
+Value: TypeAlias = "str | int | float | bool | datetime | tuple[Value, ...] | None"
 
 OPERATORS: tuple[str, ...] = get_args(Operator)
 TIME_FIELDS = frozenset({"created_at", "updated_at", "occurred_at", "expires_at"})
@@ -32,15 +33,16 @@ NUMBER_FIELDS = frozenset({"importance", "version"})
 RECORD_FIELDS = TIME_FIELDS | TEXT_FIELDS | NUMBER_FIELDS
 
 MAX_DEPTH = 32
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One field against one value (a tuple of values for ``in`` and ``nin``)."""
+    """One field against one value: a tuple of values for ``in`` and ``nin``, or for a list."""
 
     field: tuple[str, ...]
     operator: Operator
-    value: Value | tuple[Value, ...]
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def _part(name: str, value: object, own_fields: bool, depth: int) -> Filter:
 def _field(name: str, value: object, own_fields: bool) -> Filter:
     field = _path(name, own_fields)
     if not isinstance(value, Mapping):
-        return Comparison(field, "eq", _scalar(name, value))
+        return Comparison(field, "eq", _value(name, field, value))
     if not value:
         raise FilterError(f"{name!r} has no operator; allowed are {', '.join(OPERATORS)}")
     parts = tuple(_comparison(name, field, str(key), item) for key, item in value.items())
@@ -132,15 +134,23 @@ def _comparison(name: str, field: tuple[str, ...], operator: str, value: object)
     if known in ("in", "nin"):
         if not isinstance(value, list | tuple | set | frozenset):
             raise FilterError(f"{known} of {name!r} takes a list of values, not {value!r:.80}")
-        return Comparison(field, known, tuple(_scalar(name, item) for item in value))
+        return Comparison(field, known, tuple(_value(name, field, item) for item in value))
     if known == "exists":
         if not isinstance(value, bool):
             raise FilterError(f"exists of {name!r} takes True or False, not {value!r:.80}")
         return Comparison(field, known, value)
+    if known in ("eq", "ne"):
+        return Comparison(field, known, _value(name, field, value))
     scalar = _scalar(name, value)
     if known in ("gt", "gte", "lt", "lte") and (scalar is None or isinstance(scalar, bool)):
         raise FilterError(f"{known} of {name!r} needs a number, a string or a time, not {value!r}")
     return Comparison(field, known, scalar)
+
+
+def _value(name: str, field: tuple[str, ...], value: object) -> Value:
+    if isinstance(value, list | tuple) and field[0] == "metadata":
+        return tuple(_value(name, field, item) for item in value)
+    return _scalar(name, value)
 
 
 def _scalar(name: str, value: object) -> Value:
@@ -150,9 +160,19 @@ def _scalar(name: str, value: object) -> Value:
         raise FilterError(f"{name} is compared with a datetime, not {value!r:.80}")
     if isinstance(value, float) and not math.isfinite(value):
         raise FilterError(f"{name!r} is compared with {value}, which no stored number can be")
+    if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
+        return _rounded(name, value)
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise FilterError(
         f"{name!r} is compared with {value!r:.80}; "
-        "a string, a number, a boolean, a datetime or None can be"
+        "a string, a number, a boolean, a datetime, None or a list of these can be"
     )
+
+
+def _rounded(name: str, value: int) -> float:
+    """Return the nearest float, as SQLite reads an integer of more than 64 bits in JSON."""
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise FilterError(f"{name!r} is compared with a number beyond all floats") from error

@@ -191,9 +191,12 @@ def _by_keywords(shortlist: Shortlist) -> Ranking:
 
 
 def _by_both(shortlist: Shortlist) -> Ranking:
-    """Half cosine, half keywords: a score that stays comparable with a cosine."""
+    """The cosine, lifted towards 1 by the keywords: the best ones take half of what is missing.
+
+    So the score stays a cosine: 1 for the same text, and unchanged where no word is shared.
+    """
     share = _share(shortlist.keywords)
-    scores = 0.5 * shortlist.dense + 0.5 * share
+    scores = shortlist.dense + 0.5 * share * (1 - shortlist.dense)
     return _ordered(shortlist, scores, {"dense": shortlist.dense, "keywords": share})
 
 
@@ -206,7 +209,12 @@ items: Mapping[str, Callable[[Shortlist], Ranking]] = {
 
 
 def _ordered(shortlist: Shortlist, scores: Floats, parts: Mapping[str, Floats]) -> Ranking:
-    order = _best_passages(shortlist.rows["id"], scores)
+    """Keep the best passage of each row; of equals, the row that was put first leads."""
+    rows = shortlist.rows
+    order = np.lexsort((rows["id"], -scores))
+    if rows["passage"].any():
+        _, first = np.unique(rows["id"][order], return_index=True)
+        order = order[np.sort(first)]
     return Ranking(order, scores[order], {name: part[order] for name, part in parts.items()})
 
 

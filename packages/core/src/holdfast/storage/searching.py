@@ -75,6 +75,7 @@ class Probe:
         valid_at: Event time in microseconds.
         ended: Find what is over, too.
         min_score: Least score.
+        pool: How many candidates each channel contributes at least.
     """
 
     vector: Floats
@@ -87,6 +88,7 @@ class Probe:
     valid_at: int | None = None
     ended: bool = False
     min_score: float | None = None
+    pool: int = POOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundItem:
-    """An item found, its row id, and which of its texts matched best."""
+    """An item found, its row id, and which of its texts matched best; no score: none did."""
 
     row_id: int
     item: Item
-    score: float
+    score: float | None
     text: int
     parts: Mapping[str, float]
 
@@ -148,10 +150,17 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         return []
     dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(dense, keywords, allowed, probe.offset + probe.limit)
-    rows = view.rows.table[places]
+    places = pool(dense, keywords, allowed, max(probe.pool, 2 * (probe.offset + probe.limit)))
+    table = view.rows.table
+    rows = table if len(places) == len(table) else table[places]
     ranking = probe.rank(Shortlist(dense[places], keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranking, rows))
+
+
+def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
+    """Return how many rows a search without a limit would rank."""
+    allowed = visible(connection, view, probe, now)
+    return len(np.unique(view.rows.table["id"][allowed]))
 
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
@@ -169,9 +178,9 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
     return allowed
 
 
-def pool(dense: Floats, keywords: Floats, allowed: Bools, wanted: int) -> Positions:
+def pool(dense: Floats, keywords: Floats, allowed: Bools, most: int) -> Positions:
     """Return all positions of a small scope; of a large one those either channel thinks best."""
-    places, most = np.flatnonzero(allowed), max(POOL, 2 * wanted)
+    places = np.flatnonzero(allowed)
     if len(places) <= max(SMALL, most):
         return places
     near = places[np.argpartition(-dense[places], most)[:most]]
