@@ -94,8 +94,8 @@ class RememberingCallable:
 
 def _build(given: Any) -> EmbeddingCallable:
     if isinstance(given, Mapping | BaseEmbeddingsProvider):
-        built: EmbeddingCallable = build_embedder(given)
-        return built
+        build: Callable[[Any], EmbeddingCallable] = build_embedder
+        return build(given)
     if not callable(given):
         raise TypeError(f"an embedder is a callable or a provider dictionary, not {given!r:.80}")
     called: EmbeddingCallable = given

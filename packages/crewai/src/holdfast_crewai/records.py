@@ -18,6 +18,7 @@ from crewai.memory.types import MemoryRecord, ScopeInfo
 from holdfast import Match, Memory, Message, Record, RecordNotFoundError, Within
 
 from holdfast_crewai import translation
+from holdfast_crewai.backend import Backend
 from holdfast_crewai.paths import children, normal
 from holdfast_crewai.touches import Touches
 
@@ -25,7 +26,7 @@ PAGE = 1000
 NEWEST_FIRST = "-occurred_at"
 
 
-class RecordStorage:
+class RecordStorage(Backend):
     """Memories below a path, as CrewAI asks for them.
 
     Args:
@@ -49,10 +50,6 @@ class RecordStorage:
         self._owned = owned
         self._lock = threading.RLock()
         self._open: tuple[Memory, Memory, Touches] | None = None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> RecordStorage:
-        """Return itself: a copy of a memory is a handle on the same file."""
-        return self
 
     # -- the file -------------------------------------------------------------------------------
 
@@ -183,10 +180,6 @@ class RecordStorage:
         return self.memories.delete_all(
             app_id=Within(normal(scope_prefix)), filters={"AND": asked} if asked else None
         )
-
-    def reset(self, scope_prefix: str | None = None) -> None:
-        """Erase everything at a path and below; None is all of the tenant's."""
-        self.delete(scope_prefix)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -321,45 +314,6 @@ class RecordStorage:
     def count(self, scope_prefix: str | None = None) -> int:
         """Count the records at a path and below."""
         return sum(1 for _ in self._all(scope_prefix))
-
-    # -- async ----------------------------------------------------------------------------------
-
-    async def asave(self, records: list[MemoryRecord]) -> None:
-        """Async twin of `save`."""
-        await asyncio.to_thread(self.save, records)
-
-    async def asearch(
-        self,
-        query_embedding: list[float],
-        scope_prefix: str | None = None,
-        categories: list[str] | None = None,
-        metadata_filter: dict[str, Any] | None = None,
-        limit: int = 10,
-        min_score: float = 0.0,
-    ) -> list[tuple[MemoryRecord, float]]:
-        """Async twin of `search`."""
-        return await asyncio.to_thread(
-            self.search,
-            query_embedding,
-            scope_prefix,
-            categories,
-            metadata_filter,
-            limit,
-            min_score,
-        )
-
-    async def adelete(
-        self,
-        scope_prefix: str | None = None,
-        categories: list[str] | None = None,
-        record_ids: list[str] | None = None,
-        older_than: datetime | None = None,
-        metadata_filter: dict[str, Any] | None = None,
-    ) -> int:
-        """Async twin of `delete`."""
-        return await asyncio.to_thread(
-            self.delete, scope_prefix, categories, record_ids, older_than, metadata_filter
-        )
 
 
 def _question(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from holdfast import Database
 
@@ -15,6 +15,7 @@ STEPS = (
 MOST_WAITING = 256
 _MANY = 500
 _EPOCH = datetime(1970, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class Touches:
@@ -28,10 +29,16 @@ class Touches:
 
     def touch(self, ids: Iterable[str]) -> None:
         """Note that these records were read just now."""
-        now = datetime.now(timezone.utc).replace(tzinfo=None) - _EPOCH
-        micros = now.days * 86_400_000_000 + now.seconds * 1_000_000 + now.microseconds
+        self._note(dict.fromkeys(ids, datetime.now(timezone.utc).replace(tzinfo=None)))
+
+    def set(self, record: str, moment: datetime) -> None:
+        """Note when a record was read: naive, UTC."""
+        self._note({record: moment})
+
+    def _note(self, times: dict[str, datetime]) -> None:
+        micros = {key: (moment - _EPOCH) // _MICROSECOND for key, moment in times.items()}
         with self._lock:
-            self._waiting.update(dict.fromkeys(ids, micros))
+            self._waiting.update(micros)
             full = len(self._waiting) >= MOST_WAITING
         if full:
             self.flush()
@@ -58,19 +65,4 @@ class Touches:
                 )
         with self._lock:
             found |= {key: self._waiting[key] for key in ids if key in self._waiting}
-        return {key: _naive(micros) for key, micros in found.items()}
-
-    def forget(self, ids: Iterable[str]) -> None:
-        """Drop the times of records that are gone."""
-        gone = [(key,) for key in ids]
-        with self._lock:
-            for (key,) in gone:
-                self._waiting.pop(key, None)
-        with self._database.write() as connection:
-            connection.executemany("DELETE FROM crewai_touches WHERE record = ?", gone)
-
-
-def _naive(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros // 1_000_000, timezone.utc).replace(
-        tzinfo=None, microsecond=micros % 1_000_000
-    )
+        return {key: _EPOCH + micros * _MICROSECOND for key, micros in found.items()}
