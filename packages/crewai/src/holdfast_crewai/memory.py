@@ -174,6 +174,18 @@ class HoldfastMemory(CrewMemory):
             self._derive()
         return stored
 
+    def take(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        """Store whole records as they are stated, their times included; return them as stored.
+
+        Args:
+            records: From elsewhere. Their paths start at this memory's root; they get new ids.
+        """
+        moved = [
+            record.model_copy(update={"scope": under(self.root_scope, record.scope)})
+            for record in records
+        ]
+        return self._records.remember(moved, stated=True)[0]
+
     def extract_memories(self, content: str) -> list[str]:
         """Return the content as it is: facts are derived from what is stored, and rest on it."""
         return [content] if content and content.strip() else []
