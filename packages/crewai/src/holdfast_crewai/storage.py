@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
+import numpy as np
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError
 from crewai.memory.types import MemoryRecord, ScopeInfo
 from holdfast import EmbedderMismatchError
@@ -194,8 +195,8 @@ class HoldfastStorage(Backend):
         for item, vector in self._collection.get([record_id]):
             record = _record(item, self._touches.times([record_id]))
             if vector is not None:
-                length = float(item.value["length"])
-                record.embedding = [float(value) * length for value in vector]
+                unit = np.asarray(vector, dtype=np.float32)
+                record.embedding = (unit * np.float32(item.value["length"])).tolist()
             return record
         return None
 
