@@ -89,7 +89,8 @@ class RecordStorage(Backend):
 
     def save(self, records: list[MemoryRecord]) -> None:
         """Store records as they are stated; each gets the id it is stored under."""
-        self.remember(records, stated=True)
+        for record, stored in zip(records, self.remember(records, stated=True)[0], strict=True):
+            record.id = stored.id
 
     def remember(
         self, records: Sequence[MemoryRecord], *, stated: bool
@@ -106,14 +107,19 @@ class RecordStorage(Backend):
             ScopeError: A path is too long to be an id.
             ProviderError: The embedder failed; nothing of this place is stored.
         """
-        groups: dict[tuple[str, bool, float], list[MemoryRecord]] = defaultdict(list)
-        for record in records:
-            groups[normal(record.scope), record.private, record.importance].append(record)
-        waiting = sum(self._remember(some, stated) for some in groups.values())
-        return list(records), waiting
+        groups: dict[tuple[str, bool, float], list[int]] = defaultdict(list)
+        for number, record in enumerate(records):
+            groups[normal(record.scope), record.private, record.importance].append(number)
+        stored: dict[int, MemoryRecord] = {}
+        waiting = 0
+        for numbers in groups.values():
+            found, pending = self._remember([records[number] for number in numbers], stated)
+            stored.update(zip(numbers, map(translation.memory_record, found), strict=True))
+            waiting += pending
+        return [stored[number] for number in range(len(records))], waiting
 
-    def _remember(self, records: Sequence[MemoryRecord], stated: bool) -> int:
-        """Store records of one path, privacy and importance; return how many wait."""
+    def _remember(self, records: Sequence[MemoryRecord], stated: bool) -> tuple[list[Record], int]:
+        """Store records of one path, privacy and importance; return them, and how many wait."""
         first = records[0]
         place = translation.app_id(first.scope, first.private)
         options: dict[str, Any] = {
@@ -125,22 +131,22 @@ class RecordStorage(Backend):
         }
         messages = [translation.message(record, place) for record in records]
         added = self.memories.add(messages, **options)
-        known = {record.message_id: record.id for record in added.records}
-        waiting = added.pending
-        for record, message in zip(records, messages, strict=True):
-            stored = known.get(message.id) or self._stored(place, message)
-            if stored is None:  # known once, but changed or superseded since
+        known = {record.message_id: record for record in added.records}
+        stored, waiting = [], added.pending
+        for message in messages:
+            record = known.get(message.id) or self._known(place, message)
+            if record is None:  # said before, but changed or superseded since
                 again = self.memories.add([replace(message, id=None)], **options)
-                stored, waiting = again[0].id, waiting + again.pending
-            record.id = stored
-        return waiting
+                record, waiting = again.records[0], waiting + again.pending
+            stored.append(record)
+        return stored, waiting
 
-    def _stored(self, place: str, message: Message) -> str | None:
-        """Return the id under which these words hold in a place already."""
+    def _known(self, place: str, message: Message) -> Record | None:
+        """Return the record that holds these words in a place already."""
         said = {"text": message.content}
         for record in self.memories.list(app_id=place, filters=said):
             if record.message_id == message.id:
-                return record.id
+                return record
         return None
 
     def update(self, record: MemoryRecord) -> None:
