@@ -33,6 +33,7 @@ FOREIGN = (
     # CrewAI calls its own deprecated arguments, and datetime.utcnow().
     "ignore::DeprecationWarning:crewai",
     "ignore::DeprecationWarning:pydantic",
+    "ignore:function_calling_llm is deprecated:DeprecationWarning",
     # Its Agent carries our doubles in fields that pydantic expects to be its own models.
     "ignore:Pydantic serializer warnings:UserWarning",
     # Its event bus leaves its loop to the interpreter.

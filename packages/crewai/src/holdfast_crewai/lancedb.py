@@ -13,6 +13,7 @@ from holdfast_crewai.memory import HoldfastMemory
 from holdfast_crewai.storage import HoldfastStorage
 
 BATCH = 500
+ALL = 1_000_000_000
 
 
 def import_lancedb(
@@ -39,14 +40,14 @@ def import_lancedb(
     folder = Path(path).expanduser()
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no LanceDB folder")
-    source, done = LanceDBStorage(path=folder), 0
-    total = source.count()
-    while records := source.list_records(limit=BATCH, offset=done):
-        _write([record for record in records if record.content.strip()], target)
-        done += len(records)
+    # In one reading: where times are equal, LanceDB's pages repeat some rows and leave out others.
+    found = LanceDBStorage(path=folder).list_records(limit=ALL)
+    for start in range(0, len(found), BATCH):
+        some = found[start : start + BATCH]
+        _write([record for record in some if record.content.strip()], target)
         if progress is not None:
-            progress(done, total)
-    return done
+            progress(start + len(some), len(found))
+    return len(found)
 
 
 def _write(records: list[MemoryRecord], target: HoldfastMemory | HoldfastStorage) -> None:
