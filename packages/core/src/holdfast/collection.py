@@ -6,6 +6,7 @@ the same tables and are searched alike.
 
 from __future__ import annotations
 
+import builtins
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -189,11 +190,11 @@ class Collection:
             return []
         if len(unit) != dimension:
             raise EmbedderMismatchError(f"{dimension} dimensions", f"{len(unit)} dimensions")
-        asked = cues.read(words, (), utc_now())
+        hybrid = bool(words.strip())
         probe = Probe(
             vector=unit,
-            keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-            rank=ranking.items["hybrid" if words.strip() else "vector"],
+            keywords=_keywords(words) if hybrid else KeywordQuery((), ()),
+            rank=ranking.items["hybrid" if hybrid else "vector"],
             limit=limit,
             tree=_tree(filters),
             min_score=min_score,
@@ -226,6 +227,11 @@ class Collection:
         found = bulk.counts(self._storage.file, self._region(below))
         return {labels[len(self.prefix) :]: number for labels, number in found.items()}
 
+    def namespaces(self, below: Labels = ()) -> builtins.list[tuple[str, ...]]:
+        """Return the namespaces below some labels that hold a document, sorted."""
+        found = self._storage.documents.namespaces(self._region(below))
+        return [labels[len(self.prefix) :] for labels in found]
+
     def tally(self, field: str, below: Labels = ()) -> dict[Any, int]:
         """Count the documents by the value of a field, or by each member of a list."""
         return bulk.tally(self._storage.file, self._region(below), (field,))
@@ -243,6 +249,11 @@ class Collection:
             item.created_at,
             item.updated_at,
         )
+
+
+def _keywords(words: str) -> KeywordQuery:
+    asked = cues.read(words, (), utc_now())
+    return KeywordQuery(asked.groups, asked.pairs, asked.quotes)
 
 
 def _tree(filters: Mapping[str, Any] | None) -> Filter | None:

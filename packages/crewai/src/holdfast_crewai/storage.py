@@ -228,7 +228,7 @@ class HoldfastStorage(Backend):
 
     def list_scopes(self, parent: str = "/") -> list[str]:
         """Return the paths one step below a path."""
-        below = self._collection.counts(labels(parent))
+        below = self._collection.namespaces(labels(parent))
         return children(parent, ("/" + "/".join(steps) for steps in below))
 
     def list_categories(self, scope_prefix: str | None = None) -> dict[str, int]:

@@ -36,6 +36,9 @@ Durability = Literal["normal", "full"]
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
 MAPPED_BYTES = 1 << 30
+# 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
+# items took 80 ms instead of 15.
+CHECKPOINT_PAGES = 8_000
 # SQLCipher 4's own derivation, done once here instead of once a connection.
 KDF_ROUNDS = 256_000
 SALT_BYTES = 16
@@ -224,6 +227,7 @@ class Database:
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
             _use_wal(connection)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     def _claim(self, connection: Any) -> None:
         """Mark a new file as ours; refuse another program's."""
