@@ -41,6 +41,7 @@ from holdfast.types import (
     Scope,
     Tool,
     Usage,
+    Within,
 )
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
+    from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder
     from holdfast.storage.database import Connection, Database
 
@@ -84,7 +86,9 @@ __all__ = [
     "StorageError",
     "Tool",
     "Usage",
+    "Within",
     "WrongKeyError",
+    "default_embedder",
 ]
 
 _LAZY = {
@@ -96,6 +100,7 @@ _LAZY = {
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Stats": "holdfast.maintenance",
+    "default_embedder": "holdfast.providers",
 }
 
 
