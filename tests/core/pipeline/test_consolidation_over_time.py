@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
-from holdfast import consolidation
-from holdfast.consolidation import Neighbour
-from holdfast.facts import Fact
-from holdfast.relations import Relation
+from holdfast.pipeline import consolidation
+from holdfast.pipeline.consolidation import Neighbour
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

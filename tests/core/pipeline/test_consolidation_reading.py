@@ -7,11 +7,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from holdfast import consolidation
-from holdfast.consolidation import Decision, Decisions, Neighbour, Plan
 from holdfast.errors import ExtractionError
-from holdfast.facts import Fact
-from holdfast.relations import Relation
+from holdfast.pipeline import consolidation
+from holdfast.pipeline.consolidation import Decision, Decisions, Neighbour, Plan
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
 from holdfast.types import Answer
 from hypothesis import given, settings
 from hypothesis import strategies as st

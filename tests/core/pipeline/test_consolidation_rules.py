@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 import pytest
-from holdfast import consolidation
-from holdfast.consolidation import Decision, Neighbour, Plan
 from holdfast.errors import InvalidInputError
-from holdfast.facts import Fact
-from holdfast.relations import Relation
+from holdfast.pipeline import consolidation
+from holdfast.pipeline.consolidation import Decision, Neighbour, Plan
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
 
 
 def at(day: str) -> datetime:

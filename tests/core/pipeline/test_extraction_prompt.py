@@ -6,9 +6,9 @@ import json
 from datetime import datetime, timezone
 from typing import Any
 
-from holdfast import extraction
-from holdfast.extraction import Conversation, Guidance, Turn
-from holdfast.extraction.prompt import EXAMPLE_WORDS, SYSTEM
+from holdfast.pipeline import extraction
+from holdfast.pipeline.extraction import Conversation, Guidance, Turn
+from holdfast.pipeline.extraction.prompt import EXAMPLE_WORDS, SYSTEM
 
 NOON = datetime(2026, 6, 10, 12, tzinfo=timezone.utc)
 

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from holdfast import extraction
 from holdfast.errors import ExtractionError
-from holdfast.extraction import MAX_FACTS, Conversation, Fact, Facts, Guidance, Turn
+from holdfast.pipeline import extraction
+from holdfast.pipeline.extraction import MAX_FACTS, Conversation, Fact, Facts, Guidance, Turn
 from holdfast.types import Answer, Role
 from hypothesis import given, settings
 from hypothesis import strategies as st

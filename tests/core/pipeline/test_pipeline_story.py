@@ -6,9 +6,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from holdfast import consolidation, extraction
-from holdfast.consolidation import Neighbour
-from holdfast.extraction import Conversation, Fact, Turn
+from holdfast.pipeline import consolidation, extraction
+from holdfast.pipeline.consolidation import Neighbour
+from holdfast.pipeline.extraction import Conversation, Fact, Turn
 from holdfast.types import Answer
 
 

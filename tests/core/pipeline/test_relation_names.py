@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from holdfast.relations import (
+from holdfast.pipeline.relations import (
     MANY_VALUED,
     SINGLE_VALUED,
     Relation,

@@ -7,9 +7,9 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from holdfast import procedures, summarising
 from holdfast.errors import ExtractionError
-from holdfast.extraction import Turn
+from holdfast.pipeline import procedures, summarising
+from holdfast.pipeline.extraction import Turn
 from holdfast.types import Answer
 from hypothesis import given, settings
 from hypothesis import strategies as st

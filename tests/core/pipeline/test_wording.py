@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from holdfast.wording import clean, fingerprint, normalise, same_marks, same_words, shorten
+from holdfast.language.wording import clean, fingerprint, normalise, same_marks, same_words, shorten
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -33,6 +33,7 @@ from holdfast.types import (
     Answer,
     Change,
     Changes,
+    Context,
     Match,
     Message,
     Page,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
+    from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
     from holdfast.storage.database import Database
 
@@ -56,11 +58,13 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Context",
     "Database",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
     "FilterError",
+    "Guidance",
     "HoldfastError",
     "InvalidInputError",
     "Items",
@@ -85,6 +89,7 @@ __all__ = [
 _LAZY = {
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
+    "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from holdfast import indexing
 from holdfast.errors import InvalidInputError
+from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
@@ -15,7 +16,7 @@ from holdfast.storage.codec import to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
-from holdfast.types import Change, Changes, Kind, Message, Metadata, Scope, check_time
+from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Writing:
         messages: Checked (`holdfast.messages.read`).
         kind: What they are.
         expires_at: When they are to be forgotten.
-        extract: Derive facts from them.
+        extract: Derive facts from them,
+        wait: before the call returns.
     """
 
     scope: Scope
@@ -35,14 +37,7 @@ class Writing:
     kind: Kind = "turn"
     expires_at: datetime | None = None
     extract: bool = False
-
-
-async def add(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, writing: Writing
-) -> Changes:
-    """Store messages verbatim, searchable at once."""
-    added = await store(runtime, storage, embedder, writing)
-    return Changes(added.changes)
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +94,8 @@ async def update(
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
     await runtime.store(storage.file.check_embedder, embedder.fingerprint)
-    speaker = (await runtime.store(storage.get, region, key)).speaker
-    indexed = (await index(runtime, embedder, [(change.text, speaker)]))[0]
+    old = await runtime.store(storage.get, region, key)
+    indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
     return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
 
 
@@ -114,21 +109,31 @@ async def store(
     if not messages:
         return Added((), ())
     findable = await index(
-        runtime, embedder, [(message.content, message.name) for message in messages]
+        runtime,
+        embedder,
+        writing.kind,
+        [(message.content, message.name) for message in messages],
     )
     drafts = [
         _draft(writing, message, indexed)
         for message, indexed in zip(messages, findable, strict=True)
     ]
     return await runtime.store(
-        storage.add, writing.scope, drafts, fingerprint, extract=writing.extract
+        storage.add,
+        writing.scope,
+        drafts,
+        fingerprint,
+        extract=writing.extract,
+        hold=writing.wait,
     )
 
 
 async def index(
-    runtime: Runtime, embedder: Embedder, texts: Sequence[tuple[str, str | None]]
+    runtime: Runtime, embedder: Embedder, kind: Kind, texts: Sequence[tuple[str, str | None]]
 ) -> list[Indexed]:
     """Make (text, speaker) pairs findable, with one call of the embedder for all."""
+    if not texts:
+        return []
     spans = [indexing.spans_of(text) for text, _ in texts]
     wanted = [
         passage
@@ -167,4 +172,5 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         occurred_at=message.occurred_at,
         expires_at=writing.expires_at,
         message_id=message.id,
+        digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )

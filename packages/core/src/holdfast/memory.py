@@ -11,11 +11,19 @@ from types import TracebackType
 from typing import Any
 
 from holdfast import ingestion, maintenance, messages, retrieval
+from holdfast.context import compiling, compression
+from holdfast.context.cache import Cache
+from holdfast.context.compression import Chat
+from holdfast.context.reading import ScopeReader
+from holdfast.context.tokens import Counter, counter
 from holdfast.errors import InvalidInputError, ScopeError
 from holdfast.filters import parse
 from holdfast.items import Items
 from holdfast.maintenance import Stats
 from holdfast.messages import Given
+from holdfast.pipeline import conductor
+from holdfast.pipeline.extraction import Guidance
+from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
@@ -27,6 +35,7 @@ from holdfast.types import (
     KINDS,
     Change,
     Changes,
+    Context,
     Kind,
     Match,
     Metadata,
@@ -40,6 +49,9 @@ Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
 MOST_RESULTS = 10_000
+
+# A summary says again what its turns say: found only when asked for.
+SEARCHED: tuple[Kind, ...] = ("turn", "fact", "procedure")
 
 
 class Memory:
@@ -62,6 +74,9 @@ class Memory:
             ``"full"``: also of the machine.
         indexed: Metadata fields to index, for filters on large scopes.
         view_budget: Bytes of memory for search views.
+        guidance: What the LLM is to remember, what never, and the categories of facts.
+        redact: Applied to every text before it is stored or sent anywhere.
+        background: Extract what ``add(..., wait=False)`` queues in a thread of its own.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -78,14 +93,25 @@ class Memory:
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
         view_budget: int = VIEW_BUDGET,
+        guidance: Guidance | None = None,
+        redact: Callable[[str], str] | None = None,
+        background: bool = False,
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
+        self._guidance = guidance or Guidance()
+        self._redact = redact
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self._async = AsyncRuntime()
         self._bound: Scope | None = None
+        self._contexts: Cache[Context] = Cache()
+        self._worker = self._start_worker() if background else None
+
+    def _start_worker(self) -> Worker:
+        drained = self._pipeline(SYNC)
+        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -164,8 +190,10 @@ class Memory:
                 the LLM, the turns are stored and wait in the queue.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        writing = self._writing(scope, messages, metadata, occurred_at, expires_at, kind, infer)
-        return run(self._add(SYNC, writing, wait))
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+        )
+        return run(self._add(SYNC, writing))
 
     async def aadd(
         self,
@@ -184,8 +212,10 @@ class Memory:
     ) -> Changes:
         """Async twin of `add`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        writing = self._writing(scope, messages, metadata, occurred_at, expires_at, kind, infer)
-        return await self._add(self._async, writing, wait)
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+        )
+        return await self._add(self._async, writing)
 
     def _writing(
         self,
@@ -196,19 +226,101 @@ class Memory:
         expires_at: datetime | None,
         kind: Kind,
         infer: bool,
+        wait: bool,
     ) -> ingestion.Writing:
         if kind not in KINDS:
             raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
-            messages.read(given, occurred_at, metadata),
+            messages.read(given, occurred_at, metadata, self._redact),
             kind,
             None if expires_at is None else check_time("expires_at", expires_at),
             extract=infer and kind == "turn" and self._llm is not None,
+            wait=wait,
         )
 
-    async def _add(self, runtime: Runtime, writing: ingestion.Writing, wait: bool) -> Changes:
-        return await ingestion.add(runtime, self._storage, self._embedder, writing)
+    async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
+        added = await ingestion.store(runtime, self._storage, self._embedder, writing)
+        if not (writing.extract and added.rows):
+            return Changes(added.changes)
+        if not writing.wait:
+            self._wake()
+            return Changes(added.changes, pending=len(added.rows))
+        derived = await conductor.extract_added(self._pipeline(runtime), added)
+        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+
+    def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
+        if self._llm is None:
+            raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
+        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+
+    # -- the pipeline ---------------------------------------------------------------------------
+
+    def flush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+        """Extract every turn that waits and is due, and refresh the summaries that are.
+
+        Args:
+            retry: Also try at once what waits for its next attempt or was given up.
+            progress: Called with turns done and turns in all.
+
+        Returns:
+            What changed; `Changes.problems` names batches that failed and stay queued.
+
+        Raises:
+            InvalidInputError: This memory has no LLM.
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("flush")
+        return run(self._flush(SYNC, retry, progress))
+
+    async def aflush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+        """Async twin of `flush`."""
+        self._need_whole_file("flush")
+        return await self._flush(self._async, retry, progress)
+
+    async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
+        if retry:
+            await runtime.store(self._storage.derivation.retry)
+        return await conductor.drain(self._pipeline(runtime), progress)
+
+    def distil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Write down what an agent did in a run, step by step, as a ``procedure`` to follow again.
+
+        Args:
+            task: What the run was for.
+            user_id, agent_id, run_id, app_id: The run: exactly the ids it was stored under.
+
+        Raises:
+            InvalidInputError: The scope holds no turn, or this memory has no LLM.
+            ProviderError: The LLM failed; nothing was stored.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(conductor.distil(self._pipeline(SYNC), scope, task))
+
+    async def adistil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Async twin of `distil`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await conductor.distil(self._pipeline(self._async), scope, task)
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
 
     # -- search ---------------------------------------------------------------------------------
 
@@ -235,7 +347,7 @@ class Memory:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
             limit: How many at most.
             filters: See `holdfast.filters`; settled before anything is scored.
-            kinds: Only these.
+            kinds: Only these; by default all but summaries.
             as_of: Read what the memory knew then (record time).
             valid_at: Read what was true then (event time).
             min_score: Only matches that score at least this.
@@ -273,6 +385,131 @@ class Memory:
         region = self._region(user_id, agent_id, run_id, app_id)
         question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return await retrieval.search(self._async, self._storage, self._embedder, region, question)
+
+    # -- context --------------------------------------------------------------------------------
+
+    def context(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Compile what matters now into a token budget, ready for a prompt.
+
+        Args:
+            query: The question; by default the last user message of `messages`.
+            messages: The conversation at hand; what stands there is not repeated.
+            max_tokens: The budget; the text never costs more.
+            model: Whose tokens are counted: a name that ``tiktoken`` knows, or a function from
+                a text to its tokens. Unknown ones are estimated, never fetched.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Returns:
+            The text, its tokens, what the whole history would have cost, and the records used;
+            an empty context when nothing was found.
+
+        Raises:
+            ScopeError, InvalidInputError: No scope, or no usable budget.
+            EmbedderMismatchError, ProviderError: As in `search`.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._context(SYNC, scope, query, messages, max_tokens, model))
+
+    async def acontext(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Async twin of `context`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._context(self._async, scope, query, messages, max_tokens, model)
+
+    async def _context(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        query: str | None,
+        messages: Sequence[object] | None,
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> Context:
+        return await compiling.build(
+            ScopeReader(runtime, self._storage, self._embedder, scope),
+            query,
+            messages or (),
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
+        )
+
+    def compress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        """Shorten a live conversation: old turns give way to memory, new ones stay verbatim.
+
+        System messages survive, and a tool call is never parted from its results. What is left
+        out must have been added before, for memory is where it is looked up.
+
+        Args:
+            messages: The conversation; each message kept is the very object given.
+            max_tokens: The budget for all of it.
+            model: See `context`.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: The budget is not even enough for what must stay.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._compress(SYNC, scope, messages, max_tokens, model))
+
+    async def acompress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        """Async twin of `compress`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._compress(self._async, scope, messages, max_tokens, model)
+
+    async def _compress(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> builtins.list[Chat | dict[str, str]]:
+        reader = ScopeReader(runtime, self._storage, self._embedder, scope)
+        return await compression.compress(
+            reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
+        )
 
     # -- get, list ------------------------------------------------------------------------------
 
@@ -624,6 +861,8 @@ class Memory:
     def close(self) -> None:
         """Close the file. A bound handle leaves it open for the memory it came from."""
         if self._bound is None:
+            if self._worker is not None:
+                self._worker.stop()
             self._storage.file.close()
             self._async.close()
 
@@ -675,7 +914,7 @@ def _question(
         messages.check_text(query),
         _limit(limit),
         None if filters is None else parse(filters),
-        _kinds(kinds),
+        _kinds(kinds or SEARCHED),
         None if as_of is None else check_time("as_of", as_of),
         None if valid_at is None else check_time("valid_at", valid_at),
         min_score,

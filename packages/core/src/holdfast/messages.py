@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -20,9 +20,14 @@ _KEYS = frozenset({"role", "content", "name", "id", "occurred_at", "metadata"})
 
 
 def read(
-    given: Given | Sequence[Given], occurred_at: datetime | None, metadata: Metadata | None
+    given: Given | Sequence[Given],
+    occurred_at: datetime | None,
+    metadata: Metadata | None,
+    redact: Callable[[str], str] | None = None,
 ) -> list[Message]:
     """Return checked messages; the call's own time and metadata fill what a message leaves open.
+
+    `redact` is applied to every text, before anything else sees it.
 
     Raises:
         InvalidInputError: A message is empty, too long, malformed, or holds what cannot be stored.
@@ -32,7 +37,10 @@ def read(
     if not several:
         raise InvalidInputError("no messages given: add() needs a string, a message, or a list")
     shared = check_metadata(metadata or {})
-    return [_complete(_message(item), occurred_at, shared) for item in several]
+    read_ = [_complete(_message(item), occurred_at, shared) for item in several]
+    if redact is None:
+        return read_
+    return [replace(item, content=check_text(redact(item.content))) for item in read_]
 
 
 def _message(given: object) -> Message:

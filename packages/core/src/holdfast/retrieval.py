@@ -24,12 +24,12 @@ class Question:
 
     query: str
     limit: int
-    tree: Filter | None
-    kinds: tuple[Kind, ...]
-    as_of: datetime | None
-    valid_at: datetime | None
-    min_score: float | None
-    explain: bool
+    tree: Filter | None = None
+    kinds: tuple[Kind, ...] = ()
+    as_of: datetime | None = None
+    valid_at: datetime | None = None
+    min_score: float | None = None
+    explain: bool = False
 
 
 async def search(

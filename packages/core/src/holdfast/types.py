@@ -238,11 +238,13 @@ class Changes(Sequence[Change]):
         changes: In the order of the messages, then of the facts.
         usage: Model calls and tokens spent before `add` returned.
         pending: Turns that still wait for extraction (``wait=False``).
+        problems: What of a model's answer had to be put right or left out, and why.
     """
 
     changes: tuple[Change, ...] = ()
     usage: Usage = Usage()
     pending: int = 0
+    problems: tuple[str, ...] = ()
 
     @overload
     def __getitem__(self, index: int) -> Change: ...
@@ -280,3 +282,30 @@ class Page:
     def __len__(self) -> int:
         """Return the number of records on this page."""
         return len(self.records)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What memory has to say about a question, within a token budget.
+
+    Attributes:
+        text: The fenced rendering, ready to be placed in a prompt; "" when nothing was found.
+        tokens: What `text` costs; never over the budget.
+        full_tokens: What the whole history of the scope would have cost (an estimate).
+        records: What `text` shows, in its order.
+    """
+
+    text: str = ""
+    tokens: int = 0
+    full_tokens: int = 0
+    records: tuple[Record, ...] = ()
+
+    @property
+    def saved(self) -> int:
+        """Tokens saved against the whole history."""
+        return max(0, self.full_tokens - self.tokens)
+
+    @property
+    def messages(self) -> list[dict[str, str]]:
+        """The text as one chat message with role ``system``; no message when it is empty."""
+        return [{"role": "system", "content": self.text}] if self.text else []

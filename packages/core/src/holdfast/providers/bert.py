@@ -222,5 +222,7 @@ class _Graph:
 def quantise_rows(matrix: Array, levels: int) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Round each row to ``-levels..levels``; return the codes and each row's scale."""
     peak = np.abs(matrix).max(axis=1)
-    scale = np.where(peak > 0, peak / levels, 1).astype(np.float32)
+    # A row of denormal numbers is as good as zero: its scale would be zero in float32.
+    usable = peak / levels >= np.finfo(np.float32).tiny
+    scale = np.where(usable, peak / levels, 1).astype(np.float32)
     return np.round(matrix / scale[:, None]).astype(np.int8), scale

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.storage.codec import Passage
 from holdfast.types import KINDS, ROLES
 
 Bools = NDArray[np.bool_]
@@ -32,6 +33,7 @@ ROW = np.dtype(
         ("expires", "i8"),
         ("importance", "f4"),
         ("words", "i4"),
+        ("characters", "i4"),
         ("traits", "i4"),
         ("speaker", "i4"),
         ("session", "i4"),
@@ -90,21 +92,21 @@ class Rows:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[Row], words: Sequence[Sequence[int]]) -> Links:
+    def append(self, rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> Links:
         """Append rows as `views` selects them.
 
         Args:
             rows: In the order of their sessions.
-            words: For each row, the number of index terms of each of its passages.
+            passages: Those of each row.
 
         Returns:
             For each new position the passage before it in its session, or -1.
         """
         start = position = self._count
-        self._grow(sum(map(len, words)))
-        for row, counts in zip(rows, words, strict=True):
-            for passage, count in enumerate(counts):
-                self._table[position] = self._entry(position, passage, row, count)
+        self._grow(sum(map(len, passages)))
+        for row, own in zip(rows, passages, strict=True):
+            for number, passage in enumerate(own):
+                self._table[position] = self._entry(position, number, row, passage)
                 position += 1
         previous: Links = self.table["previous"][start:].copy()
         return previous
@@ -155,7 +157,8 @@ class Rows:
             grown[: len(self._table)] = self._table
             self._table = grown
 
-    def _entry(self, position: int, passage: int, row: Row, words: int) -> tuple[Any, ...]:
+    def _entry(self, position: int, number: int, row: Row, passage: Passage) -> tuple[Any, ...]:
+        start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
         occurred, valid_from, valid_to, expires = row[7:11]
         begins = occurred if valid_from is None and kind == "turn" else valid_from
@@ -163,13 +166,14 @@ class Rows:
         return (
             row_id,
             place,
-            passage,
+            number,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
             NEVER if expires is None else expires,
             importance,
             words,
+            end - start,
             traits,
             -1 if speaker is None else self.speakers.setdefault(speaker, len(self.speakers)),
             session,
@@ -191,6 +195,13 @@ class Rows:
         namespace = row[0] >> 32
         key = (namespace, 0 if row[11] else row[7] // DAY)
         return self._sessions.setdefault(key, len(self._sessions))
+
+    def turns(self, now: int) -> tuple[int, int]:
+        """Return how many turns can be seen now, and their characters."""
+        table = self.table
+        said = self.visible(now, None) & (table["kind"] == KIND_CODES["turn"])
+        count = np.count_nonzero(table["passage"][said] == 0)
+        return int(count), int(table["characters"][said].sum())
 
     def links(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Yield each live passage that follows another, and that other; for checks."""

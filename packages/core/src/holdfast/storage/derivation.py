@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from holdfast.storage import codec, listing, log, namespaces, queue, records, versions
+from holdfast.storage import codec, log, namespaces, queue, records, versions
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
@@ -127,10 +127,20 @@ class Derivation:
         with self._file.database.write() as connection:
             return queue.hold(connection, self.worker, row_ids, self._file.now())
 
-    def claim(self, most: int) -> list[int]:
-        """Claim due turns of one namespace, at most so many; none: nothing is due."""
+    def claim(self) -> list[int]:
+        """Claim a batch of due turns of one namespace; none: nothing is due."""
         with self._file.database.write() as connection:
-            return queue.claim(connection, self.worker, self._file.now(), most)
+            return queue.claim(connection, self.worker, self._file.now())
+
+    def waiting(self) -> int:
+        """Return how many turns wait in the file, parked ones not counted."""
+        with self._file.database.read() as connection:
+            return queue.backlog(connection, None).waiting
+
+    def forget(self, row_ids: Sequence[int]) -> None:
+        """Take turns off the queue that are gone."""
+        with self._file.database.write() as connection:
+            queue.done(connection, self.worker, row_ids)
 
     def failed(self, row_ids: Sequence[int], error: str) -> None:
         """Put turns back, to be tried again later or parked."""
@@ -166,8 +176,15 @@ class Derivation:
                 next(iter(turns.values())).scope,
                 dict(sorted(turns.items())),
                 tuple(_turns_before(connection, first, RECENT)),
-                _summary(connection, first >> NAMESPACE_BITS),
+                records.summary_of(connection, first >> NAMESPACE_BITS),
             )
+
+    def whole_run(self, scope: Scope) -> Material | None:
+        """Return all turns stored under exactly this scope; None when there are none."""
+        with self._file.database.read() as connection:
+            namespace = namespaces.known_scope(connection, scope)
+            turns = {} if namespace is None else _turns_since(connection, namespace, 0)
+            return Material(scope, turns, (), None) if turns else None
 
     def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
         """Return the stored facts that may bear on each new one, ended ones included."""
@@ -192,7 +209,7 @@ class Derivation:
             Lost: Another worker holds the turns now.
         """
         with self._file.database.write() as connection:
-            if _changed(connection, outcome):
+            if outcome.steps and _changed(connection, outcome):
                 return None
             if not queue.done(connection, self.worker, outcome.turns):
                 raise Lost
@@ -213,7 +230,7 @@ class Derivation:
             namespace = queue.claim_summary(connection, self.worker, self._file.now(), after)
             if namespace is None:
                 return None
-            summary = _summary(connection, namespace)
+            summary = records.summary_of(connection, namespace)
             since = 0 if summary is None else _row_of(connection, summary.id)
             turns = _turns_since(connection, namespace, since)
             if not turns:
@@ -227,7 +244,7 @@ class Derivation:
             now, seq = self._file.now(), log.last(connection)
             namespace = next(iter(material.turns)) >> NAMESPACE_BITS
             self._file.claim_embedder(connection, fingerprint, draft.indexed.vectors.shape[1])
-            old = _summary(connection, namespace)
+            old = records.summary_of(connection, namespace)
             if old is None:
                 records.add(connection, material.scope, [draft], now)
             else:
@@ -257,11 +274,6 @@ def _turns_since(connection: Connection, namespace: int, since: int) -> dict[int
         (low, namespace + 1 << NAMESPACE_BITS),
     ).fetchall()
     return records.fetch(connection, [row[0] for row in rows])
-
-
-def _summary(connection: Connection, namespace: int) -> Record | None:
-    found = listing.summary(connection, namespace)
-    return None if found is None else records.fetch(connection, [found])[found]
 
 
 def _row_of(connection: Connection, key: str) -> int:

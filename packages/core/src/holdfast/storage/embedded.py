@@ -20,6 +20,9 @@ from holdfast.storage.upkeep import Upkeep
 from holdfast.storage.views import Reading
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
 
+# Turns of the run at hand that a context may show.
+RECENT = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Added:
@@ -27,6 +30,24 @@ class Added:
 
     changes: tuple[Change, ...]
     rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One look into a scope.
+
+    Attributes:
+        turns, characters: Live turns that can be read, and how long they are.
+        change: A number that changes with every write the scope can see.
+        summary: The rolling summary of exactly this scope.
+        recent: The newest turns of the run, the oldest first; none without a ``run_id``.
+    """
+
+    turns: int = 0
+    characters: int = 0
+    change: int = 0
+    summary: Record | None = None
+    recent: tuple[Record, ...] = ()
 
 
 class EmbeddedStorage:
@@ -67,9 +88,17 @@ class EmbeddedStorage:
             return records.known_messages(connection, scope, message_ids)
 
     def add(
-        self, scope: Scope, drafts: Sequence[Draft], fingerprint: str, *, extract: bool
+        self,
+        scope: Scope,
+        drafts: Sequence[Draft],
+        fingerprint: str,
+        *,
+        extract: bool,
+        hold: bool = False,
     ) -> Added:
-        """Store drafts; one whose message id is known is left out. Queue turns if `extract`.
+        """Store drafts; one whose message id is known is left out.
+
+        With `extract` they are queued, and with `hold` claimed for this process at once.
 
         Raises:
             EmbedderMismatchError: The vectors are of another embedder than the file's.
@@ -85,7 +114,8 @@ class EmbeddedStorage:
             self.file.claim_embedder(connection, fingerprint, dimension)
             rows = records.add(connection, scope, fresh, now)
             if extract:
-                queue.put(connection, rows, now)
+                holder = self.derivation.worker if hold else None
+                queue.put(connection, rows, now, holder)
                 queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
             found = records.fetch(connection, rows)
             last = log.last(connection)
@@ -201,6 +231,18 @@ class EmbeddedStorage:
         """Return the newest turns, oldest first."""
         with self.database.read() as connection:
             return listing.recent_turns(connection, region, self.file.now(), limit)
+
+    def overview(self, scope: Scope) -> Overview:
+        """Look into a scope: how much there is, whether it changed, what was said last."""
+        region, now = Region.of_scope(scope), self.file.now()
+        with self.file.viewing(Reading("records", region)) as seen:
+            if seen is None:
+                return Overview()
+            connection, view = seen
+            turns, characters = view.rows.turns(now)
+            summary = records.summary(connection, scope)
+            recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
+            return Overview(turns, characters, view.change, summary, tuple(recent))
 
     def speakers(self, region: Region) -> frozenset[str]:
         """Return the names of everyone who speaks in a region."""

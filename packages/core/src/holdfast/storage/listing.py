@@ -102,16 +102,6 @@ def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
     return value, row_id
 
 
-def summary(connection: Connection, namespace: int) -> int | None:
-    """Return the row id of a namespace's rolling summary."""
-    row = connection.execute(
-        f"SELECT max(id) FROM records WHERE id >= ? << {NAMESPACE_BITS}"
-        f" AND id < (? + 1) << {NAMESPACE_BITS} AND kind = 'summary' AND retired_at IS NULL",
-        (namespace, namespace),
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
-
-
 def recent_turns(connection: Connection, region: Region, now: int, limit: int) -> list[Record]:
     """Return the newest turns of a region, oldest first."""
     rows = connection.execute(

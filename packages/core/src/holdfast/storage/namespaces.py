@@ -70,6 +70,14 @@ def scope_number(connection: Connection, scope: Scope) -> int:
     return _number(connection, scope_path(scope), ids)
 
 
+def known_scope(connection: Connection, scope: Scope) -> int | None:
+    """Return the number of a scope's namespace, if it has one."""
+    row = connection.execute(
+        "SELECT no FROM namespaces WHERE path = ?", (scope_path(scope),)
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
 def item_number(connection: Connection, labels: Sequence[str]) -> int:
     """Return the number of an item namespace, made on first use."""
     return _number(connection, item_path(labels), (None, None, None, None))

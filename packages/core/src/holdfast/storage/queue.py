@@ -14,6 +14,8 @@ from holdfast.storage.schema import NAMESPACE_BITS
 
 LEASE = 600_000_000  # microseconds; longer than any model call with its retries
 MOST_ATTEMPTS = 5
+BATCH_TURNS = 20  # of one run, read by one model call
+BATCH_CHARACTERS = 24_000  # about 6,000 tokens
 FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
 
 
@@ -26,16 +28,17 @@ class Backlog:
     error: str | None = None
 
 
-def put(connection: Connection, row_ids: Sequence[int], now: int) -> None:
-    """Queue turns."""
+def put(connection: Connection, row_ids: Sequence[int], now: int, holder: str | None) -> None:
+    """Queue turns; `holder` claims them at once, so that no other worker takes them first."""
+    until = None if holder is None else now + LEASE
     connection.executemany(
-        "INSERT OR IGNORE INTO queue (record, due_at) VALUES (?, ?)",
-        [(row_id, now) for row_id in row_ids],
+        "INSERT OR IGNORE INTO queue (record, due_at, worker, claimed_until) VALUES (?, ?, ?, ?)",
+        [(row_id, now, holder, until) for row_id in row_ids],
     )
 
 
-def claim(connection: Connection, worker: str, now: int, most: int) -> list[int]:
-    """Take the due turns of the namespace that has waited longest; return their row ids.
+def claim(connection: Connection, worker: str, now: int) -> list[int]:
+    """Take a batch of due turns of the namespace that has waited longest; return their row ids.
 
     Turns of one run are extracted in order: a namespace of which a turn is held is left alone.
     """
@@ -50,13 +53,27 @@ def claim(connection: Connection, worker: str, now: int, most: int) -> list[int]
     if first is None:
         return []
     low = first[0] >> NAMESPACE_BITS << NAMESPACE_BITS
-    high = low + (1 << NAMESPACE_BITS)
     rows = connection.execute(
-        "SELECT record FROM queue WHERE record >= ? AND record < ? AND parked = 0 AND due_at <= ?"
-        " ORDER BY record LIMIT ?",
-        (low, high, now, most),
+        "SELECT q.record, coalesce(length(r.text), 0) FROM queue q LEFT JOIN records r"
+        " ON r.id = q.record WHERE q.record >= ? AND q.record < ? AND q.parked = 0"
+        " AND q.due_at <= ? ORDER BY q.record LIMIT ?",
+        (low, low + (1 << NAMESPACE_BITS), now, BATCH_TURNS),
     ).fetchall()
-    return hold(connection, worker, [row[0] for row in rows], now)
+    return hold(connection, worker, batches(rows)[0], now)
+
+
+def batches(rows: Sequence[tuple[int, int]]) -> list[list[int]]:
+    """Divide (row id, characters) into batches that one model call can read."""
+    made: list[list[int]] = [[]]
+    size = 0
+    for row_id, characters in rows:
+        full = len(made[-1]) == BATCH_TURNS or size + characters > BATCH_CHARACTERS
+        if made[-1] and full:
+            made.append([])
+            size = 0
+        made[-1].append(row_id)
+        size += characters
+    return made
 
 
 def hold(connection: Connection, worker: str, row_ids: Sequence[int], now: int) -> list[int]:

@@ -287,11 +287,26 @@ def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None
     )
 
 
+def summary(connection: Connection, scope: Scope) -> Record | None:
+    """Return the rolling summary of exactly this scope, if there is one."""
+    number = namespaces.known_scope(connection, scope)
+    return None if number is None else summary_of(connection, number)
+
+
+def summary_of(connection: Connection, namespace: int) -> Record | None:
+    """Return the rolling summary of a namespace, if there is one."""
+    row = connection.execute(
+        f"SELECT max(id) FROM records WHERE id >= ? << {NAMESPACE_BITS}"
+        f" AND id < (? + 1) << {NAMESPACE_BITS} AND kind = 'summary' AND retired_at IS NULL",
+        (namespace, namespace),
+    ).fetchone()
+    return None if row[0] is None else fetch(connection, [row[0]])[row[0]]
+
+
 def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[str]) -> set[str]:
     """Return those of the message ids that this very scope already holds or has erased."""
-    path = namespaces.scope_path(scope)
-    row = connection.execute("SELECT no FROM namespaces WHERE path = ?", (path,)).fetchone()
-    if row is None:
+    namespace = namespaces.known_scope(connection, scope)
+    if namespace is None:
         return set()
     return {
         message_id
@@ -300,7 +315,7 @@ def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[s
             f"SELECT 1 FROM records WHERE id >> {NAMESPACE_BITS} = ?1 AND message_id = ?2"
             " AND version = 1"
             " UNION ALL SELECT 1 FROM erasures WHERE namespace = ?1 AND message = ?3",
-            (row[0], message_id, message_digest(message_id)),
+            (namespace, message_id, message_digest(message_id)),
         ).fetchone()
     }
 

@@ -55,7 +55,7 @@ def rewrite(
 
 
 def replace(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
-    """Add the next version in the place of one that was not wrong, only older; return its row id."""
+    """Add the next version of what was not wrong, only older; return its row id."""
     records.retire(connection, [old], now)
     new = records.add_version(connection, scope, old, draft, now)
     _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)

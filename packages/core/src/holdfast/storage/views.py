@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
-from holdfast.storage.codec import Hashes
+from holdfast.storage.codec import Hashes, Passage
 from holdfast.storage.columns import Row, Rows
 from holdfast.storage.database import Connection
 from holdfast.storage.keywords import Keywords
@@ -75,6 +75,7 @@ class View:
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
+        self.change = 0  # the newest entry of the log when this view last changed
 
     @property
     def nbytes(self) -> int:
@@ -102,6 +103,8 @@ class View:
         fresh = namespaces.numbers(connection, self.reading.region, after)
         self._load(self._select(connection, fresh))
         self._namespaces += fresh
+        if written or written is None or fresh:
+            self.change = newest
         self._seq = newest
 
     def _written(self, connection: Connection) -> list[int] | None:
@@ -175,23 +178,25 @@ class View:
         if not rows:
             return
         position = len(self.rows)
-        words = [codec.from_passages(row[-3])[:, 2].tolist() for row in rows]
-        previous = self.rows.append(rows, words)
-        for row, counts in zip(rows, words, strict=True):
-            self._places[row[0]] = range(position, position + len(counts))
-            position += len(counts)
+        passages = [codec.from_passages(row[-3]).tolist() for row in rows]
+        previous = self.rows.append(rows, passages)
+        for row, own in zip(rows, passages, strict=True):
+            self._places[row[0]] = range(position, position + len(own))
+            position += len(own)
         joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
         self.vectors.extend(joined.reshape(-1, self._dimension))
-        self.keywords.extend(_terms(rows, words), previous)
+        self.keywords.extend(_terms(rows, passages), previous)
 
 
-def _terms(rows: Sequence[Row], words: Sequence[Sequence[int]]) -> list[Hashes]:
+def _terms(rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> list[Hashes]:
     """Return the term hashes of every passage."""
-    return [
-        part
-        for row, counts in zip(rows, words, strict=True)
-        for part in np.split(np.frombuffer(row[-1], dtype=np.uint64), np.cumsum(counts)[:-1])
-    ]
+    terms: list[Hashes] = []
+    for row, own in zip(rows, passages, strict=True):
+        hashes, start = np.frombuffer(row[-1], dtype=np.uint64), 0
+        for _, _, count in own:
+            terms.append(hashes[start : start + count])
+            start += count
+    return terms
 
 
 @dataclass(slots=True)

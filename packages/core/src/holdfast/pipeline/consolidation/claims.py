@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from holdfast.relations import Relation
-from holdfast.wording import normalise, same_marks, same_words
+from holdfast.language.wording import normalise, same_marks, same_words
+from holdfast.pipeline.relations import Relation
 
 SAME = 0.95
 """Cosine from which two texts may be one statement, if their words agree too."""

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from holdfast.wording import normalise, words
+from holdfast.language.wording import normalise, words
 
 
 def _listed(names: str) -> frozenset[str]:

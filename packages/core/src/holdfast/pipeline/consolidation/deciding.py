@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from holdfast.consolidation.planning import Neighbour, Plan
-from holdfast.facts import Fact
+from holdfast.pipeline.consolidation.planning import Neighbour, Plan
+from holdfast.pipeline.facts import Fact
 from holdfast.types import Event
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.answers import Messages, Problem, items, prompt, repair, text_of
 from holdfast.errors import ExtractionError
-from holdfast.transcript import Turn, fenced, quoted, transcript
+from holdfast.language.wording import clean, shorten
+from holdfast.pipeline.answers import Messages, Problem, items, prompt, repair, text_of
+from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
 from holdfast.types import Answer, Tool
-from holdfast.wording import clean, shorten
 
 __all__ = ["MAX_STEPS", "Procedure", "read", "repair", "request"]
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from holdfast.answers import Problem, items, numbers_of, text_of
-from holdfast.consolidation.deciding import Decision, Verdict, decide
-from holdfast.consolidation.planning import Neighbour, Plan
-from holdfast.consolidation.prompt import numbered
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import shorten
+from holdfast.pipeline.answers import Problem, items, numbers_of, text_of
+from holdfast.pipeline.consolidation.deciding import Decision, Verdict, decide
+from holdfast.pipeline.consolidation.planning import Neighbour, Plan
+from holdfast.pipeline.consolidation.prompt import numbered
 from holdfast.types import Answer, Event
-from holdfast.wording import shorten
 
 MAX_ENDED = 3
 """Memories a model may end by one fact; "forget everything" is a command, not news."""

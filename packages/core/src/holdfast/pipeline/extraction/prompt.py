@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from holdfast.answers import Messages, prompt
-from holdfast.transcript import Turn, day, fenced, quoted, transcript
+from holdfast.pipeline.answers import Messages, prompt
+from holdfast.pipeline.transcript import Turn, day, fenced, quoted, transcript
 from holdfast.types import JSON, Tool
 
 CATEGORIES: Mapping[str, str] = {

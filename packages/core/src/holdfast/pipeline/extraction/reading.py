@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-from holdfast.answers import Problem, items, number_of, numbers_of, text_of
 from holdfast.errors import ExtractionError
-from holdfast.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
-from holdfast.extraction.when import begins, period
-from holdfast.facts import Fact
-from holdfast.relations import (
+from holdfast.language.wording import foreign_script, normalise, shared_words, shorten
+from holdfast.pipeline.answers import Problem, items, number_of, numbers_of, text_of
+from holdfast.pipeline.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
+from holdfast.pipeline.extraction.when import begins, period
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import (
     FIRST_PERSON,
     SPEAKER,
     Relation,
@@ -19,9 +20,8 @@ from holdfast.relations import (
     canonical_subject,
     holds_one_value,
 )
-from holdfast.transcript import MAX_NAME, Turn
+from holdfast.pipeline.transcript import MAX_NAME, Turn
 from holdfast.types import Answer
-from holdfast.wording import foreign_script, normalise, shared_words, shorten
 
 MAX_FACTS = 100
 """Facts kept of one answer, the most important first; a batch of turns rarely holds thirty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from holdfast.relations import Relation
+from holdfast.pipeline.relations import Relation
 
 
 @dataclass(frozen=True, slots=True)

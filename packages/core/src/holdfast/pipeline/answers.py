@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.errors import ExtractionError
+from holdfast.language.wording import clean
 from holdfast.types import Answer
-from holdfast.wording import clean
 
 Messages: TypeAlias = list[dict[str, str]]
 """A prompt, as `LLM.complete` takes it."""

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.language.wording import clean, shorten
 from holdfast.types import Role
-from holdfast.wording import clean, shorten
 
 MAX_NAME = 80
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from holdfast.consolidation.claims import Claim, conflict, order, repeats
 from holdfast.errors import InvalidInputError
-from holdfast.facts import Fact
-from holdfast.relations import Relation
+from holdfast.pipeline.consolidation.claims import Claim, conflict, order, repeats
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
 
 NEAR = 0.4
 """Cosine from which a stored fact may bear on a new one.

@@ -8,11 +8,11 @@ plan(facts, neighbours) -> Plan
 ```
 """
 
-from holdfast.answers import Problem, repair
-from holdfast.consolidation.deciding import Decision, Verdict, decide
-from holdfast.consolidation.planning import NEAR, Neighbour, Plan, plan
-from holdfast.consolidation.prompt import request
-from holdfast.consolidation.reading import Decisions, read
+from holdfast.pipeline.answers import Problem, repair
+from holdfast.pipeline.consolidation.deciding import Decision, Verdict, decide
+from holdfast.pipeline.consolidation.planning import NEAR, Neighbour, Plan, plan
+from holdfast.pipeline.consolidation.prompt import request
+from holdfast.pipeline.consolidation.reading import Decisions, read
 
 __all__ = [
     "NEAR",

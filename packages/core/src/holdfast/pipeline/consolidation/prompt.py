@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from holdfast.answers import Messages, prompt
-from holdfast.consolidation.planning import Neighbour, Plan
-from holdfast.transcript import fenced, quoted
+from holdfast.pipeline.answers import Messages, prompt
+from holdfast.pipeline.consolidation.planning import Neighbour, Plan
+from holdfast.pipeline.transcript import fenced, quoted
 from holdfast.types import JSON, Tool
 
 SYSTEM = """\

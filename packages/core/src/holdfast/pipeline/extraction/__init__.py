@@ -6,12 +6,12 @@ read(answer, conversation, guidance) -> Facts         or ExtractionError: ask ag
 ```
 """
 
-from holdfast.answers import Problem, repair
-from holdfast.extraction.prompt import Conversation, Guidance, request
-from holdfast.extraction.reading import MAX_FACTS, Facts, read
-from holdfast.facts import Fact
-from holdfast.relations import Relation
-from holdfast.transcript import Turn
+from holdfast.pipeline.answers import Problem, repair
+from holdfast.pipeline.extraction.prompt import Conversation, Guidance, request
+from holdfast.pipeline.extraction.reading import MAX_FACTS, Facts, read
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
+from holdfast.pipeline.transcript import Turn
 
 __all__ = [
     "MAX_FACTS",

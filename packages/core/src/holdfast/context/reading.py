@@ -1,0 +1,39 @@
+"""What context and compression ask of memory, bound to one scope and one runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast import retrieval
+from holdfast.context.compiling import Overview
+from holdfast.providers.base import Embedder
+from holdfast.retrieval import Question
+from holdfast.runtime import Runtime
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.namespaces import Region
+from holdfast.types import Kind, Match, Scope
+
+# A summary comes by itself, at its own place.
+KINDS: tuple[Kind, ...] = ("turn", "fact", "procedure")
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeReader:
+    """Reads one scope; a `holdfast.context.Reader`."""
+
+    runtime: Runtime
+    storage: EmbeddedStorage
+    embedder: Embedder
+    scope: Scope
+
+    async def overview(self) -> Overview:
+        """Look into the scope."""
+        seen = await self.runtime.store(self.storage.overview, self.scope)
+        return Overview(seen.characters, seen.turns, seen.change, seen.summary, seen.recent)
+
+    async def search(self, query: str, limit: int) -> Sequence[Match]:
+        """Find what answers a question, best first."""
+        region = Region.of_scope(self.scope)
+        question = Question(query, limit, kinds=KINDS)
+        return await retrieval.search(self.runtime, self.storage, self.embedder, region, question)

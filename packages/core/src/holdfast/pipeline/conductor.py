@@ -1,0 +1,389 @@
+"""The conductor of the two-phase pipeline: turns -> facts -> what changes -> one commit.
+
+Phase 1 asks an LLM for the facts of some turns; phase 2 weighs them against what is stored near
+them, and asks again only where rules leave doubt. Turns wait in a durable queue until the commit
+that writes their facts takes them off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from holdfast import ranking
+from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError, StorageError
+from holdfast.ingestion import index
+from holdfast.language import cues
+from holdfast.language.wording import fingerprint
+from holdfast.pipeline import consolidation, extraction, procedures, summarising
+from holdfast.pipeline.answers import Messages, Problem, repair
+from holdfast.pipeline.consolidation import Decision, Neighbour, Plan
+from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Relation, Turn
+from holdfast.providers.base import LLM, Embedder
+from holdfast.runtime import Runtime
+from holdfast.storage.codec import maybe_micros
+from holdfast.storage.derivation import Approach, Known, Lost, Material, Nearby, Outcome, Step
+from holdfast.storage.embedded import Added, EmbeddedStorage
+from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.namespaces import Region
+from holdfast.storage.queue import batches
+from holdfast.storage.records import Draft, Indexed
+from holdfast.storage.searching import Probe
+from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
+
+T = TypeVar("T")
+
+NEIGHBOURS = 8
+"""Stored facts looked at for each new one."""
+
+MOST_CONFLICTS = 4
+"""How often one extraction is consolidated anew because others wrote meanwhile."""
+
+SUMMARISE_AFTER = 20
+"""Turns of a run after which its rolling summary is refreshed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What every step needs."""
+
+    runtime: Runtime
+    storage: EmbeddedStorage
+    embedder: Embedder
+    llm: LLM
+    guidance: Guidance = field(default_factory=Guidance)
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What came of some turns."""
+
+    changes: tuple[Change, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    problems: tuple[str, ...] = ()
+
+    def __add__(self, other: Derived) -> Derived:
+        """Join two results."""
+        return Derived(
+            self.changes + other.changes,
+            self.usage + other.usage,
+            self.problems + other.problems,
+        )
+
+
+class _Reader(Protocol[T]):  # type: ignore[misc]
+    def __call__(self, answer: Answer, *, last: bool) -> T: ...
+
+
+# -- what was just added ------------------------------------------------------------------------
+
+
+async def extract_added(pipeline: Pipeline, added: Added) -> Derived:
+    """Extract turns that `Storage.add` stored and claimed, a batch at a time.
+
+    Raises:
+        ProviderError: The LLM failed; this batch and those behind it wait to be tried again.
+    """
+    texts = [change.after.text if change.after else "" for change in added.changes]
+    sizes = [(row, len(text)) for row, text in zip(added.rows, texts, strict=True)]
+    left = batches(sizes) if sizes else []
+    total = Derived()
+    try:
+        while left:
+            total += await extract(pipeline, left.pop(0))
+    finally:
+        for rows in left:
+            await pipeline.runtime.store(pipeline.storage.derivation.release, rows)
+    return total
+
+
+# -- draining the queue -------------------------------------------------------------------------
+
+
+async def drain(pipeline: Pipeline, progress: Callable[[int, int], None] | None = None) -> Changes:
+    """Extract all turns that are due, then refresh the summaries that are; return what changed.
+
+    A batch that fails goes back to the queue and is named in `Changes.problems`.
+    """
+    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    total, done = Derived(), 0
+    while rows := await store(derivation.claim):
+        try:
+            total += await extract(pipeline, rows)
+        except HoldfastError as error:
+            total += Derived(problems=(str(error),))
+        done += len(rows)
+        if progress is not None:
+            progress(done, done + (await store(derivation.waiting)))
+    total += await summarise(pipeline)
+    return Changes(total.changes, total.usage, await store(derivation.waiting), total.problems)
+
+
+async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
+    """Extract turns that this process holds; whatever happens, none is lost.
+
+    Raises:
+        ProviderError: The LLM failed or could not be understood; the turns wait to be tried again.
+    """
+    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    settled = False
+    try:
+        derived = await _derive(pipeline, rows)
+        settled = True
+    except Lost:
+        settled = True
+        return Derived(problems=("another process extracted these turns",))
+    except HoldfastError as error:
+        settled = True
+        await store(derivation.failed, rows, f"{type(error).__name__}: {error}"[:500])
+        raise
+    finally:
+        if not settled:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
+            await store(derivation.release, rows)
+    return derived
+
+
+async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
+    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    material = await store(derivation.material, rows)
+    if material is None:
+        await store(derivation.forget, rows)
+        return Derived()
+    facts, usage, problems = await _extract_facts(pipeline, material)
+    for _ in range(MOST_CONFLICTS):
+        outcome, spent, more = await _consolidate(pipeline, material, facts)
+        usage += spent
+        changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
+        if changes is not None:
+            return Derived(tuple(changes), usage, _said(problems) + _said(more))
+    raise StorageError(
+        f"what these turns are about was rewritten {MOST_CONFLICTS} times while they were "
+        "consolidated; they will be tried again"
+    )
+
+
+# -- phase 1 ------------------------------------------------------------------------------------
+
+
+async def _extract_facts(
+    pipeline: Pipeline, material: Material
+) -> tuple[tuple[Fact, ...], Usage, tuple[Problem, ...]]:
+    conversation = Conversation(
+        turns=tuple(_turn(record) for record in material.turns.values()),
+        recent=tuple(_turn(record) for record in material.recent),
+        summary="" if material.summary is None else material.summary.text,
+        one_user=material.scope.user_id is not None,
+    )
+    asked = extraction.request(conversation, pipeline.guidance)
+
+    def read(answer: Answer, *, last: bool) -> extraction.Facts:
+        return extraction.read(answer, conversation, pipeline.guidance, last=last)
+
+    found, usage = await _ask(pipeline, asked, read)
+    return found.facts, usage, found.problems
+
+
+def _turn(record: Record) -> Turn:
+    return Turn(record.text, record.occurred_at, record.role or "user", record.speaker)
+
+
+async def _ask(
+    pipeline: Pipeline, asked: tuple[Messages, Tool], read: _Reader[T]
+) -> tuple[T, Usage]:
+    """Ask, read, and if nothing can be read ask once more.
+
+    Raises:
+        ExtractionError: The second answer could not be read either.
+        ProviderError: The LLM failed.
+    """
+    messages, tool = asked
+    answer = await pipeline.runtime.complete(pipeline.llm, messages, tool)
+    try:
+        return read(answer, last=False), answer.usage
+    except ExtractionError as error:
+        again = repair(messages, answer, error)
+    second = await pipeline.runtime.complete(pipeline.llm, again, tool)
+    return read(second, last=True), answer.usage + second.usage
+
+
+# -- phase 2 ------------------------------------------------------------------------------------
+
+
+async def _consolidate(
+    pipeline: Pipeline, material: Material, facts: Sequence[Fact]
+) -> tuple[Outcome, Usage, tuple[Problem, ...]]:
+    region = _wider(material.scope)
+    found = await index(
+        pipeline.runtime, pipeline.embedder, "fact", [(f.text, None) for f in facts]
+    )
+    approaches = tuple(_approach(fact, item) for fact, item in zip(facts, found, strict=True))
+    nearby = Nearby(0, ())
+    if facts:
+        derivation = pipeline.storage.derivation
+        nearby = await pipeline.runtime.store(derivation.nearby, region, approaches)
+    plan = consolidation.plan(facts, [[_neighbour(one) for one in some] for some in nearby.known])
+    decisions, usage, problems = await _decide(pipeline, plan)
+    steps = await _steps(pipeline, material, facts, found, decisions)
+    turns = tuple(material.turns)
+    outcome = Outcome(material.scope, region, nearby, approaches, consolidation.NEAR, steps, turns)
+    return outcome, usage, problems
+
+
+def _wider(scope: Scope) -> Region:
+    """Return where a scope's facts meet: all sessions of its user, agent and app."""
+    ids = scope.ids()
+    if len(ids) > 1:
+        ids.pop("run_id", None)
+    return Region.of_scope(Scope(**ids))
+
+
+def _approach(fact: Fact, indexed: Indexed) -> Approach:
+    asked = cues.read(fact.text, (), fact.said_at)
+    probe = Probe(
+        vector=indexed.vectors[0],
+        keywords=KeywordQuery(asked.groups, asked.pairs),
+        rank=ranking.items["hybrid"],
+        limit=NEIGHBOURS,
+        kinds=("fact",),
+        ended=True,
+    )
+    return Approach(probe, fact.slots, fingerprint(fact.text))
+
+
+def _neighbour(known: Known) -> Neighbour:
+    record = known.record
+    return Neighbour(
+        id=str(known.row_id),
+        text=record.text,
+        valid_from=record.valid_from or record.occurred_at,
+        said_at=record.occurred_at,
+        valid_to=record.valid_to,
+        relations=tuple(Relation(**values) for values in known.relations),
+        similarity=known.similarity,
+    )
+
+
+async def _decide(
+    pipeline: Pipeline, plan: Plan
+) -> tuple[tuple[Decision, ...], Usage, tuple[Problem, ...]]:
+    if not plan.open:
+        return consolidation.decide(plan), Usage(), ()
+
+    def read(answer: Answer, *, last: bool) -> consolidation.Decisions:
+        return consolidation.read(answer, plan, last=last)
+
+    made, usage = await _ask(pipeline, consolidation.request(plan), read)
+    return made.decisions, usage, made.problems
+
+
+async def _steps(
+    pipeline: Pipeline,
+    material: Material,
+    facts: Sequence[Fact],
+    found: Sequence[Indexed],
+    decisions: Sequence[Decision],
+) -> tuple[Step, ...]:
+    """Turn decisions into what is written; a text the model merged is embedded anew."""
+    merged = [
+        decision.text
+        for decision in decisions
+        if decision.text and decision.text != facts[decision.fact].text
+    ]
+    fresh = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in merged])
+    known = dict(zip(merged, fresh, strict=True))
+    return tuple(
+        _step(material, facts[one.fact], known.get(one.text, found[one.fact]), one)
+        for one in decisions
+    )
+
+
+def _step(material: Material, fact: Fact, indexed: Indexed, decision: Decision) -> Step:
+    turns = list(material.turns.values())
+    sources = tuple(turns[position].id for position in fact.turns)
+    reason = f"{decision.decided_by}: {decision.reason}"
+    draft = None
+    if decision.event in ("ADD", "UPDATE"):
+        draft = Draft(
+            text=decision.text,
+            kind="fact",
+            indexed=indexed,
+            speaker=fact.about or None,
+            metadata={"category": fact.category} if fact.category else {},
+            occurred_at=fact.said_at,
+            valid_from=fact.holds_from,
+            valid_to=decision.valid_to,
+            expires_at=_expiry([turns[position] for position in fact.turns]),
+            importance=fact.importance,
+            sources=sources,
+            relations=tuple(asdict(relation) for relation in fact.relations),
+            slots=fact.slots,
+            digest=fingerprint(decision.text),
+            reason=reason,
+        )
+    return Step(
+        event=decision.event,
+        draft=draft,
+        target=None if decision.target is None else int(decision.target),
+        closes_at=maybe_micros(decision.closes_at),
+        digest=fingerprint(fact.text),
+        reason=reason,
+        sources=sources,
+    )
+
+
+def _expiry(turns: Sequence[Record]) -> datetime | None:
+    """A fact outlives none of the turns it rests on, unless one of them is kept for ever."""
+    ends = [turn.expires_at for turn in turns if turn.expires_at is not None]
+    return max(ends) if len(ends) == len(turns) else None
+
+
+def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
+    return tuple(f"{problem.place}: {problem.reason}" for problem in problems)
+
+
+# -- summaries and procedures -------------------------------------------------------------------
+
+
+async def summarise(pipeline: Pipeline, after: int = SUMMARISE_AFTER) -> Derived:
+    """Refresh the rolling summary of every run with at least so many new turns."""
+    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    total = Derived()
+    while (material := await store(derivation.claim_summary, after)) is not None:
+        old = "" if material.summary is None else material.summary.text
+        turns = [_turn(record) for record in material.turns.values()]
+        text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
+        draft = await _text_draft(pipeline, text, "summary", material)
+        change = await store(
+            derivation.save_summary, material, draft, pipeline.embedder.fingerprint
+        )
+        total += Derived((change,), usage)
+    return total
+
+
+async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
+    """Write down, step by step, what an agent did in a run.
+
+    Raises:
+        InvalidInputError: The scope holds no turn.
+    """
+    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    material = await store(derivation.whole_run, scope)
+    if material is None:
+        raise InvalidInputError(f"no turns are stored under exactly {scope.ids()}")
+    turns = [_turn(record) for record in material.turns.values()]
+    found, usage = await _ask(pipeline, procedures.request(turns, task=task), procedures.read)
+    draft = await _text_draft(pipeline, found.text, "procedure", material)
+    added = await store(
+        pipeline.storage.add, scope, [draft], pipeline.embedder.fingerprint, extract=False
+    )
+    return Changes(added.changes, usage, problems=_said(found.problems))
+
+
+async def _text_draft(pipeline: Pipeline, text: str, kind: Kind, material: Material) -> Draft:
+    """Make a draft of what a model wrote about turns; a summary covers all turns before it."""
+    indexed = (await index(pipeline.runtime, pipeline.embedder, kind, [(text, None)]))[0]
+    turns = list(material.turns.values())
+    sources = () if kind == "summary" else tuple(turn.id for turn in turns)
+    return Draft(text, kind, indexed, occurred_at=turns[-1].occurred_at, sources=sources)

@@ -1,0 +1,55 @@
+"""The background worker: one thread that drains the queue while its memory is open."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from holdfast.errors import HoldfastError
+
+logger = logging.getLogger(__name__)
+
+# How long an idle worker sleeps before it looks for what other processes have queued.
+PATIENCE = 5.0
+
+
+class Worker:
+    """Calls `drain` whenever it is woken, and when a retry or another process's turn is due.
+
+    Args:
+        drain: Extracts what is due.
+        next_due: Seconds until the next retry; None when nothing waits.
+    """
+
+    def __init__(self, drain: Callable[[], object], next_due: Callable[[], float | None]) -> None:
+        self._drain = drain
+        self._next_due = next_due
+        self._wake = threading.Event()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="holdfast-worker", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that something was queued."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish the batch at hand, then end. What is left waits for the next process."""
+        self._stopped.set()
+        self._wake.set()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._drain()
+                due = self._next_due()
+            except HoldfastError:
+                logger.warning(
+                    "extraction in the background failed; it will be tried again", exc_info=True
+                )
+                due = None
+            self._wake.wait(PATIENCE if due is None else min(max(due, 0.05), PATIENCE))
+            self._wake.clear()
