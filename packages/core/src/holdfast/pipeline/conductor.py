@@ -8,38 +8,24 @@ that writes their facts takes them off it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from holdfast import ranking
-from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError, StorageError
+from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
 from holdfast.ingestion import index
-from holdfast.language import cues
-from holdfast.language.wording import fingerprint
 from holdfast.pipeline import consolidation, extraction, procedures, summarising
 from holdfast.pipeline.answers import Messages, Problem, repair
-from holdfast.pipeline.consolidation import Decision, Neighbour, Plan
-from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Relation, Turn
+from holdfast.pipeline.deliberation import Deliberation
+from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.codec import maybe_micros
-from holdfast.storage.derivation import Approach, Known, Lost, Material, Nearby, Outcome, Step
+from holdfast.storage.derivation import Lost, Material, Outcome
 from holdfast.storage.embedded import Added, EmbeddedStorage
-from holdfast.storage.keywords import KeywordQuery
-from holdfast.storage.namespaces import Region
 from holdfast.storage.queue import batches
-from holdfast.storage.records import Draft, Indexed
-from holdfast.storage.searching import Probe
+from holdfast.storage.records import Draft
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
 
 T = TypeVar("T")
-
-NEIGHBOURS = 8
-"""Stored facts looked at for each new one."""
-
-MOST_CONFLICTS = 4
-"""How often one extraction is consolidated anew because others wrote meanwhile."""
 
 SUMMARISE_AFTER = 20
 """Turns of a run after which its rolling summary is refreshed."""
@@ -152,16 +138,17 @@ async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         await store(derivation.forget, rows)
         return Derived()
     facts, usage, problems = await _extract_facts(pipeline, material)
-    for _ in range(MOST_CONFLICTS):
-        outcome, spent, more = await _consolidate(pipeline, material, facts)
-        usage += spent
+    found = await index(
+        pipeline.runtime, pipeline.embedder, "fact", [(f.text, None) for f in facts]
+    )
+    deliberation = Deliberation(material, facts, found)
+    outcome = deliberation.outcome()
+    while True:
         changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
         if changes is not None:
-            return Derived(tuple(changes), usage, _said(problems) + _said(more))
-    raise StorageError(
-        f"what these turns are about was rewritten {MOST_CONFLICTS} times while they were "
-        "consolidated; they will be tried again"
-    )
+            told = _said(problems) + _said(deliberation.problems)
+            return Derived(tuple(changes), usage, told)
+        usage += await _deliberate(pipeline, deliberation, outcome)
 
 
 # -- phase 1 ------------------------------------------------------------------------------------
@@ -211,132 +198,22 @@ async def _ask(
 # -- phase 2 ------------------------------------------------------------------------------------
 
 
-async def _consolidate(
-    pipeline: Pipeline, material: Material, facts: Sequence[Fact]
-) -> tuple[Outcome, Usage, tuple[Problem, ...]]:
-    region = _wider(material.scope)
-    found = await index(
-        pipeline.runtime, pipeline.embedder, "fact", [(f.text, None) for f in facts]
-    )
-    approaches = tuple(_approach(fact, item) for fact, item in zip(facts, found, strict=True))
-    nearby = Nearby(0, ())
-    if facts:
-        derivation = pipeline.storage.derivation
-        nearby = await pipeline.runtime.store(derivation.nearby, region, approaches)
-    plan = consolidation.plan(facts, [[_neighbour(one) for one in some] for some in nearby.known])
-    decisions, usage, problems = await _decide(pipeline, plan)
-    steps = await _steps(pipeline, material, facts, found, decisions)
-    turns = tuple(material.turns)
-    outcome = Outcome(material.scope, region, nearby, approaches, consolidation.NEAR, steps, turns)
-    return outcome, usage, problems
-
-
-def _wider(scope: Scope) -> Region:
-    """Return where a scope's facts meet: all sessions of its user, agent and app."""
-    ids = scope.ids()
-    if len(ids) > 1:
-        ids.pop("run_id", None)
-    return Region.of_scope(Scope(**ids))
-
-
-def _approach(fact: Fact, indexed: Indexed) -> Approach:
-    asked = cues.read(fact.text, (), fact.said_at)
-    probe = Probe(
-        vector=indexed.vectors[0],
-        keywords=KeywordQuery(asked.groups, asked.pairs),
-        rank=ranking.items["hybrid"],
-        limit=NEIGHBOURS,
-        kinds=("fact",),
-        ended=True,
-    )
-    return Approach(probe, fact.slots, fingerprint(fact.text))
-
-
-def _neighbour(known: Known) -> Neighbour:
-    record = known.record
-    return Neighbour(
-        id=str(known.row_id),
-        text=record.text,
-        valid_from=record.valid_from or record.occurred_at,
-        said_at=record.occurred_at,
-        valid_to=record.valid_to,
-        relations=tuple(Relation(**values) for values in known.relations),
-        similarity=known.similarity,
-    )
-
-
-async def _decide(
-    pipeline: Pipeline, plan: Plan
-) -> tuple[tuple[Decision, ...], Usage, tuple[Problem, ...]]:
-    if not plan.open:
-        return consolidation.decide(plan), Usage(), ()
+async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome) -> Usage:
+    """Ask the model about the facts that rules leave open."""
+    derivation = pipeline.storage.derivation
+    nearby = await pipeline.runtime.store(derivation.nearby, outcome.region, outcome.approaches)
+    plan = matter.plan(nearby)
+    if not plan.open:  # what was in doubt is gone again
+        return Usage()
 
     def read(answer: Answer, *, last: bool) -> consolidation.Decisions:
         return consolidation.read(answer, plan, last=last)
 
     made, usage = await _ask(pipeline, consolidation.request(plan), read)
-    return made.decisions, usage, made.problems
-
-
-async def _steps(
-    pipeline: Pipeline,
-    material: Material,
-    facts: Sequence[Fact],
-    found: Sequence[Indexed],
-    decisions: Sequence[Decision],
-) -> tuple[Step, ...]:
-    """Turn decisions into what is written; a text the model merged is embedded anew."""
-    merged = [
-        decision.text
-        for decision in decisions
-        if decision.text and decision.text != facts[decision.fact].text
-    ]
-    fresh = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in merged])
-    known = dict(zip(merged, fresh, strict=True))
-    return tuple(
-        _step(material, facts[one.fact], known.get(one.text, found[one.fact]), one)
-        for one in decisions
-    )
-
-
-def _step(material: Material, fact: Fact, indexed: Indexed, decision: Decision) -> Step:
-    turns = list(material.turns.values())
-    sources = tuple(turns[position].id for position in fact.turns)
-    reason = f"{decision.decided_by}: {decision.reason}"
-    draft = None
-    if decision.event in ("ADD", "UPDATE"):
-        draft = Draft(
-            text=decision.text,
-            kind="fact",
-            indexed=indexed,
-            speaker=fact.about or None,
-            metadata={"category": fact.category} if fact.category else {},
-            occurred_at=fact.said_at,
-            valid_from=fact.holds_from,
-            valid_to=decision.valid_to,
-            expires_at=_expiry([turns[position] for position in fact.turns]),
-            importance=fact.importance,
-            sources=sources,
-            relations=tuple(asdict(relation) for relation in fact.relations),
-            slots=fact.slots,
-            digest=fingerprint(decision.text),
-            reason=reason,
-        )
-    return Step(
-        event=decision.event,
-        draft=draft,
-        target=None if decision.target is None else int(decision.target),
-        closes_at=maybe_micros(decision.closes_at),
-        digest=fingerprint(fact.text),
-        reason=reason,
-        sources=sources,
-    )
-
-
-def _expiry(turns: Sequence[Record]) -> datetime | None:
-    """A fact outlives none of the turns it rests on, unless one of them is kept for ever."""
-    ends = [turn.expires_at for turn in turns if turn.expires_at is not None]
-    return max(ends) if len(ends) == len(turns) else None
+    merged = [verdict.text for verdict in made.verdicts.values() if verdict.text]
+    found = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in merged])
+    matter.learn(plan, made, dict(zip(merged, found, strict=True)))
+    return usage
 
 
 def _said(problems: Sequence[Problem]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -115,10 +116,13 @@ def _alive(some: View) -> list[int]:
 
 def _same_vectors(live: View, fresh: View) -> bool:
     """Compare how both views answer: a probe of their own, row by row."""
-    ids = sorted(_alive(live))
-    if not ids:
-        return True
     probe = np.linspace(-1.0, 1.0, live.vectors.dimension, dtype=np.float32)
-    ours = live.vectors.cosines(probe)[live.positions(ids)]
-    theirs = fresh.vectors.cosines(probe)[fresh.positions(ids)]
-    return bool(np.allclose(ours, theirs, atol=1e-5))
+    return bool(np.allclose(_answers(live, probe), _answers(fresh, probe), atol=1e-5))
+
+
+def _answers(some: View, probe: Floats) -> Floats:
+    """Return the cosine of every live passage, by row and passage."""
+    table = some.rows.table
+    places = np.flatnonzero(table["alive"])
+    order = np.lexsort((table["passage"][places], table["id"][places]))
+    return some.vectors.cosines(probe)[places[order]]

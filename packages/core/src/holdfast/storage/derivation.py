@@ -1,15 +1,15 @@
 """What the pipeline asks of a file: turns to read, neighbours of facts, and one commit for all.
 
-Neighbours are read, a model thinks, others write. So the commit looks again: if a neighbour
-changed meanwhile, or a fact that is near has come in, it writes nothing and says so.
+Neighbours are read, a model thinks, others write. So the commit reads them again, inside its
+transaction, and decides on those.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.searching import Probe, find
-from holdfast.storage.views import Reading
+from holdfast.storage.views import Reading, View
 from holdfast.types import Change, Record, Scope
 
 # Turns before the new ones that a model is shown.
@@ -57,12 +57,8 @@ class Known:
     similarity: float
 
 
-@dataclass(frozen=True, slots=True)
-class Nearby:
-    """The neighbours of each fact, and the log as it was when they were read."""
-
-    seq: int
-    known: tuple[tuple[Known, ...], ...]
+Nearby: TypeAlias = tuple[tuple[Known, ...], ...]
+"""The neighbours of each fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +88,17 @@ class Outcome:
 
     Attributes:
         scope: Where its turns were said.
-        region: Where its facts looked for neighbours.
-        nearby: What was found.
-        approaches: How it was looked for.
-        near: Cosine from which a fact that came in meanwhile matters.
-        steps: What to write, in order.
+        region: Where its facts look for neighbours.
+        approaches: How each fact looks for them.
+        decide: From the neighbours to what is written, in order; None: they are not those
+            that were thought about, think again. Called inside the transaction: no waiting.
         turns: Row ids to take off the queue.
     """
 
     scope: Scope
     region: Region
-    nearby: Nearby
     approaches: tuple[Approach, ...]
-    near: float
-    steps: tuple[Step, ...]
+    decide: Callable[[Nearby], Sequence[Step] | None]
     turns: tuple[int, ...]
 
 
@@ -188,34 +181,48 @@ class Derivation:
 
     def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
         """Return the stored facts that may bear on each new one, ended ones included."""
-        now = self._file.now()
         with self._file.viewing(Reading("records", region)) as seen:
             assert seen is not None  # the turns were stored with vectors
-            connection, view = seen
-            found = []
-            for approach in approaches:
-                hits = [hit.row_id for hit in find(connection, view, approach.probe, now)]
-                others = _same_place(connection, region, approach)
-                rows = list(dict.fromkeys([*hits, *others]))
-                found.append(_known(connection, rows, approach.probe.vector))
-            return Nearby(log.last(connection), tuple(found))
+            return self._nearby(*seen, region, approaches)
+
+    def _nearby(
+        self, connection: Connection, view: View, region: Region, approaches: Sequence[Approach]
+    ) -> Nearby:
+        now, found = self._file.now(), []
+        for approach in approaches:
+            hits = [hit.row_id for hit in find(connection, view, approach.probe, now)]
+            others = _same_place(connection, region, approach)
+            rows = list(dict.fromkeys([*hits, *others]))
+            found.append(_known(connection, rows, approach.probe.vector))
+        return tuple(found)
 
     # -- writing --------------------------------------------------------------------------------
 
     def commit(self, outcome: Outcome, fingerprint: str) -> list[Change] | None:
-        """Write all steps and take the turns off the queue; None if memory changed meanwhile.
+        """Decide on the neighbours as they are now, write, and take the turns off the queue.
+
+        Others may have written since a model was asked. They cannot while this transaction is
+        open, so what is decided here is decided on the truth.
+
+        Returns:
+            What changed; None if the decision needs more thought, then nothing was written.
 
         Raises:
             Lost: Another worker holds the turns now.
         """
-        with self._file.database.write() as connection:
-            if outcome.steps and _changed(connection, outcome):
+        reading = Reading("records", outcome.region)
+        with self._file.viewing(reading, writing=True) as seen:
+            assert seen is not None
+            connection, view = seen
+            nearby = self._nearby(connection, view, outcome.region, outcome.approaches)
+            steps = outcome.decide(nearby)
+            if steps is None:
                 return None
             if not queue.done(connection, self.worker, outcome.turns):
                 raise Lost
             now, seq = self._file.now(), log.last(connection)
             namespace = namespaces.scope_number(connection, outcome.scope)
-            for step in outcome.steps:
+            for step in steps:
                 if step.draft is not None:
                     dimension = step.draft.indexed.vectors.shape[1]
                     self._file.claim_embedder(connection, fingerprint, dimension)
@@ -312,33 +319,6 @@ def _known(connection: Connection, row_ids: Sequence[int], vector: Floats) -> tu
 def _cosine(blob: bytes, vector: Floats) -> float:
     stored = np.frombuffer(blob, dtype=np.float32).reshape(-1, len(vector))
     return float((stored @ vector).max())
-
-
-def _changed(connection: Connection, outcome: Outcome) -> bool:
-    """Say whether anything that mattered to the decisions was written since they were prepared."""
-    numbers = namespaces.numbers(connection, outcome.region)
-    rows = log.touched(connection, numbers, outcome.nearby.seq)
-    if rows is None:
-        return True
-    shown = {known.row_id for some in outcome.nearby.known for known in some}
-    return any(row in shown or _matters(connection, row, outcome) for row in rows)
-
-
-def _matters(connection: Connection, row_id: int, outcome: Outcome) -> bool:
-    row = connection.execute(
-        "SELECT digest, vectors FROM records WHERE id = ? AND kind = 'fact' AND retired_at IS NULL",
-        (row_id,),
-    ).fetchone()
-    if row is None:
-        return False
-    slots = connection.execute("SELECT slot FROM slots WHERE record = ?", (row_id,)).fetchall()
-    filled = {slot[0] for slot in slots}
-    return any(
-        row[0] == approach.digest
-        or not filled.isdisjoint(approach.slots)
-        or _cosine(row[1], approach.probe.vector) >= outcome.near
-        for approach in outcome.approaches
-    )
 
 
 def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now: int) -> None:

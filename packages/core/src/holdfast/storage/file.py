@@ -106,10 +106,13 @@ class File:
     # -- views ----------------------------------------------------------------------------------
 
     @contextmanager
-    def viewing(self, reading: Reading) -> Iterator[tuple[Connection, View] | None]:
+    def viewing(
+        self, reading: Reading, *, writing: bool = False
+    ) -> Iterator[tuple[Connection, View] | None]:
         """Lend a view at its own snapshot; None while the file holds no vectors.
 
-        The view is locked before the snapshot is taken, so it never has to look back.
+        The view is locked before the snapshot is taken, so it never has to look back. With
+        `writing`, the snapshot is a write transaction, which sees the latest and keeps it.
 
         Raises:
             EmbedderMismatchError: Another process gave the file other vectors meanwhile.
@@ -119,7 +122,8 @@ class File:
             yield None
             return
         view = self.views.get(reading, known[1])
-        with view.lock, self.database.read() as connection:
+        begin = self.database.write if writing else self.database.read
+        with view.lock, begin() as connection:
             found = _embedder(connection)
             if found != known:
                 self.forget_embedder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.errors import ExtractionError
 from holdfast.language.wording import shorten
@@ -30,10 +30,17 @@ _EVENTS: dict[str, Event] = {
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """Decisions in the order of the facts, and what was wrong with the answer."""
+    """What an answer held.
+
+    Attributes:
+        decisions: In the order of the facts; rules and verdicts joined.
+        problems: What was wrong with the answer.
+        verdicts: What the model said of the open facts, by position, checked.
+    """
 
     decisions: tuple[Decision, ...] = ()
     problems: tuple[Problem, ...] = ()
+    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
 
 
 def read(answer: Answer, plan: Plan, *, last: bool = False) -> Decisions:
@@ -55,7 +62,7 @@ def read(answer: Answer, plan: Plan, *, last: bool = False) -> Decisions:
         raise ExtractionError("the answer holds no decision on any of the facts")
     reader.note_missing()
     made = decide(plan, reader.verdicts)
-    return Decisions(made, (*problems, *reader.problems))
+    return Decisions(made, (*problems, *reader.problems), reader.verdicts)
 
 
 class _Reader:

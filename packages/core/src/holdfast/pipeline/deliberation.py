@@ -1,0 +1,168 @@
+"""From facts and their neighbours to what is written; remembers what the model has said.
+
+The commit decides inside its transaction, on the neighbours as they are then. What the model said
+holds as long as it saw them all; new ones are a reason to ask again, but only so often.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from holdfast import ranking
+from holdfast.language import cues
+from holdfast.language.wording import fingerprint
+from holdfast.pipeline import consolidation
+from holdfast.pipeline.answers import Problem
+from holdfast.pipeline.consolidation import Decision, Decisions, Neighbour, Plan, Verdict
+from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.relations import Relation
+from holdfast.storage.codec import maybe_micros
+from holdfast.storage.derivation import Approach, Known, Material, Nearby, Outcome, Step
+from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft, Indexed
+from holdfast.storage.searching import Probe
+from holdfast.types import Record, Scope
+
+NEIGHBOURS = 8
+"""Stored facts looked at for each new one."""
+
+MOST_ASKED = 2
+"""How often the model is asked about one batch: once, and once more if others wrote meanwhile."""
+
+
+class Deliberation:
+    """What is to become of the facts of some turns.
+
+    Args:
+        material: The turns.
+        facts: What was extracted from them.
+        found: Each fact made findable.
+    """
+
+    def __init__(self, material: Material, facts: Sequence[Fact], found: Sequence[Indexed]) -> None:
+        self.problems: tuple[Problem, ...] = ()
+        self._material = material
+        self._facts = facts
+        self._found = found
+        self._asked = 0
+        self._seen: dict[int, set[str]] = {}
+        self._verdicts: dict[int, Verdict] = {}
+        self._merged: dict[str, Indexed] = {}
+
+    def outcome(self) -> Outcome:
+        """Return the commit that decides on these facts."""
+        approaches = tuple(map(_approach, self._facts, self._found))
+        scope = self._material.scope
+        return Outcome(scope, _wider(scope), approaches, self._steps, tuple(self._material.turns))
+
+    def plan(self, nearby: Nearby) -> Plan:
+        """Settle by rules what needs no model."""
+        known = [[_neighbour(one) for one in some] for some in nearby]
+        return consolidation.plan(self._facts, known)
+
+    def learn(self, plan: Plan, made: Decisions, merged: Mapping[str, Indexed]) -> None:
+        """Take over what the model said of a plan; `merged` are its own texts, made findable."""
+        self._asked += 1
+        self.problems += made.problems
+        self._merged.update(merged)
+        for fact in plan.open:
+            shown = {neighbour.id for neighbour in plan.shown[fact]}
+            self._seen.setdefault(fact, set()).update(shown)
+            self._verdicts.pop(fact, None)
+        self._verdicts.update(made.verdicts)
+
+    def _steps(self, nearby: Nearby) -> Sequence[Step] | None:
+        plan = self.plan(nearby)
+        if self._asked < MOST_ASKED and any(self._is_news(plan, fact) for fact in plan.open):
+            return None
+        usable = {fact: said for fact, said in self._verdicts.items() if _holds(plan, fact, said)}
+        return [self._step(one) for one in consolidation.decide(plan, usable)]
+
+    def _is_news(self, plan: Plan, fact: int) -> bool:
+        shown = {neighbour.id for neighbour in plan.shown[fact]}
+        return not shown <= self._seen.get(fact, set())
+
+    def _step(self, decision: Decision) -> Step:
+        fact = self._facts[decision.fact]
+        turns = list(self._material.turns.values())
+        said = [turns[position] for position in fact.turns]
+        reason = f"{decision.decided_by}: {decision.reason}"
+        sources = tuple(turn.id for turn in said)
+        writes = decision.event in ("ADD", "UPDATE")
+        return Step(
+            event=decision.event,
+            draft=self._draft(fact, said, decision, reason) if writes else None,
+            target=None if decision.target is None else int(decision.target),
+            closes_at=maybe_micros(decision.closes_at),
+            digest=fingerprint(fact.text),
+            reason=reason,
+            sources=sources,
+        )
+
+    def _draft(self, fact: Fact, said: Sequence[Record], decision: Decision, reason: str) -> Draft:
+        return Draft(
+            text=decision.text,
+            kind="fact",
+            indexed=self._merged.get(decision.text, self._found[decision.fact]),
+            speaker=fact.about or None,
+            metadata={"category": fact.category} if fact.category else {},
+            occurred_at=fact.said_at,
+            valid_from=fact.holds_from,
+            valid_to=decision.valid_to,
+            expires_at=_expiry(said),
+            importance=fact.importance,
+            sources=tuple(turn.id for turn in said),
+            relations=tuple(asdict(relation) for relation in fact.relations),
+            slots=fact.slots,
+            digest=fingerprint(decision.text),
+            reason=reason,
+        )
+
+
+def _wider(scope: Scope) -> Region:
+    """Return where a scope's facts meet: all sessions of its user, agent and app."""
+    ids = scope.ids()
+    if len(ids) > 1:
+        ids.pop("run_id", None)
+    return Region.of_scope(Scope(**ids))
+
+
+def _approach(fact: Fact, indexed: Indexed) -> Approach:
+    asked = cues.read(fact.text, (), fact.said_at)
+    probe = Probe(
+        vector=indexed.vectors[0],
+        keywords=KeywordQuery(asked.groups, asked.pairs),
+        rank=ranking.items["hybrid"],
+        limit=NEIGHBOURS,
+        kinds=("fact",),
+        ended=True,
+    )
+    return Approach(probe, fact.slots, fingerprint(fact.text))
+
+
+def _neighbour(known: Known) -> Neighbour:
+    record = known.record
+    return Neighbour(
+        id=str(known.row_id),
+        text=record.text,
+        valid_from=record.valid_from or record.occurred_at,
+        said_at=record.occurred_at,
+        valid_to=record.valid_to,
+        relations=tuple(Relation(**values) for values in known.relations),
+        similarity=known.similarity,
+    )
+
+
+def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
+    """Say whether all that a verdict is about is still there, and has not ended meanwhile."""
+    live = {found.id for found in plan.neighbours[fact] if found.valid_to is None}
+    return live.issuperset(verdict.targets)
+
+
+def _expiry(turns: Sequence[Record]) -> datetime | None:
+    """A fact outlives none of the turns it rests on, unless one of them is kept for ever."""
+    ends = [turn.expires_at for turn in turns if turn.expires_at is not None]
+    return max(ends) if len(ends) == len(turns) else None
