@@ -44,7 +44,7 @@ class HoldfastChatStore(AsyncDBChatStore):
         table_name: str = history.TABLE,
     ) -> None:
         opened = connect(path) if memory is None else share(memory)
-        super().__init__(path=str(opened.database.path), table_name=table_name)
+        super().__init__(path=str(opened.database.path), table_name=table_name)  # type: ignore[call-arg]
         opened.database.migrate(history.NAME, history.STEPS)
         self._shelf = Shelf(opened.database, table_name)
 

@@ -13,14 +13,14 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from holdfast import LLM, Embedder, InvalidInputError, StorageClosedError
+
 from holdfast_llamaindex.embedder import as_embedder
 from holdfast_llamaindex.llm import as_llm
 
 if TYPE_CHECKING:
+    from holdfast import Memory
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.llms import LLM as ChatModel
-
-    from holdfast import Memory
 
 IN_MEMORY = ":memory:"
 

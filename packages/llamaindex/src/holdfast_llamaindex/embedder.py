@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
-
 from holdfast import Embedder, ProviderError
+from llama_index.core.base.embeddings.base import BaseEmbedding
 
 
 class LlamaIndexEmbedder(Embedder):

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast.wrapping import read_answer, spell_out
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM as ChatModel
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool, ToolMetadata
-
-from holdfast import LLM, Answer, ProviderError, Tool, Usage
-from holdfast.wrapping import read_answer, spell_out
 
 Messages = Sequence[Mapping[str, str]]
 
