@@ -125,8 +125,14 @@ def test_the_summary_comes_first_and_the_memories_after_it() -> None:
     assert shown[0] == 'Summary: "Ann moves house"'
 
 
+def test_a_summary_that_is_found_too_is_shown_once() -> None:
+    summary = record("Ann moves house", 9, kind="summary")
+    context = compose([match(summary)], max_tokens=500, count=estimate, summary=summary)
+    assert context.records == (summary,)
+
+
 def test_a_summary_over_its_share_is_cut_and_marked() -> None:
-    summary = record("Ann moves house. " * 200, kind="summary")
+    summary = record("Ann moves house. " * 200, 9, kind="summary")
     context = compose([match(record("Hello"))], max_tokens=400, count=estimate, summary=summary)
     assert rows(context)[0].endswith(' …"')
     assert context.records[-1].text == "Hello"

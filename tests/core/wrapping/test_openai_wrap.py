@@ -77,6 +77,24 @@ def test_question_and_answer_are_remembered(
     ]
 
 
+@pytest.mark.parametrize(
+    ("ids", "recalled"),
+    [
+        ({"user_id": "ann", "run_id": "one"}, {"user_id": "ann"}),
+        ({"agent_id": "bot", "app_id": "teas"}, {"agent_id": "bot", "app_id": "teas"}),
+        ({"run_id": "one"}, {"run_id": "one"}),
+    ],
+)
+def test_a_session_is_written_and_all_sessions_are_recalled(
+    client: openai.OpenAI, ids: dict[str, str], recalled: dict[str, str]
+) -> None:
+    notebook = Notebook()
+    asking(wrap(client, notebook, **ids))
+    (read, reading), (wrote, writing) = notebook.calls
+    assert (read, reading) == ("context", recalled)
+    assert (wrote, writing) == ("add", ids | {"wait": False, "infer": True})
+
+
 def test_the_callers_list_and_messages_are_untouched(client: openai.OpenAI) -> None:
     notebook = Notebook()
     wrapped = wrap(client, notebook, user_id="ann")

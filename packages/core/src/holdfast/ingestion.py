@@ -77,7 +77,7 @@ def check_importance(importance: float) -> float:
     Raises:
         InvalidInputError: It is no such number.
     """
-    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+    if type(importance) not in (int, float) or not 0 <= importance <= 1:
         raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
     return float(importance)
 

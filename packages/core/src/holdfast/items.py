@@ -14,14 +14,14 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from holdfast import indexing, ranking
+from holdfast import documents, indexing, ranking
 from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.filters import parse
 from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.codec import MICROSECOND, to_json
+from holdfast.storage.codec import MICROSECOND
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.keywords import KeywordQuery
@@ -186,12 +186,13 @@ class Items:
     async def _read(self, runtime: Runtime, operation: Get | Search | ListNamespaces) -> Result:
         if isinstance(operation, Get):
             return await runtime.store(
-                self._storage.documents.get, operation.namespace, operation.key, operation.refresh
+                self._storage.documents.get,
+                documents.check_labels(operation.namespace, prefix=False),
+                documents.check_key(operation.key),
+                operation.refresh,
             )
         if isinstance(operation, ListNamespaces):
-            return await runtime.store(
-                self._storage.documents.namespaces, Region.of_prefix(operation.prefix)
-            )
+            return await runtime.store(self._storage.documents.namespaces, _below(operation.prefix))
         return await self._search(runtime, operation)
 
     # -- reading --------------------------------------------------------------------------------
@@ -201,7 +202,7 @@ class Items:
         made = Region.of_namespace if search.exact else Region.of_prefix
         region = made(search.prefix)
         tree = None if not search.filters else parse(search.filters, own_fields=False)
-        if not search.query or self._embedder is None:
+        if not search.query or not search.query.strip() or self._embedder is None:
             found = await runtime.store(
                 self._storage.documents.page,
                 region,
@@ -262,7 +263,7 @@ class Items:
     def _texts(self, put: Put) -> list[str]:
         if put.value is None or self._embedder is None:
             return []
-        return [check_text(text) for text in put.texts if text.strip()]
+        return documents.check_texts(put.texts)
 
     # -- one at a time --------------------------------------------------------------------------
 
@@ -318,11 +319,11 @@ class Items:
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
-        return self._storage.documents.namespaces(Region.of_prefix(prefix))
+        return self._storage.documents.namespaces(_below(prefix))
 
     async def anamespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """Async twin of `namespaces`."""
-        return await self._async.store(self._storage.documents.namespaces, Region.of_prefix(prefix))
+        return await self._async.store(self._storage.documents.namespaces, _below(prefix))
 
     def sweep(self) -> int:
         """Delete expired items; return how many."""
@@ -331,6 +332,10 @@ class Items:
     async def asweep(self) -> int:
         """Async twin of `sweep`."""
         return await self._async.store(self._storage.documents.sweep)
+
+
+def _below(prefix: Labels) -> Region:
+    return Region.of_prefix(documents.check_labels(prefix, prefix=True))
 
 
 def _result(results: list[Result]) -> Result:
@@ -355,7 +360,7 @@ def _draft(
     return ItemDraft(
         tuple(put.namespace),
         put.key,
-        _json(put.value),
+        documents.check_value(put.value),
         None if put.lifetime is None else put.lifetime // MICROSECOND,
         tuple(texts),
         vectors,
@@ -365,31 +370,18 @@ def _draft(
 
 
 def _check_put(put: Put) -> None:
-    if not put.namespace or not all(isinstance(label, str) and label for label in put.namespace):
-        raise InvalidInputError(
-            f"a namespace is a tuple of non-empty strings, not {put.namespace!r}"
-        )
-    if not isinstance(put.key, str) or not put.key:
-        raise InvalidInputError(f"a key is a non-empty string, not {put.key!r}")
-    if put.lifetime is not None and put.lifetime <= timedelta(0):
-        raise InvalidInputError(f"a lifetime must be positive, not {put.lifetime!r}")
-    _json(put.value)
-
-
-def _json(value: Any) -> str:
-    try:
-        text = to_json(value)
-        text.encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"an item's value must be JSON: {error}") from error
-    return text
+    documents.check_labels(put.namespace, prefix=False)
+    documents.check_key(put.key)
+    documents.check_texts(put.texts)
+    documents.check_lifetime(put.lifetime)
+    documents.check_value(put.value)
 
 
 def _check_search(search: Search) -> None:
-    if search.limit < 0 or search.offset < 0:
-        raise InvalidInputError(
-            f"limit ({search.limit}) and offset ({search.offset}) must not be negative"
-        )
+    documents.check_labels(search.prefix, prefix=not search.exact)
+    documents.check_bounds(search.limit, search.offset, search.min_score)
+    if search.query and search.query.strip():
+        check_text(search.query)
     if search.mode not in ranking.items:
         raise InvalidInputError(
             f"unknown mode {search.mode!r}; allowed are {', '.join(ranking.items)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -914,10 +915,10 @@ def _question(
         messages.check_text(query),
         _limit(limit),
         None if filters is None else parse(filters),
-        _kinds(kinds or SEARCHED),
+        _kinds(SEARCHED if kinds is None else kinds),
         None if as_of is None else check_time("as_of", as_of),
         None if valid_at is None else check_time("valid_at", valid_at),
-        min_score,
+        _min_score(min_score),
         explain,
     )
 
@@ -942,6 +943,12 @@ def _limit(limit: int) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_RESULTS:
         raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {limit!r}")
     return limit
+
+
+def _min_score(least: float | None) -> float | None:
+    if least is not None and (type(least) not in (int, float) or math.isnan(least)):
+        raise InvalidInputError(f"min_score must be a number, not {least!r}")
+    return least
 
 
 def _kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:

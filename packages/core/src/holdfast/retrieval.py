@@ -9,6 +9,7 @@ from holdfast import indexing, ranking
 from holdfast.filters import Filter
 from holdfast.language import cues
 from holdfast.providers.base import Embedder
+from holdfast.ranking import Candidates
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
@@ -47,7 +48,7 @@ async def search(
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-        rank=ranking.rank,
+        rank=lambda shortlist: ranking.rank(Candidates.of(shortlist, asked), asked),
         limit=question.limit,
         kinds=question.kinds,
         tree=question.tree,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -69,11 +70,14 @@ class AsyncRuntime:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
+            # A forked child inherits the pool but none of its threads.
             self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="holdfast")
+            self._process = os.getpid()
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, lambda: context.run(operation, *args, **kwargs)
@@ -94,9 +98,10 @@ class AsyncRuntime:
         return await llm.acomplete(messages, tool=tool)
 
     def close(self) -> None:
-        """Let the pool's threads go once they have finished."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
+        """Let the pool's threads go once they have finished; another use makes a new pool."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)
 
 
 SYNC = SyncRuntime()

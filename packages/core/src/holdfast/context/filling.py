@@ -24,12 +24,15 @@ RECENT_SHARE = 0.25
 # A turn longer than this (in characters; about 120 tokens) is shown as its best passage.
 LONG = 480
 
-# Candidates in a row that no longer fit, after which the rest is not looked at.
+# So many candidates that do not fit, and the rest is not looked at.
 PATIENCE = 50
 
-# An excerpt has at least so many words; no tokenizer's tokens are longer, on average.
+# No tokenizer's tokens are longer than that on average over a text; what has more characters a
+# token is not counted, for it cannot fit.
+MOST_CHARACTERS = 8
+
+# An excerpt has at least so many words.
 FEWEST_WORDS = 5
-MOST_CHARACTERS = 16
 
 # Where an excerpt may end: before a space, and after any character where there are no spaces.
 _BREAK = re.compile(r"\s+|(?<=[\u3001-\u30ff\u3400-\u9fff])")
@@ -67,9 +70,10 @@ class Filling:
         self._sessions: defaultdict[tuple[date, str], int] = defaultdict(int)
         self._repetition = Repetition()
         self._room = max_tokens - count(fenced(["0"])) if max_tokens else 0
+        self._costs: dict[tuple[str, str], int] = {}
 
     def take_summary(self, summary: Record | None) -> None:
-        """Take the summary, or its opening sentences, within its share."""
+        """Take the summary, or its opening words, within its share."""
         share = min(self._room, int(self._max_tokens * SUMMARY_SHARE))
         if summary is None or share <= 0:
             return
@@ -108,15 +112,32 @@ class Filling:
         left: list[Match] = []
         for match in matches:
             shown = passage(match)
-            if match.record.id in self._pieces or self._live.has(shown):
+            if self._is_shown(match.record) or self._live.has(shown):
                 continue
-            if self._repetition.has(match.record, shown) or self._told(match.record, shown):
+            if self._too_long(shown):
+                left.append(match)
+            elif self._repetition.has(match.record, shown) or self._told(match.record, shown):
                 continue
-            if not self._add(match.record, shown):
+            elif not self._add(match.record, shown):
                 left.append(match)
             if len(left) >= PATIENCE:
                 break
         return left
+
+    def _is_shown(self, record: Record) -> bool:
+        summary = self._summary is not None and self._summary[0].id == record.id
+        return summary or record.id in self._pieces
+
+    def _too_long(self, shown: str) -> bool:
+        """Say whether a text cannot fit, without counting it."""
+        return len(shown) > MOST_CHARACTERS * self._room
+
+    def _cost(self, record: Record, shown: str) -> int:
+        """Return what a memory's line costs; counted once."""
+        cost = self._costs.get((record.id, shown))
+        if cost is None:
+            cost = self._costs[record.id, shown] = self._count(line(record, shown) + "\n")
+        return cost
 
     def _told(self, record: Record, shown: str) -> bool:
         """Weigh a turn against facts derived from it: whichever says the same in fewer tokens.
@@ -130,7 +151,7 @@ class Filling:
         if len(record.sources) != 1 or record.sources[0] not in self._pieces:
             return False
         turn = self._pieces[record.sources[0]]
-        cost = self._count(line(record, shown))
+        cost = self._cost(record, shown)
         if turn.cost <= cost or not covers([shown], turn.text):
             return covers([turn.text], shown)
         self._drop(turn)
@@ -140,7 +161,7 @@ class Filling:
         facts = self._facts.get(turn.id, [])
         if not facts:
             return False
-        cost = self._count(line(turn, shown))
+        cost = self._cost(turn, shown)
         if sum(fact.cost for fact in facts) < cost and covers([fact.text for fact in facts], shown):
             return True
         if cost + self._header(turn) < self._room:
@@ -151,7 +172,7 @@ class Filling:
 
     def _add(self, record: Record, text: str, floor: int = 0) -> bool:
         """Add a memory if it fits above the floor."""
-        cost = self._count(line(record, text) + "\n")
+        cost = self._cost(record, text)
         if cost + self._header(record) > self._room - floor:
             return False
         piece = _Piece(record, text, cost)

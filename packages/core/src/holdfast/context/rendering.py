@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from holdfast.types import Record, Role
 
@@ -100,13 +101,16 @@ def label(record: Record) -> str:
         return record.kind
     if not record.speaker:
         return _ROLE_LABELS[record.role]
+    return _name(record.speaker) or _ROLE_LABELS[record.role]
+
+
+@lru_cache(maxsize=1_024)
+def _name(speaker: str) -> str:
     name = "".join(
         character if character.isalnum() or character in " .'-_" else " "
-        for character in clean(unicodedata.normalize("NFC", record.speaker))
+        for character in clean(unicodedata.normalize("NFC", speaker))
     )
     name = " ".join(name.split())[:_LABEL_LENGTH].strip()
-    if not name:
-        return _ROLE_LABELS[record.role]
     return f"speaker named {name}" if _poses(name) else name
 
 

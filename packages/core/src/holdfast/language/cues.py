@@ -108,8 +108,8 @@ def _named(found: Sequence[Word], speakers: tuple[str, ...]) -> dict[int, str]:
     named: dict[int, str] = {}
     for at, word in enumerate(found):
         capital = word.text[0].isupper() or not word.text[0].islower()
-        if word.stop and not capital:
-            continue  # "will" and "may" are names only where they are written as such
+        if word.stop and (not capital or at == 0):
+            continue  # "Will" is a name only where nothing else asks for the capital
         folded = fold(_POSSESSIVE.sub("", word.text))
         speaker = full.get(folded)
         if speaker is None and capital and not word.stop:

@@ -16,8 +16,8 @@ Span: TypeAlias = tuple[int, int]
 
 # In characters of Latin text (about six a word); a character of a script without spaces is a
 # token of its own and counts as four.
-TARGET: Final = 600
-LONGEST_WHOLE: Final = 900
+TARGET: Final = 400
+LONGEST_WHOLE: Final = 600
 
 _WIDE: Final = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 # The look-behind keeps a megabyte of question marks from being tried at each of them.

@@ -26,6 +26,7 @@ import regex
 import Stemmer
 from numpy.typing import NDArray
 
+from holdfast.language.irregular import BASE
 from holdfast.language.stopwords import ENGLISH, LATIN, OTHER
 
 Group: TypeAlias = tuple[str, ...]
@@ -159,6 +160,8 @@ def stem(word: str, language: str) -> str:
     block = _BLOCKS[bisect_right(_STARTS, ord(word[0])) - 1][1]
     if not block:
         return word
+    if block == "latin" and language == "english":
+        word = BASE.get(word, word)
     stemmed: str = _stemmer(language if block == "latin" else block).stemWord(word)
     return _unaccented(stemmed) if block == "latin" and not stemmed.isascii() else stemmed
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import regex
+from numpy.typing import NDArray
 
 ASKS: Final = 1  # bits of `Traits.flags`
 TELLS_TIME: Final = 2
 
 _MONTHS: Final = (
-    "january|february|march|april|june|july|august|september|october|november|december"
+    "january|february|april|june|july|august|september|october|november|december"
     "|jan|feb|apr|aug|sept?|oct|nov|dec"
+)
+_VERBAL: Final = (
+    r"\b(?:may|march)\ \d|\d\ (?:of\ )?(?:may|march)\b|\b(?:in|last|next)\ (?:may|march)\b"
 )
 _ENGLISH: Final = rf"""
     \b(?:yesterday|today|tomorrow|tonight|{_MONTHS}|(?:mon|tues|wednes|thurs|fri|satur|sun)days?
@@ -42,7 +47,7 @@ _CHINESE: Final = r"""
       (?:年|月|日|号|號|天|周|週|星期|小时|小時|分钟|分鐘|点|點)"""
 _NUMBERS: Final = r"\b(?:19|20)\d\d\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d\d\b"
 _TIME: Final = regex.compile(
-    rf"(?xi){_NUMBERS}|{_ENGLISH}|\bmay\ \d|\d\ may\b|\bin\ may\b|{_GERMAN}|{_SPANISH}|{_CHINESE}"
+    rf"(?xi){_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_CHINESE}"
 )
 _MARKS: Final = frozenset("?？؟")
 
@@ -76,6 +81,12 @@ def traits(text: str, words: int) -> Traits:
     """Return the traits of a text of so many index terms."""
     flags = ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None)
     return Traits(flags, min(math.log1p(words), _LONG) / _LONG)
+
+
+def lengths(words: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
+    """Return the trait `length` of many texts from their numbers of index terms."""
+    scaled: NDArray[np.floating[Any]] = np.minimum(np.log1p(words), _LONG) / _LONG
+    return scaled
 
 
 def _asks(text: str) -> bool:

@@ -61,7 +61,8 @@ def wrap(
         memory: Where to remember.
         user_id: The user whose memory it is; at least one of the four ids is needed.
         agent_id: The agent.
-        run_id: The session; where there is none, the wrapped client is one.
+        run_id: The session that is written; what is recalled comes from all sessions of the
+            other ids, or from this one if it is the only id.
         app_id: The application.
         max_tokens: Most tokens that memory adds to a call.
         place: ``after_system`` puts memory right after the leading system messages, for

@@ -87,7 +87,8 @@ class Turns:
 
     Args:
         memory: The memory.
-        scope: Whose.
+        scope: Whose. Writing is for exactly this scope; recalling leaves the run open, unless
+            it is the only id.
         max_tokens: Budget of what is recalled.
         infer, wait: As in `Memory.add`.
     """
@@ -97,6 +98,9 @@ class Turns:
     ) -> None:
         self._memory = memory
         self._ids = scope.ids()
+        # A session is written to by its name, and recalls what all sessions said.
+        others = {name: value for name, value in self._ids.items() if name != "run_id"}
+        self._recalled = others or self._ids
         self._max_tokens = max_tokens
         self._infer = infer
         self._wait = wait
@@ -112,7 +116,7 @@ class Turns:
                 messages=plain(conversation),
                 max_tokens=self._max_tokens,
                 model=model if isinstance(model, str) else None,
-                **self._ids,
+                **self._recalled,
             )
         return Context()
 
@@ -125,7 +129,7 @@ class Turns:
                 messages=plain(conversation),
                 max_tokens=self._max_tokens,
                 model=model if isinstance(model, str) else None,
-                **self._ids,
+                **self._recalled,
             )
         return Context()
 

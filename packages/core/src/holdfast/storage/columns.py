@@ -27,6 +27,7 @@ ROW = np.dtype(
         ("id", "i8"),
         ("place", "i8"),
         ("passage", "i4"),
+        ("passages", "i4"),
         ("occurred", "i8"),
         ("valid_from", "i8"),
         ("valid_to", "i8"),
@@ -74,17 +75,20 @@ class Rows:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
 
-    def visible(self, now: int, valid_at: int | None, *, ended: bool = False) -> Bools:
+    def visible(
+        self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
+    ) -> Bools:
         """Say which rows are alive, not expired, and hold at a moment of event time.
 
-        Without `valid_at` a row must not have ended; with it, it must also have begun (a turn
-        begins when it is said). With `ended`, neither matters.
+        What has expired by now is out of sight of `as_of` too. Without `valid_at` a row must not
+        have ended; with it, it must also have begun (a turn begins when it is said). With
+        `ended`, neither matters.
         """
         table = self.table
         seen: Bools = table["alive"] & (table["expires"] > now)
         if ended:
             return seen
-        moment = now if valid_at is None else valid_at
+        moment = next(time for time in (valid_at, as_of, now) if time is not None)
         seen &= table["valid_to"] > moment
         if valid_at is not None:
             seen &= table["valid_from"] <= valid_at
@@ -106,7 +110,7 @@ class Rows:
         self._grow(sum(map(len, passages)))
         for row, own in zip(rows, passages, strict=True):
             for number, passage in enumerate(own):
-                self._table[position] = self._entry(position, number, row, passage)
+                self._table[position] = self._entry(position, number, len(own), row, passage)
                 position += 1
         previous: Links = self.table["previous"][start:].copy()
         return previous
@@ -157,7 +161,9 @@ class Rows:
             grown[: len(self._table)] = self._table
             self._table = grown
 
-    def _entry(self, position: int, number: int, row: Row, passage: Passage) -> tuple[Any, ...]:
+    def _entry(
+        self, position: int, number: int, of: int, row: Row, passage: Passage
+    ) -> tuple[Any, ...]:
         start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
         occurred, valid_from, valid_to, expires = row[7:11]
@@ -167,6 +173,7 @@ class Rows:
             row_id,
             place,
             number,
+            of,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
@@ -199,7 +206,7 @@ class Rows:
     def turns(self, now: int) -> tuple[int, int]:
         """Return how many turns can be seen now, and their characters."""
         table = self.table
-        said = self.visible(now, None) & (table["kind"] == KIND_CODES["turn"])
+        said = self.visible(now, None, None) & (table["kind"] == KIND_CODES["turn"])
         count = np.count_nonzero(table["passage"][said] == 0)
         return int(count), int(table["characters"][said].sum())
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import erasure, listing, log, queue, records, versions
 from holdfast.storage.database import Durability
@@ -161,9 +162,10 @@ class EmbeddedStorage:
             RecordNotFoundError: It is not in the region.
         """
         with self.database.write() as connection:
-            now = self.file.now()
-            records.current(connection, region, key, now)
-            erasure.erase(connection, [key], now, keep_away=True)
+            # Also what has expired, ended or was undone: its words are still in the file.
+            if not records.versions(connection, region, records.check_key(key)):
+                raise RecordNotFoundError(key)
+            erasure.erase(connection, [key], self.file.now(), keep_away=True)
             gone = versions.history(connection, region, key)[-1]
         erasure.finish(self.database)
         return gone
@@ -251,9 +253,8 @@ class EmbeddedStorage:
 
     def search(self, region: Region, probe: Probe, *, as_of: int | None = None) -> list[Found]:
         """Rank the region's records for a probe; whole records, in the same snapshot."""
-        now = self.file.now() if as_of is None else as_of
         with self.file.viewing(Reading("records", region, as_of)) as seen:
-            return [] if seen is None else find_records(*seen, probe, now)
+            return [] if seen is None else find_records(*seen, probe, self.file.now())
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -63,6 +63,7 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
     for row_id in row_ids:
         connection.execute("DELETE FROM records WHERE id = ?", (row_id,))
         connection.execute("DELETE FROM queue WHERE record = ?", (row_id,))
+        connection.execute("DELETE FROM reembedding WHERE id = ?", (row_id,))
         connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
         connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
     connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
@@ -163,9 +164,11 @@ def erase_region(connection: Connection, region: Region, now: int) -> list[str]:
 
 
 def purge_expired(connection: Connection, now: int) -> list[str]:
-    """Erase what has expired."""
+    """Erase the records whose newest version has expired."""
     rows = connection.execute(
-        "SELECT DISTINCT key FROM records WHERE expires_at <= ?", (now,)
+        "SELECT key FROM records r WHERE expires_at <= ?"
+        " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key)",
+        (now,),
     ).fetchall()
     return erase(connection, [row[0] for row in rows], now, keep_away=False)
 

@@ -7,7 +7,8 @@ is scanned, and merged in when it grows long.
 
 Scores follow BM25F (Robertson, Zaragoza and Taylor, 2004): a position's own words, those of the
 turn before and of the one before that are three fields of falling weight, each by its own
-length. The earlier turns' words are reached through links; nothing is copied.
+length; the words of the turn after, often the answer, are a fourth. They are all reached through
+links; nothing is copied.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from holdfast.language.terms import Group, term_hash
 
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
-LENT: Final = (0.5, 0.25)  # what words of the turn before, and of the one before it, count
-PAIR: Final = 1.0  # two neighbouring query words found as neighbours, against one word
+LENT: Final = (0.5, 0.25, 0.4)  # words of the turn before, of the one before it, of the next
+PAIR: Final = 0.7  # two neighbouring query words found as neighbours, against one word
 QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
 
 _TAIL: Final = 4096  # words; scanning them costs about as much as the rest of a small search
@@ -62,6 +63,7 @@ class Keywords:
         self._ends = _Column(np.int64)  # the empty place behind each position's words
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
+        self._after = _Column(np.int32)
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
@@ -85,12 +87,20 @@ class Keywords:
         self._ends.extend(start + np.cumsum(lengths + 1) - 1)
         self._lengths.extend(lengths)
         self._before.extend(previous)
+        self._link_after(np.asarray(previous))
         self._alive.extend(np.ones(len(terms), dtype=np.bool_))
         self._words += float(lengths.sum())
         self._live += len(terms)
         self._tail.extend(_joined(terms))
         if self._tail.size > max(_TAIL, self._postings.size // 16):
             self._merge_tail()
+
+    def _link_after(self, previous: NDArray[np.int32]) -> None:
+        """Note the new positions as the ones after; the latest counts where there are several."""
+        start = self._after.size
+        self._after.extend(np.full(len(previous), -1, dtype=np.int32))
+        followed = previous >= 0
+        self._after.values[previous[followed]] = start + np.flatnonzero(followed)
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -103,6 +113,8 @@ class Keywords:
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
         self._before.values[position] = previous
+        if previous >= 0:
+            self._after.values[previous] = position
 
     @property
     def nbytes(self) -> int:
@@ -177,12 +189,13 @@ class Keywords:
         slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
         slot[hit] = np.arange(len(hit))
         links = np.append(self._before.values, -1)  # so that -1 has nothing before it either
-        before, before_that = slot[links[:-1]], slot[links[links[:-1]]]
-        touched = np.minimum(np.minimum(slot[:-1], before), before_that) < len(hit)
+        chain = (links[:-1], links[links[:-1]], self._after.values)
+        lenders = [slot[link] for link in chain]
+        touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
         rows = np.flatnonzero(touched & self._alive.values)
         lent = own[slot[rows]]
-        lent += LENT[0] * own[before[rows]]
-        lent += LENT[1] * own[before_that[rows]]
+        for weight, lender in zip(LENT, lenders, strict=True):
+            lent += weight * own[lender[rows]]
         return rows, lent
 
     def _merge_tail(self) -> None:

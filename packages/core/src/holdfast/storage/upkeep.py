@@ -21,7 +21,7 @@ class Upkeep:
     def stats(self, region: Region | None) -> dict[str, Any]:
         """Count what a region, or the whole file, holds."""
         with self._file.database.read() as connection:
-            counted = check.counts(connection, region)
+            counted = check.counts(connection, region, self._file.now())
             return counted | {"backlog": queue.backlog(connection, region)}
 
     def check(self) -> list[str]:

@@ -46,10 +46,17 @@ def rewrite(
     now: int,
     reason: str,
 ) -> int:
-    """End a version now and add a copy with another text (and other columns); return its row id."""
+    """End a version now and add a copy with another text (and other columns); return its row id.
+
+    A version that had ended before keeps its end; the new words hold from now on all the same.
+    """
+    ends = connection.execute("SELECT valid_to FROM records WHERE id = ?", (old,)).fetchone()[0]
     written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
+    if ends is not None and ends <= now:
+        written |= {"valid_to": None, "closed_at": None}
     new = records.copy_version(connection, old, now, written)
-    records.close(connection, old, now, now)
+    if ends is None or ends > now:
+        records.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason)
     return new
 
@@ -114,7 +121,7 @@ def history(connection: Connection, region: Region, key: str) -> list[Change]:
         "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
         " FROM log l JOIN namespaces n ON n.no = l.namespace"
         f" WHERE l.key = ? AND {region.condition} ORDER BY l.seq",
-        (key, *region.parameters),
+        (records.check_key(key), *region.parameters),
     ).fetchall()
     if not rows:
         raise RecordNotFoundError(key)
@@ -180,6 +187,8 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     else:
         reopened = {"valid_to": None, "closed_at": None}
         restored = records.copy_version(connection, before, now, reopened)
+        # An entry without a key is no history; it tells views that this row changed as well.
+        log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
         _log(connection, "UPDATE", after or before, restored, now, "undo")
     return _newest(connection, taken_back.id)
 

@@ -125,7 +125,9 @@ class View:
                 self.rows.refresh(places, found[row_id])
             elif places is not None:
                 self._remove(row_id, places)
-        new = [found[row_id] for row_id in sorted(found) if row_id not in self._places]
+        # In the order of a view built anew: a new version stands in the place of the old one.
+        new = [row for row_id, row in found.items() if row_id not in self._places]
+        new.sort(key=lambda row: (row[1], row[0]))
         if not self.rows.extends(new):
             return False
         self._load(new)

@@ -1,0 +1,43 @@
+"""The Python blocks of README.md, and the files in examples/, do what they say."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = [
+    pytest.param(match[1], README[: match.start(1)].count("\n"), id=f"line-{number}")
+    for match in re.finditer(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    if (number := README[: match.start(1)].count("\n") + 1)
+]
+OFFLINE = ["quickstart.py"]
+"""Examples that need the core alone; an adapter's are run by its own tests."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("code", "line"), BLOCKS)
+def test_a_python_block_of_the_readme_runs(code: str, line: int) -> None:
+    # Blank lines before it, so that an error names the line of README.md.
+    exec(compile("\n" * line + code, "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_the_quick_start_finds_what_ada_said(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(BLOCKS[0].values[0], {})  # type: ignore[arg-type]
+
+    assert "Ada" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", OFFLINE)
+def test_an_example_runs(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / name), run_name="__main__")
+
+    assert capsys.readouterr().out
