@@ -44,6 +44,8 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.context.compiling import compose
+    from holdfast.context.rendering import quote
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
@@ -84,9 +86,13 @@ __all__ = [
     "Tool",
     "Usage",
     "WrongKeyError",
+    "compose",
+    "quote",
 ]
 
 _LAZY = {
+    "compose": "holdfast.context.compiling",
+    "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",

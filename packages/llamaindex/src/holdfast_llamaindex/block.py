@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
-from holdfast.context.cache import Cache
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemoryBlock
@@ -16,7 +15,13 @@ from typing_extensions import Self
 
 from holdfast_llamaindex.connections import IN_MEMORY, connect, share
 from holdfast_llamaindex.longterm import LongTerm, Owner
-from holdfast_llamaindex.recollection import Recollection, composed, query_of, shortened
+from holdfast_llamaindex.recollection import (
+    Recollection,
+    Recollections,
+    composed,
+    query_of,
+    shortened,
+)
 from holdfast_llamaindex.utterances import Utterance, after_question, asked, utterances
 from holdfast_llamaindex.waiting import Ids
 
@@ -68,8 +73,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
     max_tokens: int = Field(default=1_000, ge=0, description="What recalled memories may cost.")
 
     _long_term: LongTerm = PrivateAttr()
-    _turns: Cache[Recollection] = PrivateAttr(default_factory=Cache)
-    _texts: Cache[Recollection] = PrivateAttr(default_factory=Cache)
+    _turns: Recollections = PrivateAttr(default_factory=Recollections)
+    _texts: Recollections = PrivateAttr(default_factory=Recollections)
     _count: Callable[[str], int] = PrivateAttr()
     _writes: bool = PrivateAttr(default=True)
 

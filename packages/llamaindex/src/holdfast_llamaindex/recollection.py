@@ -1,19 +1,22 @@
-"""What one turn recalled, as text: quoted, dated, within a token budget. Pure functions."""
+"""What one turn recalled, as text: quoted, dated, within a token budget."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from holdfast.context.compiling import compose
-from holdfast.context.rendering import CLOSING, OPENING
-from holdfast.context.window import question
+from holdfast import compose
 
 if TYPE_CHECKING:
     from holdfast import Match
 
 Counter = Callable[[str], int]
+
+# A very long message asks at its beginning and its end.
+_LONGEST_QUERY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def composed(
 ) -> Recollection:
     """Return the most relevant memories that fit a budget."""
     made = compose(matches, max_tokens=max(0, max_tokens), count=count, live=live)
-    text = made.text.removeprefix(f"{OPENING}\n").removesuffix(f"\n{CLOSING}")
+    text = "\n".join(made.text.split("\n")[1:-1])
     return Recollection(text, matches, tuple(live))
 
 
@@ -47,4 +50,32 @@ def shortened(recalled: Recollection, tokens: int, count: Counter) -> Recollecti
 
 def query_of(text: str) -> str:
     """Return what a user's message asks: of a very long one its beginning and its end."""
-    return question([{"role": "user", "content": text}])
+    half = _LONGEST_QUERY // 2
+    return text if len(text) <= _LONGEST_QUERY else f"{text[:half]} {text[-half:]}"
+
+
+class Recollections:
+    """The last recollections by key, for any number of threads; the oldest leaves first."""
+
+    def __init__(self, most: int = 256) -> None:
+        self._most = most
+        self._kept: OrderedDict[Hashable, Recollection] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: Hashable) -> Recollection | None:
+        """Return what is kept under a key."""
+        with self._lock:
+            return self._kept.get(key)
+
+    def put(self, key: Hashable, recollection: Recollection) -> None:
+        """Keep a recollection."""
+        with self._lock:
+            self._kept[key] = recollection
+            self._kept.move_to_end(key)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        with self._lock:
+            self._kept.clear()
