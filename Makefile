@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test check demo bench help
+.PHONY: install format lint types contracts spelling lock house test check demo bench bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -38,11 +38,17 @@ check: lint types contracts spelling lock house ## everything but the tests
 demo: ## remember in one process, ask in another
 	uv run holdfast demo
 
-bench: ## benchmarks; each prints a table and writes JSON
-	@for script in benchmarks/*.py; do \
-		[ -e "$$script" ] || { echo "there is no benchmark yet"; exit 1; }; \
-		echo "== $$script"; $(RUN) python "$$script" || exit 1; \
+bench: ## benchmarks; DATA= names files of conversations (see holdfast.readers)
+	@test -n "$(DATA)" || { echo "usage: make bench DATA='conversations.json ...'"; exit 2; }
+	@for script in retrieval tokens; do \
+		[ ! -e benchmarks/$$script.py ] || $(MAKE) --no-print-directory bench-$$script || exit 1; \
 	done
+
+bench-retrieval:
+	$(RUN) python benchmarks/retrieval.py --data $(DATA)
+
+bench-tokens:
+	for file in $(DATA); do $(RUN) --group bench python benchmarks/tokens.py "$$file" || exit 1; done
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' \

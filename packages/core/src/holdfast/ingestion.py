@@ -93,10 +93,13 @@ async def update(
     """Give a record other words or other columns."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
-    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
+    maker = embedder.fingerprint
+    await runtime.store(storage.file.check_embedder, maker)
     old = await runtime.store(storage.get, region, key)
     indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
-    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+    return await runtime.store(
+        storage.rewrite, region, key, change.text, indexed, change.columns, maker
+    )
 
 
 async def store(

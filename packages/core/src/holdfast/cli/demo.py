@@ -11,16 +11,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast import Match, Memory, StorageError
+from holdfast import Match, StorageError
 from holdfast.cli import showing
 from holdfast.cli.opening import existing
 from holdfast.cli.options import AsJson, Db, Key
 from holdfast.cli.shapes import print_json
 from holdfast.readers import read_conversations
+
+if TYPE_CHECKING:
+    from holdfast import Memory
 
 STORY = Path(__file__).with_name("story.json")
 USER = "mara"

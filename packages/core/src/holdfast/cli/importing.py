@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import typer
 
-from holdfast import HoldfastError, InvalidInputError, Memory
+from holdfast import HoldfastError, InvalidInputError
 from holdfast.readers import Conversation, Said, read_conversations
+
+if TYPE_CHECKING:
+    from holdfast import Memory
 
 Progress: TypeAlias = Callable[[int, int], None]
 BATCH = 32
@@ -36,7 +39,7 @@ class Imported:
     users: tuple[str, ...] = ()
 
 
-Source: TypeAlias = Callable[[Memory, Progress | None], Imported]
+Source: TypeAlias = Callable[["Memory", Progress | None], Imported]
 
 
 def open_source(path: Path, ids: Mapping[str, str]) -> Source:

@@ -6,12 +6,16 @@ import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from holdfast import Embedder, Memory, StorageError
+from holdfast import Embedder, StorageError
 from holdfast.providers import default_embedder
 from holdfast.providers.base import Vector
+
+if TYPE_CHECKING:
+    from holdfast import Memory
 
 
 class OnDemand(Embedder):
@@ -41,7 +45,7 @@ class OnDemand(Embedder):
 
 def create(db: Path, key: bool, model: Path | None = None) -> Memory:
     """Open a file to write to; it is made when missing."""
-    return Memory(db, embedder=OnDemand(model), key=_passphrase(key, new=not db.exists()))
+    return _open(db, model, _passphrase(key, new=not db.exists()))
 
 
 def existing(db: Path, key: bool, model: Path | None = None) -> Memory:
@@ -50,7 +54,14 @@ def existing(db: Path, key: bool, model: Path | None = None) -> Memory:
         raise StorageError(
             f"there is no file {db}; `holdfast add` makes one, --db or HOLDFAST_DB names another"
         )
-    return Memory(db, embedder=OnDemand(model), key=_passphrase(key, new=False))
+    return _open(db, model, _passphrase(key, new=False))
+
+
+def _open(db: Path, model: Path | None, key: str | None) -> Memory:
+    # Here, because it takes half a second to load, and help and usage errors need none of it.
+    from holdfast import Memory
+
+    return Memory(db, embedder=OnDemand(model), key=key)
 
 
 def _passphrase(asked: bool, *, new: bool) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -14,8 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from holdfast import Change, Changes, Match, Page, Record, Stats
+from holdfast import Change, Changes, Match, Page, Record
 from holdfast.cli.importing import Imported
+
+if TYPE_CHECKING:
+    from holdfast import Stats
 
 LONGEST = 400
 """Characters of a text that are shown; ``--json`` has them all."""

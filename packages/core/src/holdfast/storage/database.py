@@ -77,6 +77,7 @@ class Database:
         key: Encrypts the whole file: a passphrase, or 32 raw bytes.
         durability: ``"normal"``: a commit survives the death of the process; ``"full"``: also
             of the machine.
+        busy_seconds: How long to wait for another writer before giving up.
 
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
@@ -90,6 +91,7 @@ class Database:
         *,
         key: str | bytes | None = None,
         durability: Durability = "normal",
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         if durability not in ("normal", "full"):
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
@@ -98,20 +100,32 @@ class Database:
         self.in_memory = str(path) == ":memory:"
         self.path = Path(path)
         self._durability = durability
+        self._busy_seconds = busy_seconds
         self._closed = False
         self._opened = False
         self._key = None if key is None or self.in_memory else _raw_key(key, self.path)
         self._start()
+        try:
+            self._first()
+        except WrongKeyError:
+            # A rival that made the file since then has salted it.
+            if key is None or self._key == (again := _raw_key(key, self.path)):
+                raise
+            self._key = again
+            self._first()
+
+    def _first(self) -> None:
         with self._checkout() as connection:
             self._claim(connection)
 
     def _start(self) -> None:
         """Begin with no connections, as a process does; a forked child comes here too."""
         self._process = os.getpid()
-        # A child may not touch its parent's connections, nor close them: it leaves them be.
+        # A child may not touch its parent's connections, nor close them: it keeps them aside.
         # A memory database is the exception, for there the connection is the data.
-        inherited = getattr(self, "_idle", []) if self.in_memory else []
-        self._idle: list[Any] = inherited
+        inherited = getattr(self, "_idle", [])
+        self._idle: list[Any] = inherited if self.in_memory else []
+        self._set_aside = [*getattr(self, "_set_aside", []), inherited]
         # A write holds the pen; in memory the one connection is shared, so a read does as well.
         self._pen = threading.RLock()
         self._idle_lock = threading.Lock()
@@ -201,14 +215,17 @@ class Database:
             raise StorageError("a memory database has one connection; do not nest its transactions")
         self._opened = True
         connection = driver.connect(
-            str(self.path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            str(self.path),
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
         )
         try:
             if self._key is not None:
                 connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._refuse_foreign(connection)
             self._configure(connection)
-        except driver.Error:
+        except BaseException:
             connection.close()
             raise
         return connection
@@ -219,19 +236,20 @@ class Database:
         connection.execute("PRAGMA cache_size = -16000")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
-            _use_wal(connection)
+            _use_wal(connection, self._busy_seconds)
 
-    def _claim(self, connection: Any) -> None:
-        """Mark a new file as ours; refuse another program's."""
-        mark = connection.execute("PRAGMA application_id").fetchone()[0]
-        if mark == APPLICATION_ID:
-            return
+    def _refuse_foreign(self, connection: Any) -> None:
+        """Refuse another program's file before anything of it is changed."""
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if mark or tables:
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        if mark != APPLICATION_ID and (mark or tables):
             raise SchemaVersionError(
                 f"{self.path} is a SQLite file of another program; give Holdfast a file of its own"
             )
-        if not connection.execute("PRAGMA query_only").fetchone()[0]:
+
+    def _claim(self, connection: Any) -> None:
+        """Mark a new file as ours."""
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     # -- upkeep ---------------------------------------------------------------------------------
@@ -293,19 +311,20 @@ class Database:
             except driver.OperationalError:
                 return False
             finally:
-                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+                connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
         return not busy
 
     def _translate(self, error: Exception) -> StorageError:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
             return _unreadable(self.path, self._key is not None)
-        advice = next((say for sign, say in _ADVICE.items() if sign in text), None)
-        return StorageError(f"{self.path}: {text}" + (f"; {advice}" if advice else ""))
+        advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
+        waited = advice.format(seconds=self._busy_seconds)
+        return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
 
 
 _ADVICE = {
-    "locked": f"another writer held the file for over {BUSY_SECONDS:.0f} s; nothing was written",
+    "locked": "another writer held the file for over {seconds:g} s; nothing was written",
     "readonly": "the file or its folder is read-only; nothing was written",
     "full": "the disk is full; nothing was written, free some space and try again",
     "unable to open": "check that the folder exists and may be written",
@@ -335,9 +354,9 @@ def _transaction(connection: Any, begin: str) -> Iterator[None]:
         raise
 
 
-def _use_wal(connection: Any) -> None:
+def _use_wal(connection: Any, patience: float) -> None:
     """Switch to WAL. SQLite does not wait for a rival doing the same, so ask again."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode = WAL")

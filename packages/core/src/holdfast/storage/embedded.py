@@ -141,15 +141,23 @@ class EmbeddedStorage:
             return versions.changes_since(connection, seq)[0]
 
     def rewrite(
-        self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
+        self,
+        region: Region,
+        key: str,
+        text: str,
+        indexed: Indexed,
+        columns: Metadata,
+        fingerprint: str,
     ) -> Change:
         """Give a record another text; the old one holds until now. Return the change.
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.file.now()
+            self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
             old, _ = records.current(connection, region, key, now)
             seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")

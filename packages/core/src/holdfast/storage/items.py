@@ -154,9 +154,13 @@ def get(
 
 def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
     """Return whole items by row id."""
-    marks = ",".join("?" * len(row_ids))
-    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: _item(row) for row in rows}
+    found: dict[int, Item] = {}
+    for start in range(0, len(row_ids), 10_000):  # SQLite binds 32,766 values at most
+        some = tuple(row_ids[start : start + 10_000])
+        marks = ",".join("?" * len(some))
+        rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", some)
+        found |= {row[0]: _item(row) for row in rows}
+    return found
 
 
 def refresh(connection: Connection, row_ids: Sequence[int], now: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.errors import EmbedderMismatchError
 from holdfast.filters import Filter
 from holdfast.storage import items, listing, records
 from holdfast.storage.codec import Floats
@@ -143,6 +144,10 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
 
 def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit]:
     """Rank what a view may show."""
+    if len(probe.vector) != view.vectors.dimension:
+        raise EmbedderMismatchError(
+            f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
+        )
     allowed = visible(connection, view, probe, now)
     if not allowed.any():
         return []
