@@ -67,7 +67,7 @@ class Documents:
         self._refresh(found if refresh else [])
         return [item for _, item in found]
 
-    def search(self, region: Region, probe: Probe, refresh: bool) -> list[FoundItem]:
+    def search(self, region: Region, probe: Probe, refresh: bool = False) -> list[FoundItem]:
         """Rank the region's items for a probe."""
         with self._file.viewing(Reading("items", region)) as seen:
             found = [] if seen is None else find_items(*seen, probe, self._file.now())
