@@ -21,6 +21,9 @@ from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 
+from holdfast import ProviderError
+from holdfast.testing import HashEmbedder
+
 Answerer = Callable[[Sequence[ChatMessage]], ChatMessage]
 
 _NAMED = re.compile(r"My (\w+) is (?:called|named) (\w+)")
@@ -147,3 +150,41 @@ class OfflineLLM(FunctionCallingLLM):
             ToolSelection(tool_id=f"call-{at}", tool_name=name, tool_kwargs=arguments)
             for at, (name, arguments) in enumerate(calls)
         ]
+
+
+class CountingEmbedder(HashEmbedder):
+    """Counts how often documents and questions are embedded; fails while `broken`."""
+
+    def __init__(self) -> None:
+        super().__init__(256)
+        self.writes: list[list[str]] = []
+        self.questions: list[str] = []
+        self.broken = False
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Embed documents."""
+        if self.broken:
+            raise ProviderError("the embedder is down")
+        self.writes.append(list(texts))
+        return super().embed(texts)
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed a question."""
+        if self.broken:
+            raise ProviderError("the embedder is down")
+        self.questions.append(text)
+        return super().embed([text])[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Embed a question; never suspends."""
+        return self.embed_query(text)
+
+
+def said(role: str, text: str) -> ChatMessage:
+    """Return a chat message."""
+    return ChatMessage(role=MessageRole(role), content=text)
+
+
+def texts(messages: Sequence[ChatMessage]) -> list[str]:
+    """Return what messages say, with their roles."""
+    return [f"{message.role.value}: {message.content}" for message in messages]

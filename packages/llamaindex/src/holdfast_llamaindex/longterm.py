@@ -139,4 +139,6 @@ class LongTerm:
     async def flush(self, reading: Ids) -> None:
         """Remember all that waits, and derive what facts are still to be derived."""
         await self.catch_up(reading)
-        await either(self.memory.flush, self.memory.aflush)
+        stats = await either(self.memory.stats, self.memory.astats)
+        if stats.waiting:
+            await either(self.memory.flush, self.memory.aflush)

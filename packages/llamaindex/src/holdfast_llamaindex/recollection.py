@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 Counter = Callable[[str], int]
 
+# What `compose` puts around, and LlamaIndex's own tag takes the place of.
+_FENCE = "<memory>\n\n</memory>"
+
 # A very long message asks at its beginning and its end.
 _LONGEST_QUERY = 2_000
 
@@ -38,7 +41,8 @@ def composed(
     matches: Sequence[Match], live: Sequence[str], max_tokens: int, count: Counter
 ) -> Recollection:
     """Return the most relevant memories that fit a budget."""
-    made = compose(matches, max_tokens=max(0, max_tokens), count=count, live=live)
+    budget = max(0, max_tokens + count(_FENCE))
+    made = compose(matches, max_tokens=budget, count=count, live=live)
     text = "\n".join(made.text.split("\n")[1:-1])
     return Recollection(text, matches, tuple(live))
 
