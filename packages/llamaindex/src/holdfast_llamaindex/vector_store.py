@@ -199,8 +199,11 @@ class HoldfastVectorStore(BasePydanticVectorStore):
         )
 
     def _nearest(self, query: VectorStoreQuery, limit: int, words: str = "") -> list[Scored]:
+        # LlamaIndex's retriever sends empty lists where it means anything.
         chosen = both(
-            one_of("id", query.node_ids), one_of("doc", query.doc_ids), translated(query.filters)
+            one_of("id", query.node_ids or None),
+            one_of("doc", query.doc_ids or None),
+            translated(query.filters),
         )
         vector = query.query_embedding or []
         return self._documents.search(vector, words=words, filters=chosen, limit=limit)
