@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast import Memory, RecordNotFoundError
+from holdfast import Memory, RecordNotFoundError, ScopeError
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
 from llama_index.core.memory import InsertMethod, StaticMemoryBlock
 from llama_index.core.memory import Memory as StockMemory
@@ -284,6 +284,33 @@ async def test_another_block_stands_beside_it(make: Make) -> None:
     assert "Rex" in found
 
 
+async def test_an_empty_history_asks_nothing(make: Make, embedder: CountingEmbedder) -> None:
+    assert await make().aget() == []
+    assert embedder.questions == []
+
+
+async def test_recalled_memories_keep_to_their_budget(make: Make) -> None:
+    for number in range(20):
+        await make().aput(said("user", f"Note {number}: dogs are called something."))
+
+    few = (await recalling(make, max_recalled_tokens=60))[-1].content or ""
+
+    assert 0 < few.count("Note") < 6
+    assert len(make().tokenizer_fn(few)) < 100
+
+
+async def test_fifty_first_reads_at_once_do_not_fail(make: Make) -> None:
+    memories = [make(f"s{number}") for number in range(50)]
+
+    assert await asyncio.gather(*(memory.aget() for memory in memories)) == [[]] * 50
+
+
+@pytest.mark.parametrize("user", ["", "a\x00b", "x" * 257])
+def test_an_id_that_is_none_is_refused_at_once(make: Make, user: str) -> None:
+    with pytest.raises(ScopeError, match="user_id"):
+        make(user=user)
+
+
 # -- failing open -----------------------------------------------------------------------------------
 
 
@@ -359,6 +386,28 @@ async def test_a_full_window_archives_the_oldest(make: Make) -> None:
 
     assert [m.content for m in await memory.aget_all(MessageStatus.ACTIVE)] == ["z " * 500]
     assert len(await memory.aget_all(MessageStatus.ARCHIVED)) == 2
+
+
+async def test_a_leading_system_message_stays_in_a_full_window(make: Make) -> None:
+    memory = make(token_limit=100, token_flush_size=50)
+    await memory.aput(said("system", "Be kind."))
+    for number in range(20):
+        await memory.aput_messages([said("user", f"{number} " * 10), said("assistant", "ok")])
+
+    active = await memory.aget_all(MessageStatus.ACTIVE)
+    assert texts(active)[0] == "system: Be kind."
+    assert active[1].role.value == "user"
+    assert len(active) < 20
+
+
+async def test_what_left_the_window_is_recalled(make: Make) -> None:
+    memory = make(token_limit=100, token_flush_size=50)
+    await memory.aput_messages([TOLD, said("assistant", "Nice.")])
+    for number in range(10):
+        await memory.aput_messages([said("user", f"{number} " * 10), said("assistant", "ok")])
+    await memory.aput(QUESTION)
+
+    assert "Rex" in (await memory.aget())[-1].blocks[0].text  # type: ignore[union-attr]
 
 
 async def test_concurrent_puts_archive_no_more_than_puts_one_by_one(make: Make) -> None:

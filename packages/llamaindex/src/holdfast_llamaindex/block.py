@@ -79,7 +79,12 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
     _writes: bool = PrivateAttr(default=True)
 
     def model_post_init(self, context: Any) -> None:
-        """Open the file."""
+        """Open the file.
+
+        Raises:
+            ValidationError: An id cannot be one.
+        """
+        Owner(self.user_id, self.agent_id, self.app_id).check()
         self.memory = connect(self.path) if self.memory is None else share(self.memory)
         self.path = str(self.memory.database.path)
         self._long_term = LongTerm(self.memory)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast import Message, RecordNotFoundError, ScopeError
+from holdfast import Message, RecordNotFoundError, Scope, ScopeError
 
 from holdfast_llamaindex import history
 from holdfast_llamaindex.blocking import either, hop
@@ -37,6 +37,11 @@ class Owner:
         """Return the ids that are given, by name."""
         given = {"user_id": self.user_id, "agent_id": self.agent_id, "app_id": self.app_id}
         return {name: value for name, value in given.items() if value is not None}
+
+    def check(self) -> None:
+        """Raise `ScopeError` if an id that is given cannot be one."""
+        if self.ids():
+            Scope(**self.ids())
 
     def reading(self, session: str | None) -> Ids:
         """Return what a recall may see: all sessions of the owner; without one, this session."""

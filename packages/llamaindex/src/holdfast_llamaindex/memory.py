@@ -27,6 +27,7 @@ from holdfast_llamaindex.block import HoldfastMemoryBlock
 from holdfast_llamaindex.blocking import run
 from holdfast_llamaindex.chat_store import HoldfastChatStore
 from holdfast_llamaindex.connections import IN_MEMORY, connect, share
+from holdfast_llamaindex.longterm import Owner
 from holdfast_llamaindex.utterances import Utterance, utterances
 from holdfast_llamaindex.window import leaving
 
@@ -151,7 +152,12 @@ class HoldfastMemory(Memory):
             embedder, llm, key: See `connect`.
             user_id, agent_id, app_id: Whose memory.
             max_recalled_tokens: What recalled memories may cost.
+
+        Raises:
+            ScopeError: An id cannot be one.
+            InvalidInputError, StorageError, ProviderError: See `connect`.
         """
+        Owner(user_id, agent_id, app_id).check()
         opened = memory or connect(path, embedder=embedder, llm=llm, key=key)
         if chat_store is None and (async_database_uri or async_engine is not None or db_schema):
             chat_store = SQLAlchemyChatStore(
