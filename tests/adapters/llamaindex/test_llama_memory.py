@@ -374,6 +374,26 @@ async def test_resetting_erases_long_term_memory_on_request(make: Make) -> None:
     assert texts(await recalling(make)) == [f"user: {QUESTION.content}"]
 
 
+async def test_resetting_a_memory_of_nobody_forgets_its_session(make: Make) -> None:
+    memory = make(user=None)
+    await memory.aput(TOLD)
+
+    await memory.areset()
+    await memory.aput(QUESTION)
+
+    assert texts(await memory.aget()) == [f"user: {QUESTION.content}"]
+
+
+async def test_what_was_forgotten_may_be_said_again(make: Make) -> None:
+    memory = make()
+    await memory.aput(TOLD)
+    await memory.areset(long_term=True)
+
+    await memory.aput(TOLD)
+
+    assert "Rex" in (await recalling(make))[-1].content  # type: ignore[operator]
+
+
 # -- the live window --------------------------------------------------------------------------------
 
 

@@ -229,15 +229,20 @@ class HoldfastMemory(Memory):
         await super().aset(messages)
         await self._recall.note(self.session_id, utterances(messages))
 
-    async def areset(self, status: MessageStatus | None = None, *, long_term: bool = False) -> None:
+    async def areset(
+        self, status: MessageStatus | None = None, *, long_term: bool | None = None
+    ) -> None:
         """Delete the session's history.
 
         Args:
             status: Only messages of this status.
             long_term: Also erase everything a recall could see, in every session of the user.
+                By default only where there is no user, agent or app: then all that a recall
+                could see is this session.
         """
         await super().areset(status)
-        if long_term:
+        alone = not (self.user_id or self.agent_id or self.app_id) and status is None
+        if alone if long_term is None else long_term:
             await self._recall.forget_all(self.session_id)
 
     async def aforget(self, id: str) -> None:
@@ -272,16 +277,18 @@ class HoldfastMemory(Memory):
         chat_message_data: list[ChatMessage],
     ) -> list[ChatMessage]:
         """Insert memory into copies: the stored messages and the caller's stay as they are."""
-        result = [*chat_message_data, *(one.model_copy(deep=True) for one in chat_history)]
+        said = [one.model_copy(deep=True) for one in chat_history]
+        result = [*chat_message_data, *said]
         if not memory_content:
             return result
-        user = self.insert_method == InsertMethod.USER
-        at = _last(result, "user") if user else _first(result, "system")
-        if at is None and user:  # nobody speaks yet: memory may not put words into their mouth
-            at = _first(result, "system")
+        at = None
+        if self.insert_method == InsertMethod.USER:
+            at = next((one for one in reversed(said) if one.role.value == "user"), None)
+        # Where nobody speaks yet, memory may not put words into the user's mouth.
+        at = at or next((one for one in result if one.role.value == "system"), None)
         if at is None:
             return [ChatMessage(role="system", blocks=memory_content), *result]
-        result[at].blocks = [*memory_content, *result[at].blocks]
+        at.blocks = [*memory_content, *at.blocks]
         return result
 
     # -- the live window ------------------------------------------------------------------------
@@ -341,7 +348,7 @@ class HoldfastMemory(Memory):
         """Sync twin of `aset`."""
         run(self.aset(messages))
 
-    def reset(self, status: MessageStatus | None = None, *, long_term: bool = False) -> None:
+    def reset(self, status: MessageStatus | None = None, *, long_term: bool | None = None) -> None:
         """Sync twin of `areset`."""
         run(self.areset(status, long_term=long_term))
 
@@ -377,12 +384,3 @@ class HoldfastMemory(Memory):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self.for_session(self.session_id)
-
-
-def _first(messages: list[ChatMessage], role: str) -> int | None:
-    return next((at for at, one in enumerate(messages) if one.role == role), None)
-
-
-def _last(messages: list[ChatMessage], role: str) -> int | None:
-    at = _first(messages[::-1], role)
-    return None if at is None else len(messages) - 1 - at
