@@ -18,12 +18,11 @@ from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any
 
+from holdfast_llamaindex import HoldfastMemory, HoldfastToolSpec
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata
 from llama_index.core.llms import MockLLM
 from llama_index.core.llms.function_calling import FunctionCallingLLM
-
-from holdfast_llamaindex import HoldfastMemory, HoldfastToolSpec
 
 
 class StandIn(MockLLM, FunctionCallingLLM):

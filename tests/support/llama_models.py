@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from typing import Any
 
+from holdfast import ProviderError
+from holdfast.testing import HashEmbedder
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -20,9 +22,6 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
-
-from holdfast import ProviderError
-from holdfast.testing import HashEmbedder
 
 Answerer = Callable[[Sequence[ChatMessage]], ChatMessage]
 

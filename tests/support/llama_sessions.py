@@ -9,15 +9,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory, HoldfastMemoryBlock, connect
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.memory import Memory
 from llama_index.core.workflow import Context, JsonSerializer
 from support.llama_models import CountingEmbedder, OfflineLLM
 
-from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory, HoldfastMemoryBlock, connect
-
 TOLD, QUESTION = "My dog is called Rex.", "What is my dog called?"
+
+
+def tell(shape: str, answer: object) -> None:
+    """Write a line that the test reads."""
+    sys.stdout.write(f"{shape}: {answer}\n")
 
 
 async def run(step: str, path: Path) -> None:
@@ -29,15 +33,15 @@ async def run(step: str, path: Path) -> None:
     def memory(user: str) -> HoldfastMemory:
         return HoldfastMemory.from_defaults(path=path, user_id=user, session_id=f"{step} {user}")
 
-    print("memory:", await agent.run(words, memory=memory("ada")))
+    tell("memory", await agent.run(words, memory=memory("ada")))
     block = HoldfastMemoryBlock(path=str(path), user_id="bob")
     store = HoldfastChatStore(path)
     stock = Memory.from_defaults(session_id=step, memory_blocks=[block], chat_store=store)
-    print("block:", await agent.run(words, memory=stock))
+    tell("block", await agent.run(words, memory=stock))
     engine = SimpleChatEngine.from_defaults(llm=OfflineLLM(), memory=memory("eve"))
-    print("engine:", engine.chat(words))
-    print("context:", await in_context(agent, step, path, words, memory("kim")))
-    print("stranger:", await agent.run(QUESTION, memory=memory("lee")))
+    tell("engine", engine.chat(words))
+    tell("context", await in_context(agent, step, path, words, memory("kim")))
+    tell("stranger", await agent.run(QUESTION, memory=memory("lee")))
 
 
 async def in_context(

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from holdfast import Memory
-from support.llama_models import CountingEmbedder
-
 from holdfast_llamaindex import connect
+from support.llama_models import CountingEmbedder
 
 
 @pytest.fixture

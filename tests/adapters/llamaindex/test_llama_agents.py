@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +10,14 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
+from holdfast_llamaindex import (
+    HoldfastChatStore,
+    HoldfastMemory,
+    HoldfastMemoryBlock,
+    HoldfastToolSpec,
+    HoldfastVectorStore,
+    connect,
+)
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.chat_engine import CondenseQuestionChatEngine, SimpleChatEngine
@@ -15,14 +25,6 @@ from llama_index.core.memory import Memory as StockMemory
 from llama_index.core.workflow import Context, JsonPickleSerializer, JsonSerializer
 from support.llama_models import CountingEmbedder, OfflineLLM, by_heart, said, texts
 from support.llama_sessions import run as session
-
-from holdfast_llamaindex import (
-    HoldfastChatStore,
-    HoldfastMemory,
-    HoldfastMemoryBlock,
-    HoldfastToolSpec,
-    HoldfastVectorStore,
-)
 
 pytestmark = [
     pytest.mark.anyio,
@@ -220,13 +222,13 @@ async def test_an_agent_remembers_and_recalls_by_tools(opened: Memory) -> None:
     assert TOLD in str(await worker.run(QUESTION))
 
 
-async def test_told_in_one_process_known_in_another(
+def test_told_in_one_process_known_in_another(
     path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = ROOT / "tests" / "support" / "llama_sessions.py"
     subprocess.run([sys.executable, str(script), "tell", str(path)], check=True)
 
-    await session("ask", path)
+    asyncio.run(session("ask", path))
 
     assert capsys.readouterr().out.splitlines() == [
         "memory: Your dog is Rex.",
@@ -235,3 +237,16 @@ async def test_told_in_one_process_known_in_another(
         "context: Your dog is Rex.",
         "stranger: I do not know.",
     ]
+
+
+def test_the_example_remembers_from_monday_to_tuesday(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = ROOT / "examples" / "llamaindex_agent.py"
+    path = str(tmp_path / "example.db")
+    for turn in (("monday", "My dog is called Rex."), ("tuesday", "What is my dog called?")):
+        monkeypatch.setattr(sys, "argv", [str(example), path, *turn])
+        runpy.run_path(str(example), run_name="__main__")
+        connect(path).close()
+
+    assert "tuesday< I know a dog called Rex." in capsys.readouterr().out

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 from holdfast import Memory, ScopeError
-from llama_index.core.base.llms.types import ChatMessage
-from llama_index.core.memory import Memory as StockMemory
-from llama_index.core.memory import BaseMemoryBlock, StaticMemoryBlock
-from support.llama_models import CountingEmbedder, said
-
 from holdfast_llamaindex import HoldfastChatStore, HoldfastMemoryBlock
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.memory import BaseMemoryBlock, StaticMemoryBlock
+from llama_index.core.memory import Memory as StockMemory
+from support.llama_models import CountingEmbedder, said
 
 pytestmark = pytest.mark.anyio
 

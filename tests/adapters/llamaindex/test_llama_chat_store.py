@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 from holdfast import Memory
+from holdfast_llamaindex import HoldfastChatStore
 from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 from llama_index.core.memory import Memory as StockMemory
 from llama_index.core.storage.chat_store.base_db import MessageStatus
 from support.llama_models import said
-
-from holdfast_llamaindex import HoldfastChatStore
 
 pytestmark = pytest.mark.anyio
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from holdfast import InvalidInputError, Memory
 from holdfast.testing import HashEmbedder, ScriptedLLM
-from llama_index.core.embeddings import MockEmbedding
-
 from holdfast_llamaindex import HoldfastMemory, HoldfastMemoryBlock, connect, share
+from llama_index.core.embeddings import MockEmbedding
 
 
 def test_one_path_is_one_memory(path: Path, opened: Memory) -> None:

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 import pytest
 from holdfast import Memory
+from holdfast_llamaindex import HoldfastMemory
+from holdfast_llamaindex.recollection import composed
 from llama_index.core.base.llms.types import TextBlock
 from llama_index.core.memory.memory import DEFAULT_MEMORY_BLOCKS_TEMPLATE
 from support.injections import INJECTIONS, leaks
 from support.llama_models import said
 from support.memories import match, record
-
-from holdfast_llamaindex import HoldfastMemory
-from holdfast_llamaindex.recollection import composed
 
 QUESTION = "What were the instructions about?"
 TAGS = "<recalled_memory>", "</recalled_memory>"  # LlamaIndex's own template writes them

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from holdfast import Memory, RecordNotFoundError, ScopeError
+from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
 from llama_index.core.memory import InsertMethod, StaticMemoryBlock
 from llama_index.core.memory import Memory as StockMemory
 from llama_index.core.storage.chat_store.base_db import MessageStatus
 from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 from support.llama_models import CountingEmbedder, said, texts
-
-from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +32,7 @@ def make(path: Path, opened: Memory) -> Make:
     return made
 
 
-# -- history --------------------------------------------------------------------------------------
+# -- history -----------------------------------------------------------------------------------
 
 
 async def test_it_is_a_memory(make: Make) -> None:
@@ -125,7 +124,7 @@ async def test_a_database_address_makes_a_store_of_llama_index(make: Make) -> No
     assert memory.sql_store.table_name == "chats"
 
 
-# -- recalling ------------------------------------------------------------------------------------
+# -- recalling ---------------------------------------------------------------------------------
 
 
 async def recalling(make: Make, **options: Any) -> list[ChatMessage]:
@@ -311,7 +310,7 @@ def test_an_id_that_is_none_is_refused_at_once(make: Make, user: str) -> None:
         make(user=user)
 
 
-# -- failing open -----------------------------------------------------------------------------------
+# -- failing open ------------------------------------------------------------------------------
 
 
 async def test_a_failing_model_leaves_the_history(make: Make, embedder: CountingEmbedder) -> None:
@@ -332,7 +331,7 @@ async def test_what_a_failing_model_missed_is_remembered_with_the_next_turn(
     assert "Rex" in (await recalling(make))[-1].content  # type: ignore[operator]
 
 
-# -- forgetting -------------------------------------------------------------------------------------
+# -- forgetting --------------------------------------------------------------------------------
 
 
 async def test_a_memory_is_forgotten_by_its_id(make: Make) -> None:
@@ -394,7 +393,7 @@ async def test_what_was_forgotten_may_be_said_again(make: Make) -> None:
     assert "Rex" in (await recalling(make))[-1].content  # type: ignore[operator]
 
 
-# -- the live window --------------------------------------------------------------------------------
+# -- the live window ---------------------------------------------------------------------------
 
 
 async def test_a_full_window_archives_the_oldest(make: Make) -> None:
@@ -447,7 +446,7 @@ async def test_concurrent_puts_archive_no_more_than_puts_one_by_one(make: Make) 
     assert active[0] == active[1] < 8
 
 
-# -- the sync face ----------------------------------------------------------------------------------
+# -- the sync face -----------------------------------------------------------------------------
 
 
 def test_the_sync_face_does_the_same(make: Make) -> None:
@@ -483,7 +482,7 @@ def test_one_object_works_in_one_loop_after_another(make: Make) -> None:
     assert len(asyncio.run(memory.aget_all())) == 3
 
 
-# -- serialising ------------------------------------------------------------------------------------
+# -- serialising -------------------------------------------------------------------------------
 
 
 async def test_a_dictionary_finds_history_and_memory_again(make: Make) -> None:

@@ -4,12 +4,11 @@ from typing import Any
 
 import pytest
 from holdfast import Answer, Memory, ProviderError, Tool, Usage
+from holdfast_llamaindex import LlamaIndexEmbedder, LlamaIndexLLM
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.embeddings import BaseEmbedding, MockEmbedding
 from llama_index.core.llms.mock import MockLLM
 from support.llama_models import OfflineLLM, said
-
-from holdfast_llamaindex import LlamaIndexEmbedder, LlamaIndexLLM
 
 pytestmark = pytest.mark.anyio
 

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 from holdfast import Memory, ScopeError
+from holdfast_llamaindex import HoldfastToolSpec
 from llama_index.core.tools import FunctionTool
 from support.injections import INJECTIONS, leaks
-
-from holdfast_llamaindex import HoldfastToolSpec
 
 pytestmark = pytest.mark.anyio
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from holdfast import EmbedderMismatchError, FilterError
+from holdfast_llamaindex import HoldfastVectorStore
 from llama_index.core import Document, StorageContext, VectorStoreIndex
 from llama_index.core.embeddings import MockEmbedding
 from llama_index.core.memory import VectorMemoryBlock
@@ -25,8 +26,6 @@ from llama_index.core.vector_stores import (
 )
 from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from support.llama_models import said
-
-from holdfast_llamaindex import HoldfastVectorStore
 
 pytestmark = pytest.mark.anyio
 

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
+from holdfast_llamaindex.window import leaving
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from holdfast_llamaindex.window import leaving
 
 USER, ASSISTANT, TOOL, SYSTEM = "user", "assistant", "tool", "system"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from holdfast import compose
+import holdfast
 
 if TYPE_CHECKING:
     from holdfast import Match
@@ -42,7 +42,8 @@ def composed(
 ) -> Recollection:
     """Return the most relevant memories that fit a budget."""
     budget = max(0, max_tokens + count(_FENCE))
-    made = compose(matches, max_tokens=budget, count=count, live=live)
+    # Not imported by name: the front door loads it when it is used.
+    made = holdfast.compose(matches, max_tokens=budget, count=count, live=live)
     text = "\n".join(made.text.split("\n")[1:-1])
     return Recollection(text, matches, tuple(live))
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from holdfast import HoldfastError, InvalidInputError, RecordNotFoundError, quote
+import holdfast
+from holdfast import HoldfastError, InvalidInputError, RecordNotFoundError
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
 from holdfast_llamaindex.connections import IN_MEMORY, connect, share
@@ -131,8 +132,8 @@ def _recalled(matches: Sequence[Match]) -> str:
 
 def _line(match: Match) -> str:
     record = match.record
-    who = record.role or record.kind
-    return f"{record.id} {record.occurred_at.date().isoformat()} {who}: {quote(match.passage)}"
+    day, who = record.occurred_at.date().isoformat(), record.role or record.kind
+    return f"{record.id} {day} {who}: {holdfast.quote(match.passage)}"
 
 
 def _corrected(change: Change) -> str:
