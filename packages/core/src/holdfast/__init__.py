@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Database
+    from holdfast.storage.database import Connection, Database, Durability
 
 __version__ = "0.1.0"
 
@@ -60,8 +60,10 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Connection",
     "Context",
     "Database",
+    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -91,9 +93,11 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Connection": "holdfast.storage.database",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
+    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",

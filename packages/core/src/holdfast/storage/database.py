@@ -36,6 +36,7 @@ Durability = Literal["normal", "full"]
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
 MOMENT = 200  # milliseconds; upkeep gives way to readers
+MAPPED_BYTES = 1 << 30
 # SQLCipher 4's own derivation, done once here instead of once a connection.
 KDF_ROUNDS = 256_000
 SALT_BYTES = 16
@@ -235,6 +236,9 @@ class Database:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16000")
+        # Filters and listings read many rows; from the system's own cache that takes a quarter of
+        # the time (10,000 items: 4 ms for 15). An encrypted file cannot be mapped.
+        connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if self._key is None else 0}")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
             _use_wal(connection, self._busy_seconds)
