@@ -157,8 +157,8 @@ def test_hybrid_search_lifts_shared_words(path: Path) -> None:
     words = HoldfastVectorStore(path)
     words.add(
         [
-            TextNode(id_="near", text="the weather in Oslo", embedding=[1.0, 0.1]),
-            TextNode(id_="named", text="order number 4711", embedding=[0.9, 0.4]),
+            TextNode(id_="near", text="the weather in Oslo", embedding=[1.0, 0.6]),
+            TextNode(id_="named", text="order number 4711", embedding=[1.0, 0.8]),
         ]
     )
     asked = {"query_embedding": [1.0, 0.0], "query_str": "4711", "similarity_top_k": 2}
