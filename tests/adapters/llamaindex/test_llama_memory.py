@@ -244,6 +244,30 @@ async def test_a_turn_recalls_once_and_writes_once(make: Make, embedder: Countin
     assert (len(embedder.writes), embedder.questions) == (1, [QUESTION.content])
 
 
+async def test_the_same_question_in_the_next_turn_is_recalled_anew(make: Make) -> None:
+    tuesday = make("tuesday")
+    await tuesday.aput(QUESTION)
+    assert "Rex" not in str(texts(await tuesday.aget()))
+    await tuesday.aput(said("assistant", "I do not know."))
+    await make().aput(TOLD)
+
+    await tuesday.aput(QUESTION)
+
+    assert "Rex" in str(texts(await tuesday.aget()))
+
+
+async def test_the_same_question_after_a_reset_is_recalled_anew(make: Make) -> None:
+    tuesday = make("tuesday")
+    await tuesday.aput(QUESTION)
+    await tuesday.aget()
+    await make().aput(TOLD)
+    await tuesday.areset()
+
+    await tuesday.aput(QUESTION)
+
+    assert "Rex" in str(texts(await tuesday.aget()))
+
+
 async def test_a_resent_history_is_not_remembered_twice(make: Make, opened: Memory) -> None:
     window = [TOLD, said("assistant", "Nice.")]
     for _ in range(3):

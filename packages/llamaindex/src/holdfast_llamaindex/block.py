@@ -164,12 +164,12 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
             RecordNotFoundError: A recall would not see it.
         """
         await self._long_term.forget(self._owner(session).reading(session), id)
-        self._forget_turns()
+        self.forget_turns()
 
     async def forget_all(self, session: str | None) -> None:
         """Erase everything a recall would see."""
         await self._long_term.forget_all(self._owner(session).reading(session))
-        self._forget_turns()
+        self.forget_turns()
 
     async def flush(self, session: str | None = None) -> None:
         """Remember all that waits, and derive the facts that are still to be derived.
@@ -188,7 +188,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
             user_id = self.user_of(session)
         return Owner(user_id or self.user_id, self.agent_id, self.app_id)
 
-    def _forget_turns(self) -> None:
+    def forget_turns(self) -> None:
+        """Recall anew what is asked again: something was erased, or a conversation begins anew."""
         self._turns.clear()
         self._texts.clear()
 
@@ -200,7 +201,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         if question is None:
             return ""
         reading = owner.reading(session)
-        turn = (tuple(reading.items()), session, question.id)
+        turns = sum(one.role == "user" for one in said)
+        turn = (tuple(reading.items()), session, question.id, turns)
         known = self._turns.get(turn)
         if known is None:
             known = await self._recall(reading, session, question, said)

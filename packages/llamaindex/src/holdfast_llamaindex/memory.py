@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.llms import LLM as ChatModel
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+
+# Texts whose tokens are remembered: a window of messages, some thousand tokens each at most.
+_COUNTED = 1_024
 
 
 class HoldfastMemory(Memory):
@@ -95,6 +100,8 @@ class HoldfastMemory(Memory):
         self.path = str(self.memory.database.path)
         if self.sql_store is None:
             self.sql_store = HoldfastChatStore(memory=self.memory, table_name=self.table_name)
+        if not hasattr(self.tokenizer_fn, "cache_info"):  # the window is counted at every call
+            self.tokenizer_fn = lru_cache(_COUNTED)(self.tokenizer_fn)
         self._recall = HoldfastMemoryBlock(
             memory=self.memory,
             user_id=self.user_id,
@@ -222,7 +229,7 @@ class HoldfastMemory(Memory):
         await store.add_messages(self.session_id, messages)
         window = await store.get_messages(self.session_id, status=MessageStatus.ACTIVE)
         # How often they were said before, another store cannot tell: the window says it.
-        return utterances(window)[-len(messages) :]
+        return utterances(window)[-len(utterances(messages)) or len(window) :]
 
     async def aset(self, messages: list[ChatMessage]) -> None:
         """Replace the history; what is new in it is remembered when the user speaks again."""
@@ -241,6 +248,7 @@ class HoldfastMemory(Memory):
                 could see is this session.
         """
         await super().areset(status)
+        self._recall.forget_turns()
         alone = not (self.user_id or self.agent_id or self.app_id) and status is None
         if alone if long_term is None else long_term:
             await self._recall.forget_all(self.session_id)
@@ -276,8 +284,9 @@ class HoldfastMemory(Memory):
         memory_content: list[ContentBlock],
         chat_message_data: list[ChatMessage],
     ) -> list[ChatMessage]:
-        """Insert memory into copies: the stored messages and the caller's stay as they are."""
-        said = [one.model_copy(deep=True) for one in chat_history]
+        """Insert memory; what is stored stays as it is, whoever changes what is returned."""
+        own = isinstance(self.sql_store, HoldfastChatStore)  # which makes them anew each time
+        said = chat_history if own else [one.model_copy(deep=True) for one in chat_history]
         result = [*chat_message_data, *said]
         if not memory_content:
             return result

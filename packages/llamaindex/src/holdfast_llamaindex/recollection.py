@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import holdfast
@@ -60,22 +61,27 @@ def query_of(text: str) -> str:
 
 
 class Recollections:
-    """The last recollections by key, for any number of threads; the oldest leaves first."""
+    """The last recollections by key, for any number of threads; the oldest leaves first.
 
-    def __init__(self, most: int = 256) -> None:
+    They are kept for seconds: a turn lasts no longer, and others may remember meanwhile.
+    """
+
+    def __init__(self, most: int = 256, seconds: float = 60.0) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, Recollection] = OrderedDict()
+        self._seconds = seconds
+        self._kept: OrderedDict[Hashable, tuple[float, Recollection]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: Hashable) -> Recollection | None:
         """Return what is kept under a key."""
         with self._lock:
-            return self._kept.get(key)
+            kept = self._kept.get(key)
+        return None if kept is None or monotonic() - kept[0] > self._seconds else kept[1]
 
     def put(self, key: Hashable, recollection: Recollection) -> None:
         """Keep a recollection."""
         with self._lock:
-            self._kept[key] = recollection
+            self._kept[key] = (monotonic(), recollection)
             self._kept.move_to_end(key)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
