@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Connection, Database, Durability
+    from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -63,7 +63,6 @@ __all__ = [
     "Connection",
     "Context",
     "Database",
-    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -97,7 +96,6 @@ _LAZY = {
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
-    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
