@@ -13,8 +13,8 @@ import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, pack, settle, unpack
-from holdfast_langgraph.checkpoint.msgpack import split_array
+from holdfast_langgraph.checkpoint.forms import Blobs, pack, prefix_of, settle, unpack
+from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -67,10 +67,55 @@ def test_any_value_reads_back_as_the_stock_serializer_reads_it(value: object) ->
         assert exact(round_trip(codec, value)) == exact(wanted)
 
 
+@settings(max_examples=60, deadline=None)
+@given(some.lists(some.tuples(some.integers(0, 60), some.integers(0, 3), some.integers(0, 9))))
+def test_a_list_edited_anywhere_reads_back_after_every_edit(edits: list[tuple[int, ...]]) -> None:
+    """The beginning known from before is taken as it is only where it is the same."""
+    codec, numbers, files, prefix = Codec(STOCK), {}, {}, None
+    said: list[object] = [HumanMessage(f"first {at}", id=str(at)) for at in range(40)]
+    for place, drop, add in edits:
+        said[place : place + drop] = [f"edit {place} {drop} {one} " * 3 for one in range(add)]
+        blobs: Blobs = {}
+        draft = codec.encode(said, SALT, blobs, prefix)
+        for digest, blob in blobs.items():
+            numbers.setdefault(digest, len(numbers))
+            files[numbers[digest]] = codec.seal(*blob)
+        stored = settle(draft, numbers)
+        prefix = prefix_of(draft, stored)
+        assert codec.decode(stored, files) == said
+
+
+def test_what_a_list_began_with_before_is_not_cut_again() -> None:
+    codec = Codec(STOCK)
+    said = [f"message {at} " * 9 for at in range(300)]
+    first: Blobs = {}
+    draft = codec.encode(said, SALT, first)
+    stored = settle(draft, {digest: at for at, digest in enumerate(first)})
+    more: Blobs = {}
+    codec.encode([*said, "one more " * 9], SALT, more, prefix_of(draft, stored))
+    assert len(first) > 20
+    assert len(more) <= 65
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_a_type_that_looks_zipped_reads_back(size: int) -> None:
+    class Sly(PickleSerde):
+        def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+            return "zlib:pickle", os.urandom(size) + pickle.dumps(obj)
+
+        def loads_typed(self, data: tuple[str, bytes]) -> Any:
+            assert data[0] == "zlib:pickle"
+            return pickle.loads(data[1][size:])
+
+    value = os.urandom(100)
+    assert round_trip(Codec(Sly()), value) == value
+
+
 @settings(max_examples=100, deadline=None)
 @given(some.lists(values, max_size=70))
 def test_an_array_splits_into_its_elements(elements: list[object]) -> None:
-    parts = split_array(STOCK.dumps_typed(elements)[1])
+    data = STOCK.dumps_typed(elements)[1]
+    parts = split_values(data, head_length(data))
     assert parts == [STOCK.dumps_typed([element])[1][1:] for element in elements]
 
 
@@ -91,7 +136,9 @@ def test_every_kind_of_msgpack_value_can_be_skipped() -> None:
     elements.append(dict.fromkeys(range(70_000), 0))
     option = ormsgpack.OPT_NON_STR_KEYS
     packed = ormsgpack.packb(elements, option=option)
-    assert split_array(packed) == [ormsgpack.packb(element, option=option) for element in elements]
+    assert split_values(packed, head_length(packed)) == [
+        ormsgpack.packb(element, option=option) for element in elements
+    ]
 
 
 def test_messages_of_every_kind_read_back(tmp_path: Path) -> None:

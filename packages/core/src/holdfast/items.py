@@ -277,10 +277,11 @@ class Items:
         if search.query not in asked:
             vector = await runtime.embed_query(self._embedder, search.query)
             asked[search.query] = indexing.unit_vectors([vector], 1)[0]
+        probe = await runtime.compute(_probe, search, search.query, tree, asked[search.query])
         hits = await runtime.store(
             self._storage.documents.search,
             region,
-            _probe(search, search.query, tree, asked[search.query]),
+            probe,
             refresh=search.refresh,
             expired=search.expired,
             unscored=search.unscored,

@@ -26,13 +26,23 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Parts, Sealed, Stored, Whole
-from holdfast_langgraph.checkpoint.msgpack import array_head, map_head, split_array
+from holdfast_langgraph.checkpoint.forms import (
+    Blobs,
+    Digest,
+    Draft,
+    Parts,
+    Prefix,
+    Sealed,
+    Stored,
+    Whole,
+)
+from holdfast_langgraph.checkpoint.msgpack import head_length, map_head, split_values
 
 DIGEST_BYTES = 16
 KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
 PART = b"/part"
 RUN = b"/run"
+PREFIX = b"/prefix"
 # Shorter values lie in the manifest itself: a blob's row and index entry cost more.
 INLINE_BYTES = 64
 INLINE_PART_BYTES = 16
@@ -80,29 +90,42 @@ class Codec:
 
     # -- encoding -------------------------------------------------------------------------------
 
-    def encode(self, value: object, salt: bytes, blobs: Blobs) -> Draft:
+    def encode(
+        self, value: object, salt: bytes, blobs: Blobs, before: Prefix | None = None
+    ) -> Draft:
         """Return a value's draft, and add the plain blobs it needs to `blobs`.
+
+        Args:
+            value: Anything.
+            salt: The thread's.
+            blobs: Takes the blobs.
+            before: Of the same channel's value before; spares what it still begins with.
 
         Raises:
             Exception: Whatever the serializer raises for what it cannot write.
         """
         if self._cuts and _is_composite(value):
             try:
-                return self._cut(value, salt, blobs)
+                return self._cut(value, salt, blobs, before)
             except UncutError:
                 pass
         type_, data = self._dumps(value)
         if len(data) <= INLINE_BYTES:
             return self._encrypt(type_, data)
-        digest = self.digest(type_.encode()[:KIND_BYTES], data, salt)
+        kind = hashlib.blake2b(type_.encode(), digest_size=KIND_BYTES).digest()
+        digest = self.digest(kind, data, salt)
         blobs[digest] = (type_, data)
         return Whole(digest)
 
-    def _cut(self, value: object, salt: bytes, blobs: Blobs) -> Parts:
+    def _cut(self, value: object, salt: bytes, blobs: Blobs, before: Prefix | None) -> Parts:
         cutter = Cutter(self, salt)
-        cutter.add(value, DEEPEST)
+        prefix = None
+        if isinstance(value, list):
+            prefix = cutter.add_list(value, before)
+        else:
+            cutter.add(value, DEEPEST)
         blobs.update(cutter.blobs)
-        return Parts(cutter.parts())
+        return Parts(cutter.parts(), prefix)
 
     def payload(self, value: object) -> bytes:
         """Return the msgpack of a value as it stands inside a list.
@@ -115,19 +138,16 @@ class Codec:
             raise UncutError
         return data[1:]
 
-    def payloads(self, elements: Sequence[object]) -> Sequence[bytes]:
-        """Return the msgpack of each element of a list.
+    def array(self, elements: Sequence[object]) -> bytes:
+        """Return the msgpack of a list.
 
         Raises:
-            UncutError: The serializer does not write the list as msgpack.
+            UncutError: The serializer does not write it as msgpack.
         """
-        if isinstance(elements[0], list | dict | tuple):
-            # Their ends are dear to find.
-            return [self.payload(element) for element in elements]
         type_, data = self._dumps(elements)
         if type_ != MSGPACK:
             raise UncutError
-        return split_array(data)
+        return data
 
     def digest(self, kind: bytes, data: bytes, salt: bytes) -> Digest:
         """Return the digest of bytes; `kind` (16 bytes at most) keeps kinds apart."""
@@ -142,10 +162,13 @@ class Codec:
 
     def seal(self, type: str, data: bytes) -> Sealed:
         """Make a plain blob ready for the file: encrypted as the serializer would, or zipped."""
-        if self._cipher is not None or len(data) < LEAST_ZIPPED:
+        if self._cipher is not None:
             return self._encrypt(type, data)
-        zipped = zlib.compress(data)
-        return (ZIPPED + type, zipped) if len(zipped) < 0.9 * len(data) else (type, data)
+        zipped = zlib.compress(data) if len(data) >= LEAST_ZIPPED else data
+        # A type that looks zipped has to be.
+        if len(zipped) < 0.9 * len(data) or type.startswith(ZIPPED):
+            return ZIPPED + type, zipped if zipped is not data else zlib.compress(data)
+        return type, data
 
     def _encrypt(self, type: str, data: bytes) -> Sealed:
         if self._cipher is None:
@@ -177,8 +200,9 @@ class Codec:
         if type == MSGPACK:
             return data
         if self._cipher is None:
-            # Written under a cipher: the serializer says better than we that it cannot read it.
-            raise TypeError(f"a part of type {type!r} reads as {self.load(type, data)!r:.80}")
+            # Written under a cipher. The serializer says so in its own words, as for any value.
+            self.load(type, data)
+            raise TypeError(f"a list has a part of type {type!r}, not {MSGPACK!r}")
         plain: bytes = self._cipher.decrypt(type.split("+", 1)[1], data)
         return plain
 
@@ -196,24 +220,24 @@ class Cutter:
         self._salt = salt
         # Behind a cipher only what betrays nothing may lie in a manifest: the heads of containers.
         self._short = 0 if codec.hides else INLINE_PART_BYTES
-        self._parts: list[tuple[bool, bytes]] = []
+        self._parts: list[tuple[bool, bytes] | int] = []
         self.blobs: Blobs = {}
 
-    def parts(self) -> list[tuple[bool, bytes]]:
+    def parts(self) -> list[tuple[bool, bytes] | int]:
         """Return the parts, neighbours that need no blob joined."""
-        joined: list[tuple[bool, bytes]] = []
-        for filed, part in self._parts:
-            if joined and not filed and not joined[-1][0]:
-                joined[-1] = (False, joined[-1][1] + part)
+        joined: list[tuple[bool, bytes] | int] = []
+        for part in self._parts:
+            last = joined[-1] if joined else 0
+            if isinstance(part, int) or isinstance(last, int) or part[0] or last[0]:
+                joined.append(part)
             else:
-                joined.append((filed, part))
+                joined[-1] = (False, last[1] + part[1])
         return joined
 
     def add(self, value: object, depth: int) -> None:
         """Add a value, cut up if it is composite and `depth` allows."""
         if depth and isinstance(value, list) and _is_composite(value):
-            self._parts.append((False, array_head(len(value))))
-            self._add_elements(value)
+            self.add_list(value)
         elif depth and isinstance(value, dict) and _is_composite(value):
             self._parts.append((False, map_head(len(value))))
             for key, item in value.items():
@@ -228,19 +252,46 @@ class Cutter:
         else:
             self._file(self._codec.digest(PART, payload, self._salt), payload)
 
-    def _add_elements(self, elements: Sequence[object]) -> None:
+    def add_list(self, elements: Sequence[object], before: Prefix | None = None) -> Prefix | None:
+        """Add a list in runs and single elements; return what lies in runs.
+
+        Args:
+            elements: Not empty.
+            before: If the list begins with these bytes, their runs are taken as they are.
+        """
+        data = self._codec.array(elements)
+        begin = head_length(data)
+        self._parts.append((False, data[:begin]))
+        at, runs = begin, 0
+        if before is not None and before.digest == self._codec.digest(
+            PREFIX, data[begin : begin + before.length], self._salt
+        ):
+            self._parts += before.numbers
+            at, runs = begin + before.length, before.runs
+        end, added = self._add_values(data, at)
+        if not added:
+            return before if runs else None
+        digest = self._codec.digest(PREFIX, data[begin:end], self._salt)
+        return Prefix(end - begin, digest, runs + added)
+
+    def _add_values(self, data: bytes, at: int) -> tuple[int, int]:
+        """Add the values from `at` on; return where the last run ends, and how many there are."""
         run: list[tuple[Digest, bytes]] = []
-        for payload in self._codec.payloads(elements):
+        runs = 0
+        end = at
+        for payload in split_values(data, at):
             digest = self._codec.digest(PART, payload, self._salt)
             run.append((digest, payload))
+            at += len(payload)
             if digest[0] < RUN_ENDS or len(run) == LONGEST_RUN:
                 self._add_run(run)
-                run = []
+                run, runs, end = [], runs + 1, at
         for digest, payload in run:
             if len(payload) <= self._short:
                 self._parts.append((False, payload))
             else:
                 self._file(digest, payload)
+        return end, runs
 
     def _add_run(self, run: Sequence[tuple[Digest, bytes]]) -> None:
         digest = run[0][0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import ormsgpack
@@ -28,10 +28,32 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """A value that will be in parts: digests of blobs (True), or bytes as they are (False)."""
+class Prefix:
+    """The part of a list that lies in runs: what a longer list most likely begins with.
 
-    parts: list[tuple[bool, bytes]]
+    Attributes:
+        length: Bytes of its elements.
+        digest: Of those bytes.
+        runs: How many blobs they take; once stored, their numbers.
+    """
+
+    length: int
+    digest: Digest
+    runs: int
+    numbers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A value that will be in parts: digests of blobs (True), bytes as they are (False), numbers.
+
+    Attributes:
+        parts: The first is the head of the list or mapping.
+        prefix: Of a list that has runs, which then follow its head.
+    """
+
+    parts: list[tuple[bool, bytes] | int]
+    prefix: Prefix | None = None
 
 
 Draft: TypeAlias = "Whole | Parts | Stored"
@@ -43,8 +65,20 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
     if isinstance(draft, Whole):
         return numbers[draft.digest]
     if isinstance(draft, Parts):
-        return [numbers[part] if filed else part for filed, part in draft.parts]
+        return [
+            part if isinstance(part, int) else numbers[part[1]] if part[0] else part[1]
+            for part in draft.parts
+        ]
     return draft
+
+
+def prefix_of(draft: Draft, stored: Stored) -> Prefix | None:
+    """Return the prefix of a list just stored, with the numbers of its runs."""
+    if not isinstance(draft, Parts) or draft.prefix is None or not isinstance(stored, list):
+        return None
+    runs = stored[1 : 1 + draft.prefix.runs]
+    numbers = tuple(part for part in runs if isinstance(part, int))
+    return replace(draft.prefix, numbers=numbers)
 
 
 def references(stored: Stored) -> Iterator[int]:

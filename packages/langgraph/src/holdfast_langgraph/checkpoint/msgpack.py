@@ -45,35 +45,28 @@ _NESTED = {
 }
 
 
-def array_head(count: int) -> bytes:
-    """Return the head of an array."""
-    return _head(0x90, 0xDC, count)
-
-
 def map_head(count: int) -> bytes:
     """Return the head of a map of `count` pairs."""
-    return _head(0x80, 0xDE, count)
-
-
-def _head(short: int, wide: int, count: int) -> bytes:
     if count < 16:
-        return bytes([short | count])
+        return bytes([0x80 | count])
     if count < 1 << 16:
-        return bytes([wide]) + count.to_bytes(2, "big")
-    return bytes([wide + 1]) + count.to_bytes(4, "big")
+        return b"\xde" + count.to_bytes(2, "big")
+    return b"\xdf" + count.to_bytes(4, "big")
 
 
-def split_array(data: bytes) -> list[bytes]:
-    """Return the bytes of each element of an array."""
-    width, _ = _NESTED[data[0]]
-    count = int.from_bytes(data[1 : 1 + width], "big") if width else data[0] & 0x0F
-    elements: list[bytes] = []
-    at = 1 + width
-    for _ in range(count):
+def head_length(data: bytes) -> int:
+    """Return how many bytes come before the first element of an array."""
+    return 1 + _NESTED[data[0]][0]
+
+
+def split_values(data: bytes, at: int) -> list[bytes]:
+    """Return the bytes of each value from `at` to the end of the document."""
+    values: list[bytes] = []
+    while at < len(data):
         end = _end(data, at)
-        elements.append(data[at:end])
+        values.append(data[at:end])
         at = end
-    return elements
+    return values
 
 
 def _end(data: bytes, at: int) -> int:

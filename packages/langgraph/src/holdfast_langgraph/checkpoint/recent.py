@@ -14,21 +14,29 @@ from dataclasses import dataclass, field
 
 from langgraph.checkpoint.base import ChannelVersions
 
-from holdfast_langgraph.checkpoint.forms import Digest, Stored
+from holdfast_langgraph.checkpoint.forms import Digest, Prefix, Stored
 
 SALT_BYTES = 16
 MOST_THREADS = 512
-MOST_NUMBERS = 4096
+MOST_NUMBERS = 512
 MOST_HEADS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The checkpoint written last in one namespace of a thread."""
+    """The checkpoint written last in one namespace of a thread.
+
+    Attributes:
+        checkpoint_id: Its id.
+        versions: Of its channels.
+        manifest: Its values.
+        prefixes: What its lists begin with, by channel.
+    """
 
     checkpoint_id: str
     versions: ChannelVersions
     manifest: Mapping[str, Stored]
+    prefixes: Mapping[str, Prefix]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ has been swept or deleted meanwhile, the transaction changes nothing and all sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from langgraph.checkpoint.base import (
 
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, Draft, settle
+from holdfast_langgraph.checkpoint.forms import Blobs, Draft, Stored, prefix_of, settle
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
 from holdfast_langgraph.checkpoint.recent import Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
@@ -32,6 +32,8 @@ from holdfast_langgraph.checkpoint.writing import (
     claim_thread,
     find_thread,
 )
+
+NO_HEAD = Head("", {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def store_checkpoint(
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return None
-        head = Head(checkpoint["id"], dict(checkpoint.get("channel_versions", {})), manifest)
+        head = _head(checkpoint, drafts, manifest, known.heads.get(address.ns))
         return known.after(thread, numbers, blobs, {address.ns: head})
 
     _settle(desk, address.thread_id, attempt)
@@ -123,18 +125,34 @@ def _draft(
     new_versions: ChannelVersions,
 ) -> tuple[dict[str, Draft], Blobs]:
     """Encode the channels that changed; the others are as the parent holds them."""
-    head = known.heads.get(address.ns)
-    if head is None or head.checkpoint_id != address.checkpoint_id:
-        head = Head("", {}, {})
+    head = known.heads.get(address.ns, NO_HEAD)
+    parent = head if head.checkpoint_id == address.checkpoint_id else NO_HEAD
     versions = checkpoint.get("channel_versions", {})
     blobs: Blobs = {}
     drafts: dict[str, Draft] = {}
     for channel, value in checkpoint.get("channel_values", {}).items():
-        if channel not in new_versions and _unchanged(channel, versions, head):
-            drafts[channel] = head.manifest[channel]
+        if channel not in new_versions and _unchanged(channel, versions, parent):
+            drafts[channel] = parent.manifest[channel]
         else:
-            drafts[channel] = codec.encode(value, known.salt, blobs)
+            before = head.prefixes.get(channel)
+            drafts[channel] = codec.encode(value, known.salt, blobs, before)
     return drafts, blobs
+
+
+def _head(
+    checkpoint: Checkpoint,
+    drafts: Mapping[str, Draft],
+    manifest: Mapping[str, Stored],
+    before: Head | None,
+) -> Head:
+    """Return what is worth knowing of the checkpoint just stored."""
+    prefixes = dict(before.prefixes) if before else {}
+    for channel, draft in drafts.items():
+        prefix = prefix_of(draft, manifest[channel])
+        if prefix is not None:
+            prefixes[channel] = prefix
+    versions = dict(checkpoint.get("channel_versions", {}))
+    return Head(checkpoint["id"], versions, manifest, prefixes)
 
 
 def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from holdfast import Connection
@@ -13,8 +12,6 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
-
-MOST_PARAMETERS = 500
 
 
 class ThreadMovedError(Exception):
@@ -74,29 +71,19 @@ def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest,
         thread: Its number.
         blobs: Type and bytes (sealed) by digest.
     """
-    numbers = _numbers(connection, thread, list(blobs))
+    numbers: dict[Digest, int] = {}
     for digest, (type_, data) in blobs.items():
-        if digest not in numbers:
-            cursor = connection.execute(
-                "INSERT INTO langgraph_blobs(thread, digest, type, data) VALUES (?, ?, ?, ?)",
-                (thread, digest, type_, data),
-            )
-            numbers[digest] = int(cursor.lastrowid or 0)
-    return numbers
-
-
-def _numbers(connection: Connection, thread: int, digests: Sequence[Digest]) -> dict[Digest, int]:
-    found: dict[Digest, int] = {}
-    rest = iter(digests)
-    while some := list(islice(rest, MOST_PARAMETERS)):
-        marks = ",".join("?" * len(some))
-        found.update(
-            connection.execute(
-                f"SELECT digest, id FROM langgraph_blobs WHERE thread = ? AND digest IN ({marks})",
-                (thread, *some),
-            ).fetchall()
+        cursor = connection.execute(
+            "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data) VALUES (?, ?, ?, ?)",
+            (thread, digest, type_, data),
         )
-    return found
+        if cursor.rowcount == 1:
+            numbers[digest] = int(cursor.lastrowid or 0)
+        else:
+            numbers[digest] = connection.execute(
+                "SELECT id FROM langgraph_blobs WHERE thread = ? AND digest = ?", (thread, digest)
+            ).fetchone()[0]
+    return numbers
 
 
 def add_checkpoint(
