@@ -102,6 +102,8 @@ class Memory:
         self._llm = llm
         self._guidance = guidance or Guidance()
         self._redact = redact
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
@@ -112,7 +114,10 @@ class Memory:
 
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -248,7 +253,9 @@ class Memory:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
         derived = await conductor.extract_added(self._pipeline(runtime), added)
-        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
 
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
