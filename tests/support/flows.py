@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from holdfast import Change, Changes, Memory, Record
 from holdfast.providers.openai import OpenAILLM
 from holdfast.testing import HashEmbedder
-
 from support.openai_server import OpenAIServer
 
 LIVES_IN = {"subject": "user", "relation": "lives_in", "single_valued": True}
@@ -85,24 +85,20 @@ def only(memory: Memory, kind: str = "fact", user_id: str = "ada") -> Record:
 
 
 def echo(messages: Any, tool: Any) -> dict[str, Any]:
-    """Record each new message as a fact of its own words, whatever the tool asked for is."""
-    if tool is not None and tool.name != "record_facts":
-        raise AssertionError(f"asked to {tool.name}")
-    return facts(*(fact(f"Noted: {text}", number) for number, text in new_messages(messages)))
+    """Record each new message as a fact of its own words, add every one, summarise in a word."""
+    asked = messages[1]["content"]
+    if tool.name == "record_facts":
+        return facts(*(fact(f"Noted: {text}", number) for number, text in new_messages(asked)))
+    if tool.name == "decide":
+        return decisions(*(decision("ADD", of=name) for name in re.findall(r"(?m)^F\d+", asked)))
+    return {"summary": "Much was said."}
 
 
-def new_messages(messages: Any) -> list[tuple[int, str]]:
+def new_messages(asked: str) -> list[tuple[int, str]]:
     """Read the numbered messages out of an extraction prompt: (number, words)."""
-    import json
-
-    inside = messages[1]["content"].split("<new_messages>")[1].split("</new_messages>")[0]
+    inside = asked.split("<new_messages>")[1].split("</new_messages>")[0]
     found = []
     for row in inside.strip().splitlines():
         number, _, rest = row.partition(" | ")
         found.append((int(number), json.loads(rest.rsplit(" | ", 1)[1])))
     return found
-
-
-def in_loop(flow: Callable[[], Any]) -> Any:
-    """Run an async test body."""
-    return asyncio.run(flow())
