@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Connection, Database, Durability
+    from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -61,7 +61,6 @@ __all__ = [
     "Connection",
     "Context",
     "Database",
-    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -91,7 +90,6 @@ __all__ = [
 _LAZY = {
     "Connection": "holdfast.storage.database",
     "Database": "holdfast.storage.database",
-    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",

@@ -104,7 +104,8 @@ class Condition:
     def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
         members = [self._equals((*field, place), member) for place, member in enumerate(value)]
         length = f"json_array_length({self.document}, {path_sql(field[1:])}) = {len(value)}"
-        return f"(({' AND '.join([length, *members])} AND {self._type(field)} = 'array') IS TRUE)"
+        same = _joined([length, *members, f"{self._type(field)} = 'array'"], " AND ")
+        return f"({same} IS TRUE)"
 
     def _ordered(self, field: Field, sign: str, value: Any) -> str:
         types = _json_types(value)
