@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast import ingestion, maintenance, messages, retrieval
 from holdfast.context import compiling, compression
@@ -47,6 +47,7 @@ from holdfast.types import (
     reaches,
 )
 
+Text = TypeVar("Text", str, "str | None")
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
@@ -103,6 +104,8 @@ class Memory:
         self._llm = llm
         self._guidance = guidance or Guidance()
         self._redact = redact
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
@@ -111,9 +114,18 @@ class Memory:
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
 
+    def _redacted(self, text: Text) -> Text:
+        """Redact a text; what is none is left to be refused where texts are checked."""
+        if self._redact is None or not isinstance(text, str):
+            return text
+        return self._redact(text)
+
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -254,7 +266,9 @@ class Memory:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
         derived = await conductor.extract_added(self._pipeline(runtime), added)
-        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
 
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
@@ -310,7 +324,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
 
     async def adistil(
         self,
@@ -323,7 +337,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await conductor.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -369,7 +383,8 @@ class Memory:
             ProviderError: The embedder failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return run(retrieval.search(SYNC, self._storage, self._embedder, region, question))
 
     async def asearch(
@@ -390,7 +405,8 @@ class Memory:
     ) -> builtins.list[Match]:
         """Async twin of `search`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return await retrieval.search(self._async, self._storage, self._embedder, region, question)
 
     # -- context --------------------------------------------------------------------------------
@@ -454,7 +470,7 @@ class Memory:
         model: str | Counter | None,
     ) -> Context:
         return await compiling.build(
-            ScopeReader(runtime, self._storage, self._embedder, scope),
+            ScopeReader(runtime, self._storage, self._embedder, scope, self._redacted),
             query,
             messages or (),
             max_tokens=max_tokens,
@@ -517,7 +533,7 @@ class Memory:
         max_tokens: int,
         model: str | Counter | None,
     ) -> builtins.list[Chat | dict[str, str]]:
-        reader = ScopeReader(runtime, self._storage, self._embedder, scope)
+        reader = ScopeReader(runtime, self._storage, self._embedder, scope, self._redacted)
         return await compression.compress(
             reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
         )
@@ -652,7 +668,7 @@ class Memory:
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
 
     async def aupdate(
@@ -670,7 +686,7 @@ class Memory:
     ) -> Change:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
 
     def delete(
