@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
-    from holdfast.providers.base import LLM, Embedder
+    from holdfast.providers.base import LLM, Embedder, Reranker
     from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
@@ -80,6 +80,7 @@ __all__ = [
     "ProviderError",
     "Record",
     "RecordNotFoundError",
+    "Reranker",
     "SchemaVersionError",
     "Scope",
     "ScopeError",
@@ -105,6 +106,7 @@ _LAZY = {
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
+    "Reranker": "holdfast.providers.base",
     "Stats": "holdfast.maintenance",
     "default_embedder": "holdfast.providers",
 }

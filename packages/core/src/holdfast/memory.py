@@ -26,7 +26,7 @@ from holdfast.pipeline import conductor
 from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
-from holdfast.providers.base import LLM, Embedder
+from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.database import Database, Durability
 from holdfast.storage.embedded import EmbeddedStorage
@@ -72,6 +72,7 @@ class Memory:
         path: The file, made when missing, or ``":memory:"``.
         embedder: Turns texts into vectors; by default a local one that needs no network.
         llm: Derives facts from what is said; without one, search works on the turns themselves.
+        reranker: Puts the fifty best matches of every search in its own order.
         key: Encrypts the whole file: a passphrase, or 32 raw bytes.
         durability: ``"normal"``: an acknowledged write survives the death of the process;
             ``"full"``: also of the machine.
@@ -92,6 +93,7 @@ class Memory:
         *,
         embedder: Embedder | None = None,
         llm: LLM | None = None,
+        reranker: Reranker | None = None,
         key: str | bytes | None = None,
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
@@ -102,6 +104,7 @@ class Memory:
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
+        self._reranker = reranker
         self._guidance = guidance or Guidance()
         self._redact = redact
         if background and llm is None:
@@ -380,12 +383,12 @@ class Memory:
         Raises:
             ScopeError, FilterError, InvalidInputError: What was asked makes no sense.
             EmbedderMismatchError: The file was written with another embedder.
-            ProviderError: The embedder failed.
+            ProviderError: The embedder or the reranker failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return run(retrieval.search(SYNC, self._storage, self._embedder, region, question))
+        return run(self._search(SYNC, region, question))
 
     async def asearch(
         self,
@@ -407,7 +410,14 @@ class Memory:
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return await retrieval.search(self._async, self._storage, self._embedder, region, question)
+        return await self._search(self._async, region, question)
+
+    async def _search(
+        self, runtime: Runtime, region: Region, question: retrieval.Question
+    ) -> builtins.list[Match]:
+        return await retrieval.search(
+            runtime, self._storage, self._embedder, region, question, self._reranker
+        )
 
     # -- context --------------------------------------------------------------------------------
 
@@ -470,12 +480,17 @@ class Memory:
         model: str | Counter | None,
     ) -> Context:
         return await compiling.build(
-            ScopeReader(runtime, self._storage, self._embedder, scope, self._redacted),
+            self._reader(runtime, scope),
             query,
             messages or (),
             max_tokens=max_tokens,
             count=counter(model),
             cache=self._contexts,
+        )
+
+    def _reader(self, runtime: Runtime, scope: Scope) -> ScopeReader:
+        return ScopeReader(
+            runtime, self._storage, self._embedder, scope, self._redacted, self._reranker
         )
 
     def compress(
@@ -533,9 +548,12 @@ class Memory:
         max_tokens: int,
         model: str | Counter | None,
     ) -> builtins.list[Chat | dict[str, str]]:
-        reader = ScopeReader(runtime, self._storage, self._embedder, scope, self._redacted)
         return await compression.compress(
-            reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
+            self._reader(runtime, scope),
+            messages,
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
         )
 
     # -- get, list ------------------------------------------------------------------------------
