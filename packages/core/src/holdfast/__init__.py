@@ -45,6 +45,8 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.context.compiling import compose
+    from holdfast.context.rendering import quote
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
@@ -89,11 +91,15 @@ __all__ = [
     "Usage",
     "Within",
     "WrongKeyError",
+    "compose",
     "default_embedder",
+    "quote",
 ]
 
 _LAZY = {
     "Connection": "holdfast.storage.database",
+    "compose": "holdfast.context.compiling",
+    "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",

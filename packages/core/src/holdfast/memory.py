@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast import ingestion, maintenance, messages, retrieval
 from holdfast.context import compiling, compression
@@ -47,6 +47,7 @@ from holdfast.types import (
     reaches,
 )
 
+Text = TypeVar("Text", str, "str | None")
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
@@ -106,6 +107,8 @@ class Memory:
         self._reranker = reranker
         self._guidance = guidance or Guidance()
         self._redact = redact
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
@@ -114,9 +117,18 @@ class Memory:
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
 
+    def _redacted(self, text: Text) -> Text:
+        """Redact a text; what is none is left to be refused where texts are checked."""
+        if self._redact is None or not isinstance(text, str):
+            return text
+        return self._redact(text)
+
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -257,7 +269,9 @@ class Memory:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
         derived = await conductor.extract_added(self._pipeline(runtime), added)
-        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
 
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
@@ -313,7 +327,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
 
     async def adistil(
         self,
@@ -326,7 +340,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await conductor.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -372,7 +386,8 @@ class Memory:
             ProviderError: The embedder or the reranker failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return run(self._search(SYNC, region, question))
 
     async def asearch(
@@ -393,7 +408,8 @@ class Memory:
     ) -> builtins.list[Match]:
         """Async twin of `search`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
         return await self._search(self._async, region, question)
 
     async def _search(
@@ -473,7 +489,9 @@ class Memory:
         )
 
     def _reader(self, runtime: Runtime, scope: Scope) -> ScopeReader:
-        return ScopeReader(runtime, self._storage, self._embedder, scope, self._reranker)
+        return ScopeReader(
+            runtime, self._storage, self._embedder, scope, self._redacted, self._reranker
+        )
 
     def compress(
         self,
@@ -668,7 +686,7 @@ class Memory:
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
 
     async def aupdate(
@@ -686,7 +704,7 @@ class Memory:
     ) -> Change:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
 
     def delete(

@@ -15,6 +15,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from holdfast.errors import ProviderError
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
 from holdfast.types import Answer, Tool
 
@@ -72,7 +73,13 @@ class SyncRuntime:
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Call the model's sync method."""
-        return llm.complete(messages, tool=tool)
+        try:
+            return llm.complete(messages, tool=tool)
+        except NotImplementedError as error:
+            raise ProviderError(
+                f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
+                "without background=True"
+            ) from error
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Call the model's sync method."""
