@@ -28,6 +28,8 @@ def candidates(n: int, dense: Any = 0.3, keywords: Any = 0.0, **columns: Any) ->
     }
     for name, values in (given | columns).items():
         rows[name] = values
+    ids = rows["id"].tolist()
+    rows["passage"] = [ids[:place].count(one) for place, one in enumerate(ids)]
     return Candidates(
         np.full(n, dense, dtype=np.float32) if np.isscalar(dense) else np.float32(dense),
         np.full(n, keywords, dtype=np.float32) if np.isscalar(keywords) else np.float32(keywords),
