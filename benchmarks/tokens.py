@@ -22,14 +22,15 @@ import time
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from statistics import fmean
 
-from conversations import Conversation, Question, read
-from holdfast import Memory, Message
+from holdfast import Memory
 from holdfast.context.redundancy import words
 from holdfast.context.rendering import day, fenced, line
 from holdfast.context.tokens import Counter, counter, estimate
+from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.types import Record
 
 BUDGETS = (250, 500, 1_000, 1_500, 2_000, 4_000)
@@ -69,7 +70,7 @@ def main() -> None:
     count = counter(asked.model)
     if count is estimate:
         print(f"no tokenizer of {asked.model} at hand: tokens are estimated, about 10 % high")
-    points = measure(read(asked.conversations), asked.budgets, count)
+    points = measure(list(read_conversations(asked.conversations)), asked.budgets, count)
     print(table(points))
     if asked.json:
         asked.json.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
@@ -89,28 +90,31 @@ def measure(
             for budget in budgets:
                 last = newest(records, budget, count)
                 best = extract(records, budget, count)
-                for question in conversation.questions:
+                for question in answerable(conversation):
                     found = recall(memory, conversation, question, budget, count)
                     for way, what in (("context", found), ("last", last), ("summary", best)):
                         shown.setdefault((way, budget), []).append((question, what, full))
             everything = Shown(frozenset(map(turn_id, records)), full)
-            for question in conversation.questions:
+            for question in answerable(conversation):
                 shown.setdefault(("full", None), []).append((question, everything, full))
     return [_point(way, budget, rows) for (way, budget), rows in shown.items()]
+
+
+def answerable(conversation: Conversation) -> list[Question]:
+    """Return the questions that turns of the conversation answer."""
+    return [
+        question
+        for question in conversation.questions
+        if question.evidence and question.category != "adversarial"
+    ]
 
 
 def remember(memory: Memory, conversation: Conversation) -> list[Record]:
     """Store a conversation, session by session; return its records in order."""
     records: list[Record] = []
-    for session in dict.fromkeys(turn.session for turn in conversation.turns):
-        messages = [
-            Message(turn.text, turn.role, turn.speaker, turn.id, turn.when)  # type: ignore[arg-type]
-            for turn in conversation.turns
-            if turn.session == session and turn.text
-        ]
-        if messages:
-            changes = memory.add(messages, user_id=conversation.name, run_id=session)
-            records += changes.records
+    for run_id, said in groupby(conversation.turns, key=lambda turn: turn.run_id):
+        messages = [turn.message for turn in said]
+        records += memory.add(messages, user_id=conversation.name, run_id=run_id).records
     return records
 
 
@@ -180,7 +184,9 @@ def text_tokens(records: Iterable[Record], count: Counter) -> int:
 
 
 def _point(way: str, budget: int | None, rows: Sequence[tuple[Question, Shown, int]]) -> Point:
-    found = [(q.category, len(q.evidence & shown.ids) / len(q.evidence)) for q, shown, _ in rows]
+    found = [
+        (q.category, len(set(q.evidence) & shown.ids) / len(q.evidence)) for q, shown, _ in rows
+    ]
     categories = sorted({category for category, _ in found})
     return Point(
         way,

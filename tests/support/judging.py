@@ -1,4 +1,4 @@
-"""Filters judged in plain Python, as `holdfast.filters` describes them: what SQL must agree with."""
+"""Filters judged in plain Python, as `holdfast.filters` describes them: SQL must agree with it."""
 
 from __future__ import annotations
 

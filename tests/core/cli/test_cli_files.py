@@ -151,6 +151,7 @@ def test_an_export_keeps_its_own_scopes(terminal: Terminal) -> None:
         b"[1, 2]",
         b'{"turns": [{"text": "no id"}]}',
         b'{"conversation": {"session_1": []}}',
+        json.dumps([PLAIN, PLAIN]).encode(),
         b"",
     ],
 )

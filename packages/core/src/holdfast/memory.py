@@ -478,8 +478,12 @@ class Memory:
             model: See `context`.
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
 
+        Returns:
+            The messages kept, with memory before the last user message. System messages, that
+            message and the last one stay even where they alone are over the budget.
+
         Raises:
-            InvalidInputError: The budget is not even enough for what must stay.
+            InvalidInputError: The budget is no whole number, or negative.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return run(self._compress(SYNC, scope, messages, max_tokens, model))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from holdfast import indexing, ranking
 from holdfast.filters import Filter
 from holdfast.language import cues
 from holdfast.providers.base import Embedder
-from holdfast.ranking import Candidates
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
@@ -48,7 +48,7 @@ async def search(
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-        rank=lambda shortlist: ranking.rank(Candidates.of(shortlist, asked), asked),
+        rank=partial(ranking.rank, cues=asked),
         limit=question.limit,
         kinds=question.kinds,
         tree=question.tree,

@@ -30,6 +30,8 @@ def _reporting(command: Command) -> Command:
     def run(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
+        except BrokenPipeError:  # `holdfast list | head`: typer ends that quietly
+            raise
         except (HoldfastError, OSError) as error:
             typer.echo(f"holdfast: {visible(str(error))}", err=True)
             raise typer.Exit(1) from error

@@ -92,6 +92,11 @@ def _conversations(path: Path) -> list[Conversation]:
         ) from error
     if not any(conversation.turns for conversation in found):
         raise InvalidInputError(f"{path} holds no turns")
+    names = [conversation.name for conversation in found if conversation.name]
+    if len(names) > len(set(names)):
+        raise InvalidInputError(
+            f"{path} holds two conversations of one name; they would be one user's"
+        )
     return found
 
 

@@ -162,7 +162,7 @@ class Rows:
             self._table = grown
 
     def _entry(
-        self, position: int, number: int, of: int, row: Row, passage: Passage
+        self, position: int, number: int, passages: int, row: Row, passage: Passage
     ) -> tuple[Any, ...]:
         start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
@@ -173,7 +173,7 @@ class Rows:
             row_id,
             place,
             number,
-            of,
+            passages,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
