@@ -18,8 +18,8 @@ from holdfast import InvalidInputError, StorageClosedError
 if TYPE_CHECKING:
     from holdfast import LLM, Embedder, Memory
 
-Place: TypeAlias = "Memory | str | os.PathLike[str]"
-"""An open memory, or the path of its file."""
+Place: TypeAlias = "Memory | str | os.PathLike[str] | Handle"
+"""An open memory, the path of its file, or a handle to share."""
 
 IN_MEMORY = ":memory:"
 
@@ -110,7 +110,7 @@ class Handle:
         ScopeError: A memory bound to a scope was given; it does not reach the whole file.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Memory | str | os.PathLike[str]) -> None:
         self._opened: _Opened | None = None
         self._lock = Lock()
         if isinstance(place, str | os.PathLike):
@@ -122,6 +122,11 @@ class Handle:
         with _lock:
             if not in_memory and _find(self._path) is None:
                 _open[self._path] = self._opened
+
+    @classmethod
+    def of(cls, place: Place) -> Handle:
+        """Return a handle on a place; of a handle, itself."""
+        return place if isinstance(place, Handle) else cls(place)
 
     @property
     def path(self) -> str:

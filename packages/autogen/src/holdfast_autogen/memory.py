@@ -96,7 +96,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         wait: bool = False,
         strict: bool = False,
     ) -> None:
-        self._handle = Handle(place)
+        self._handle = Handle.of(place)
         self._owner = Owner(user_id, agent_id, run_id, app_id, sessions)
         self._injection = Injection(name, inject_as)
         self._long_term = LongTerm(self._handle, max_tokens, wait, strict)

@@ -89,7 +89,7 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
     ) -> None:
         super().__init__()
         self._inner = inner or UnboundedChatCompletionContext()
-        self._handle = Handle(place)
+        self._handle = Handle.of(place)
         self._owner = Owner(user_id, agent_id, run_id, app_id, sessions)
         self._injection = Injection(name, inject_as)
         self._long_term = LongTerm(self._handle, max_tokens, wait, strict)

@@ -89,7 +89,7 @@ class MemoryTool(BaseTool[Args, Told], Component[MemoryToolConfig], ABC, Generic
         max_tokens: int = 1_000,
     ) -> None:
         super().__init__(self.tool_args, Told, self.tool_name, self.tool_description)  # type: ignore[arg-type]
-        self._handle = Handle(place)
+        self._handle = Handle.of(place)
         self._owner = Owner(user_id, agent_id, run_id, app_id, sessions)
         self._max_tokens = max_tokens
 

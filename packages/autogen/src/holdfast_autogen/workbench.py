@@ -53,16 +53,16 @@ class HoldfastWorkbench(Workbench, Component[HoldfastWorkbenchConfig]):
         max_tokens: int = 1_000,
         read_only: bool = False,
     ) -> None:
-        self._handle = Handle(place)
+        self._handle = Handle.of(place)
         self._owner = Owner(user_id, agent_id, run_id, app_id, sessions)
         self._max_tokens = max_tokens
         self._read_only = read_only
         kinds: list[type[MemoryTool[Any]]] = [RecallTool]
         if not read_only:
             kinds += [RememberTool, ForgetTool]
-        self._tools = [
+        tools = [
             kind(
-                place,
+                self._handle,
                 user_id=user_id,
                 agent_id=agent_id,
                 run_id=run_id,
@@ -72,7 +72,7 @@ class HoldfastWorkbench(Workbench, Component[HoldfastWorkbenchConfig]):
             )
             for kind in kinds
         ]
-        self._bench = StaticWorkbench(list(self._tools))
+        self._bench = StaticWorkbench(list(tools))
 
     async def list_tools(self) -> list[ToolSchema]:
         """Return the tools' schemas."""
@@ -94,8 +94,6 @@ class HoldfastWorkbench(Workbench, Component[HoldfastWorkbenchConfig]):
 
     async def stop(self) -> None:
         """Let the file go; nothing is deleted, and a later call opens it again."""
-        for tool in self._tools:
-            tool.close()
         self._handle.close()
 
     async def reset(self) -> None:
