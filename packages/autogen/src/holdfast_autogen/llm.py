@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Mapping, Sequence
 
 from autogen_core.models import (
     AssistantMessage,
@@ -18,8 +16,9 @@ from autogen_core.tools import ParametersSchema, ToolSchema
 from holdfast import LLM, Answer, ProviderError, Tool, Usage
 from holdfast.wrapping import read_answer, spell_out
 
+from holdfast_autogen.home import Home, refusal
+
 Messages = Sequence[Mapping[str, str]]
-T = TypeVar("T")
 
 
 class AutoGenLLM(LLM):
@@ -36,7 +35,7 @@ class AutoGenLLM(LLM):
 
     def __init__(self, client: ChatCompletionClient) -> None:
         self._client = client
-        self._home: asyncio.AbstractEventLoop | None = None
+        self._home = Home()
 
     def complete(self, messages: Messages, *, tool: Tool | None = None) -> Answer:
         """Refuse: an AutoGen client cannot be asked without its event loop.
@@ -44,10 +43,7 @@ class AutoGenLLM(LLM):
         Raises:
             ProviderError: Always; it names the verbs that work.
         """
-        raise ProviderError(
-            f"{type(self._client).__name__} is async only: await Memory.aadd, aflush, adistil "
-            "instead of add, flush, distil, and open the memory without background=True"
-        )
+        raise ProviderError(refusal(self._client))
 
     async def acomplete(self, messages: Messages, *, tool: Tool | None = None) -> Answer:
         """Answer a conversation, in the client's own event loop; see `holdfast.LLM`.
@@ -55,24 +51,14 @@ class AutoGenLLM(LLM):
         Raises:
             ProviderError: The model failed.
         """
-        return await self._at_home(self._ask(messages, tool))
-
-    async def _at_home(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work in the loop of the first call, as long as that runs."""
-        here = asyncio.get_running_loop()
-        if self._home is None or not self._home.is_running():
-            self._home = here
-        if self._home is here:
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._home))
+        return await self._home.run(self._ask(messages, tool))
 
     async def _ask(self, messages: Messages, tool: Tool | None) -> Answer:
         calling = tool is not None and self._client.model_info["function_calling"]
         try:
             if tool is not None and calling:
-                choice: Literal["required"] = "required"
                 reply = await self._client.create(
-                    _chat(messages), tools=[_schema(tool)], tool_choice=choice
+                    _chat(messages), tools=[_schema(tool)], tool_choice="required"
                 )
             else:
                 as_json = tool is not None and self._client.model_info["json_output"]
