@@ -43,7 +43,9 @@ class Witness(ReplayChatCompletionClient):
         )
 
 
-def agent(client: ReplayChatCompletionClient, name: str = "helper", **options: Any) -> AssistantAgent:
+def agent(
+    client: ReplayChatCompletionClient, name: str = "helper", **options: Any
+) -> AssistantAgent:
     return AssistantAgent(name, client, **options)
 
 

@@ -11,6 +11,10 @@ from holdfast import Message
 from holdfast_autogen.chain import Said, linked
 
 
+# What Agent Framework calls an agent without a name.
+_NO_NAMES = ("", "UnnamedAgent")
+
+
 def live(messages: Sequence[ChatMessage]) -> list[dict[str, str]]:
     """Return a prompt's messages as the core reads them."""
     return [
@@ -31,7 +35,7 @@ def said(messages: Sequence[ChatMessage], previous: str = "") -> list[Message]:
     chain = linked([_said(one) for one in spoken], previous)
     names = [(one.author_name or "")[:256] for one in spoken]
     return [
-        replace(message, name=name if name.isprintable() and name else None)
+        replace(message, name=name if name.isprintable() and name not in _NO_NAMES else None)
         for message, name in zip(chain, names, strict=True)
     ]
 
