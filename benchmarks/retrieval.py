@@ -22,12 +22,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast import Embedder, Match, Memory, ranking
+from holdfast import Embedder, Match, Memory, Message, ranking
 from holdfast.language import cues
 from holdfast.providers.local import LocalEmbedder
 from holdfast.ranking import DEFAULT, Weights
 from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.storage import keywords
+from holdfast.types import Kind
 from measures import Shown, counter, interval, means, measured, rendered
 
 SHOWN = ("recall@5", "recall@10", "recall@20", "recall@50", "ndcg@10", "within 500", "within 1000")
@@ -44,6 +45,7 @@ class Way:
     change: Callable[[cues.Cues, str], cues.Cues] | None = None
     names: bool = True
     lent: tuple[float, ...] = keywords.LENT
+    kinds: tuple[Kind, ...] = ("turn", "fact")
 
 
 class Remembering(Embedder):
@@ -112,6 +114,8 @@ def main() -> None:
     asked = parser.parse_args()
     embedder = Remembering(LocalEmbedder())
     ways = [*WAYS, *(ablations() if asked.ablate else ())]
+    if asked.facts:
+        ways = [Way("turns and facts"), Way("turns only", kinds=("turn",))]
     figures: dict[str, Any] = {}
     for path in asked.data:
         results = measure(read_conversations(path), ways, embedder, facts=bool(asked.facts))
@@ -137,7 +141,7 @@ def measure(
         with stored(conversation, embedder, facts=facts) as memory:
             for way, result in zip(ways, results, strict=True):
                 with searching(way):
-                    ask_all(memory, conversation, result)
+                    ask_all(memory, conversation, way, result)
     return results
 
 
@@ -160,7 +164,7 @@ def remember(memory: Memory, conversation: Conversation, *, facts: bool) -> None
         for fact in conversation.observations if facts else ():
             if fact.run_id == run and fact.sources:
                 memory.add(
-                    fact.text,
+                    Message(fact.text, name=fact.about),
                     user_id=conversation.name,
                     run_id=run,
                     kind="fact",
@@ -169,15 +173,16 @@ def remember(memory: Memory, conversation: Conversation, *, facts: bool) -> None
                 )
 
 
-def ask_all(memory: Memory, conversation: Conversation, result: Result) -> None:
+def ask_all(memory: Memory, conversation: Conversation, way: Way, result: Result) -> None:
     """Ask every question twice: to find, and then, its vector at hand, to take the time."""
     count, _ = counter()
     for question in answerable(conversation):
-        memory.search(question.text, user_id=conversation.name, limit=FOUND)
+        asked = {"user_id": conversation.name, "limit": FOUND, "kinds": way.kinds}
+        memory.search(question.text, **asked)
         begun = time.perf_counter()
-        matches = memory.search(question.text, user_id=conversation.name, limit=FOUND)
+        matches = memory.search(question.text, **asked)
         result.seconds.append(time.perf_counter() - begun)
-        shown = [Shown(turns_of(match), count(rendered(match))) for match in matches]
+        shown = [Shown(turns_of(match), count(rendered(match))) for match in once(matches)]
         result.rows.append(measured(shown, question.evidence))
         result.categories.append(question.category)
         result.conversations.append(conversation.name)
@@ -188,6 +193,15 @@ def answerable(conversation: Conversation) -> Iterator[Question]:
     for question in conversation.questions:
         if question.evidence and question.category != "adversarial":
             yield question
+
+
+def once(matches: Sequence[Match]) -> Iterator[Match]:
+    """Leave out what says again what a better match said: a fact and its turns count once."""
+    seen: set[str] = set()
+    for match in matches:
+        if turns_of(match) - seen:
+            seen |= turns_of(match)
+            yield match
 
 
 def turns_of(match: Match) -> frozenset[str]:
@@ -268,10 +282,12 @@ def plot(figures: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         1, len(figures), figsize=(5.2 * len(figures), 3.8), layout="constrained", squeeze=False
     )
     for axes, (name, ways) in zip(panels[0], figures.items(), strict=True):
-        for way in WAYS:
-            mean = ways[way.name]["mean"]
+        for way, found in ways.items():
+            if way.startswith("without"):
+                continue
+            mean = found["mean"]
             points = [(int(key[7:]), mean[key]) for key in mean if key.startswith("within")]
-            axes.plot(*zip(*points, strict=True), marker="o", label=way.name)
+            axes.plot(*zip(*points, strict=True), marker="o", label=way)
         axes.set(title=name, xscale="log", ylim=(0, 1), xlabel="tokens", ylabel="evidence recall")
         axes.grid(visible=True, alpha=0.3)
     panels[0][0].legend(loc="lower right")

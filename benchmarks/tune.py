@@ -10,7 +10,7 @@ weight is halved, cut, raised and doubled, and keeps what gains more than `LEAST
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,15 @@ from holdfast.ranking import DEFAULT, Weights
 from holdfast.readers import Conversation, read_conversations
 from holdfast.storage.searching import Candidates
 from measures import Shown, measured
+from numpy.typing import NDArray
 from retrieval import Remembering, answerable, stored
 
 STEPS = (0.5, 0.7, 1.4, 2.0)
 LEAST = 0.05  # points; less is noise even on the same questions
 AIMS = ("recall@10", "recall@20", "ndcg@10")
+
+Scores = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Asked:
     conversation: str
     candidates: Candidates
     cues: Cues
-    turns: np.ndarray[Any, np.dtype[np.object_]]  # the message id of each candidate
+    turns: NDArray[np.object_]  # the message id of each candidate
     evidence: tuple[str, ...]
 
 
@@ -55,15 +59,16 @@ def main() -> None:
         for conversation in read_conversations(path)
         for question in record(path.stem, conversation, embedder)
     ]
-    fitted = fit(questions)
-    print("as it is ", figures(questions, DEFAULT))
-    print("refitted ", figures(questions, fitted))
+    bench = Bench(questions)
+    fitted = bench.fit()
+    print(line("as it is ", bench.figures(bench.scores(DEFAULT))))
+    print(line("refitted ", bench.figures(bench.scores(fitted))))
     for one in fields(Weights):
         old, new = getattr(DEFAULT, one.name), getattr(fitted, one.name)
         if old != new:
             print(f"  {one.name}: {old} -> {new:.3g}")
     if asked.leave_one_out:
-        print("left out ", leave_one_out(questions))
+        print(line("left out ", bench.figures(bench.leave_one_out())))
 
 
 def record(file: str, conversation: Conversation, embedder: Embedder) -> Iterator[Asked]:
@@ -92,59 +97,76 @@ def message_ids(
     memory: Memory, user_id: str, seen: Sequence[tuple[Candidates, Cues]]
 ) -> dict[int, str]:
     """Return the message id of every row: all of them are found, in the order they were ranked."""
-    matches = memory.search("everything", user_id=user_id, limit=100_000)
+    matches = memory.search("everything", user_id=user_id, limit=10_000)
     candidates, cues = seen[-1]
     order = ranking.rank(candidates, cues).order
     rows = candidates.rows["id"][order].tolist()
     return {row: match.record.message_id or "" for row, match in zip(rows, matches, strict=True)}
 
 
-def fit(questions: Sequence[Asked]) -> Weights:
-    """Return weights that no single step improves."""
-    weights, best = DEFAULT, aim(questions, DEFAULT)
-    for _ in range(2):
-        for one in fields(Weights):
-            for step in STEPS:
-                tried = replace(weights, **{one.name: getattr(DEFAULT, one.name) * step})
-                reached = aim(questions, tried) if tried != weights else best
-                if reached > best + LEAST:
-                    weights, best = tried, reached
-    return weights
+class Bench:
+    """Scores of all questions under any weights, each set of weights ranked once."""
+
+    def __init__(self, questions: Sequence[Asked]) -> None:
+        self.questions = questions
+        self._known: dict[Weights, Scores] = {}
+
+    def scores(self, weights: Weights) -> Scores:
+        """Return the aims of every question, in per cent. Shape (questions, aims)."""
+        if weights not in self._known:
+            self._known[weights] = np.array([score(one, weights) for one in self.questions])
+        return self._known[weights]
+
+    def figures(self, scores: Scores, among: Mask | None = None) -> dict[str, Scores]:
+        """Return the mean of each file's questions, or of some of them."""
+        files = np.array([one.file for one in self.questions])
+        kept = np.ones(len(files), bool) if among is None else among
+        return {
+            file: scores[kept & (files == file)].mean(axis=0)
+            for file in dict.fromkeys(files[kept].tolist())
+        }
+
+    def fit(self, among: Mask | None = None) -> Weights:
+        """Return weights that no single step improves, on all questions or some of them."""
+
+        def aim(weights: Weights) -> float:
+            return float(np.mean(list(self.figures(self.scores(weights), among).values())))
+
+        weights, best = DEFAULT, aim(DEFAULT)
+        for _ in range(2):
+            for one in fields(Weights):
+                for step in STEPS:
+                    value = getattr(DEFAULT, one.name) * step
+                    tried = replace(weights, **{one.name: value})
+                    if (reached := aim(tried)) > best + LEAST:
+                        weights, best = tried, reached
+        return weights
+
+    def leave_one_out(self) -> Scores:
+        """Return the scores when no conversation helps to fit its own weights."""
+        names = np.array([one.conversation for one in self.questions])
+        scores = np.zeros((len(names), len(AIMS)))
+        for name in dict.fromkeys(names.tolist()):
+            scores[names == name] = self.scores(self.fit(names != name))[names == name]
+        return scores
 
 
-def leave_one_out(questions: Sequence[Asked]) -> dict[str, dict[str, float]]:
-    """Return the figures when no conversation helps to fit its own weights."""
-    rows: dict[str, list[dict[str, float]]] = {}
-    for name in dict.fromkeys(question.conversation for question in questions):
-        weights = fit([question for question in questions if question.conversation != name])
-        for question in questions:
-            if question.conversation == name:
-                rows.setdefault(question.file, []).append(score(question, weights))
-    return {file: _means(scored) for file, scored in rows.items()}
-
-
-def figures(questions: Sequence[Asked], weights: Weights) -> dict[str, dict[str, float]]:
-    """Return the figures of each file, in per cent."""
-    rows: dict[str, list[dict[str, float]]] = {}
-    for question in questions:
-        rows.setdefault(question.file, []).append(score(question, weights))
-    return {file: _means(scored) for file, scored in rows.items()}
-
-
-def aim(questions: Sequence[Asked], weights: Weights) -> float:
-    """Return what is to be raised: the mean of all figures of all files."""
-    return float(np.mean([list(means.values()) for means in figures(questions, weights).values()]))
-
-
-def score(question: Asked, weights: Weights) -> dict[str, float]:
+def score(question: Asked, weights: Weights) -> list[float]:
     """Rank one question with some weights."""
     order = ranking.rank(question.candidates, question.cues, weights).order[:20]
     shown = [Shown(frozenset([turn]), 0) for turn in question.turns[order]]
-    return measured(shown, question.evidence)
+    found = measured(shown, question.evidence)
+    return [100 * found[aim] for aim in AIMS]
 
 
-def _means(rows: Sequence[dict[str, float]]) -> dict[str, float]:
-    return {name: round(100 * float(np.mean([row[name] for row in rows])), 2) for name in AIMS}
+def line(title: str, figures: Mapping[str, Scores]) -> str:
+    """Return figures in words."""
+    said = (
+        f"{file}: "
+        + ", ".join(f"{aim} {value:.1f}" for aim, value in zip(AIMS, means, strict=True))
+        for file, means in figures.items()
+    )
+    return f"{title}  {'; '.join(said)}"
 
 
 if __name__ == "__main__":

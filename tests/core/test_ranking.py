@@ -103,10 +103,14 @@ def test_a_session_with_several_good_rows_lifts_them() -> None:
     assert best(candidates(5, dense=[0.6, 0.6, 0.6, 0.6, 0.1], session=[0, 1, 1, 1, 2])) == 1
 
 
-def test_importance_and_recency_break_ties() -> None:
+def test_importance_counts() -> None:
     assert best(candidates(3, importance=[0.5, 0.5, 0.9])) == 2
-    newer = candidates(3, occurred=[0, 9 * DAY, 3 * DAY])
-    assert best(newer, weights=Weights(recency=0.1)) == 1
+
+
+def test_the_newest_wins_only_if_the_present_is_asked_for() -> None:
+    found = candidates(3, occurred=[0, 9 * DAY, 3 * DAY])
+    assert best(found, replace(PLAIN, now=True)) == 1
+    assert best(found) == 0
 
 
 def test_a_cue_that_all_share_changes_nothing() -> None:

@@ -213,7 +213,7 @@ class Items:
             )
             return [ItemMatch(item) for item in found]
         await runtime.store(self._storage.file.check_embedder, self._embedder.fingerprint)
-        asked = cues.read(search.query, (), utc_now())
+        asked = await runtime.compute(cues.read, search.query, (), utc_now())
         vector = await runtime.embed_query(self._embedder, search.query)
         probe = Probe(
             vector=indexing.unit_vectors([vector], 1)[0],

@@ -43,7 +43,8 @@ async def search(
     """Return the best matches, best first."""
     await runtime.store(storage.file.check_embedder, embedder.fingerprint)
     speakers = await runtime.store(storage.speakers, region)
-    asked = cues.read(question.query, speakers, question.as_of or utc_now())
+    moment = question.as_of or utc_now()
+    asked = await runtime.compute(cues.read, question.query, speakers, moment)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],

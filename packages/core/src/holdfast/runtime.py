@@ -26,10 +26,13 @@ STORAGE_THREADS = 4
 
 
 class Runtime(Protocol):
-    """The three things a flow may wait for."""
+    """The things a flow may wait for."""
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one whole storage operation: one transaction."""
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what takes long or loads modules, as reading a long text does."""
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Embed documents."""
@@ -49,6 +52,10 @@ class SyncRuntime:
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work in this thread."""
+        return work(*args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Call the embedder's sync method."""
@@ -82,6 +89,10 @@ class AsyncRuntime:
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, lambda: context.run(operation, *args, **kwargs)
         )
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work in the pool: it must not hold the event loop."""
+        return await self.store(work, *args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""

@@ -35,6 +35,7 @@ Durability = Literal["normal", "full"]
 
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
+MOMENT = 200  # milliseconds; upkeep gives way to readers
 # SQLCipher 4's own derivation, done once here instead of once a connection.
 KDF_ROUNDS = 256_000
 SALT_BYTES = 16
@@ -289,29 +290,47 @@ class Database:
             raise StorageError(
                 "only an encrypted file can be rekeyed: export, then import with a key"
             )
+        raw = _derive(key, bytes.fromhex(self._key[64:]))
         with self.bare() as connection:
-            salt = self._key[64:]
-            raw = _derive(key, bytes.fromhex(salt))
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
-            self._key = raw
             with self._idle_lock:
                 idle, self._idle = self._idle, []
             for other in idle:
                 other.close()
+            self._leave_wal(connection)
+            try:
+                connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
+                self._key = raw
+            finally:
+                _use_wal(connection, self._busy_seconds)
+
+    def _leave_wal(self, connection: Any) -> None:
+        """Switch to a rollback journal, which only the one connection of a file can do."""
+        with self._impatient(connection):
+            try:
+                mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+            except driver.OperationalError as error:
+                raise StorageError(f"{self.path} is in use: {error}; close it elsewhere") from error
+        if mode != "delete":
+            raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
+
+    @contextmanager
+    def _impatient(self, connection: Any) -> Iterator[None]:
+        """Wait for others only a moment."""
+        connection.execute(f"PRAGMA busy_timeout = {MOMENT}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
     def truncate_wal(self) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection:
-            connection.execute("PRAGMA busy_timeout = 200")
+        with self.bare() as connection, self._impatient(connection):
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except driver.OperationalError:
                 return False
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
         return not busy
 
     def _translate(self, error: Exception) -> StorageError:
@@ -327,6 +346,7 @@ _ADVICE = {
     "locked": "another writer held the file for over {seconds:g} s; nothing was written",
     "readonly": "the file or its folder is read-only; nothing was written",
     "full": "the disk is full; nothing was written, free some space and try again",
+    "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
 }

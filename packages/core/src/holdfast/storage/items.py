@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.storage import codec, log, namespaces
+from holdfast.storage import codec, erasure, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -81,6 +81,7 @@ def put(connection: Connection, draft: ItemDraft, now: int) -> None:
     old = _find(connection, namespace, draft.key, now)
     if old is not None:
         connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
+        connection.execute("DELETE FROM reembedding WHERE id = ?", (old[0],))
     row_id = namespaces.take_ids(connection, namespace, 1)[0]
     connection.execute(
         _INSERT,
@@ -124,8 +125,11 @@ def delete(connection: Connection, labels: Sequence[str], key: str, now: int) ->
 
 
 def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
-    """Delete rows."""
+    """Delete rows; their bytes in the write-ahead log go with the next `erasure.finish`."""
     connection.executemany("DELETE FROM items WHERE id = ?", [(row_id,) for row_id in row_ids])
+    connection.executemany("DELETE FROM reembedding WHERE id = ?", [(row,) for row in row_ids])
+    if row_ids:
+        connection.execute("REPLACE INTO properties VALUES (?, ?)", (erasure.PENDING, now))
     log.append(
         connection,
         [log.Entry(row_id >> NAMESPACE_BITS, "PUT", now, row_id, None) for row_id in row_ids],
