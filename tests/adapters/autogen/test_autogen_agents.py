@@ -273,7 +273,7 @@ def test_a_dump_holds_where_the_memory_is_and_no_secret(path: Path) -> None:
 async def test_every_option_survives_a_dump(memory: Memory, path: Path) -> None:
     options = {
         "agent_id": "helper", "run_id": "1", "app_id": "desk", "sessions": "this",
-        "name": "desk", "inject_as": "system", "max_tokens": 7, "limit": 3, "min_score": 0.25,
+        "name": "desk", "inject_as": "system", "max_tokens": 7, "limit": 3,
         "remember": False, "wait": True, "strict": True,
     }  # fmt: skip
     notes = HoldfastMemory(memory, user_id="ada", **options)  # type: ignore[arg-type]

@@ -162,12 +162,17 @@ async def test_a_query_takes_the_options_of_search_and_no_others(notes: Holdfast
         await notes.query("Berlin", top_k=5)
 
 
-async def test_a_least_score_leaves_out_what_is_not_meant(memory: Memory) -> None:
-    notes = HoldfastMemory(memory, user_id="ada", min_score=0.5)
+async def test_a_least_score_leaves_out_what_scores_less(notes: HoldfastMemory) -> None:
     await notes.add(BERLIN)
+    await notes.add(MemoryContent(content="Pancakes need flour", mime_type="text/plain"))
+    best, other = [
+        float((result.metadata or {})["score"])
+        for result in (await notes.query("Where does Ada live? In Berlin")).results
+    ]
 
-    assert (await notes.query("Where does Ada live? In Berlin")).results
-    assert not (await notes.query("a recipe for pancakes")).results
+    found = await notes.query("Where does Ada live? In Berlin", min_score=(best + other) / 2)
+
+    assert [result.content for result in found.results] == [BERLIN.content]
 
 
 async def test_a_cancelled_call_does_nothing(memory: Memory, notes: HoldfastMemory) -> None:

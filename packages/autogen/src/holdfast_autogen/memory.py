@@ -42,7 +42,6 @@ class HoldfastMemoryConfig(BaseModel):
     inject_as: InjectAs = "user"
     max_tokens: int = 1_000
     limit: int = 10
-    min_score: float | None = None
     remember: bool = True
     wait: bool = False
     strict: bool = False
@@ -66,8 +65,8 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         name: Of the memory message; two memories of one agent need two names.
         inject_as: ``"user"``, right before the last message, or ``"system"``, at the very top.
         max_tokens: Budget of the memory message.
-        limit: Results of `query` at most.
-        min_score: Least score of a result of `query`.
+        limit: Results of `query` at most. Scores compare within one query only, so none is
+            a threshold for all.
         remember: Write down what is said in the context.
         wait: Derive facts from it before the model is asked; else they follow (`flush`).
         strict: Let a failing model or file fail the agent's run; else it is logged, and the
@@ -91,7 +90,6 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         inject_as: InjectAs = "user",
         max_tokens: int = 1_000,
         limit: int = 10,
-        min_score: float | None = None,
         remember: bool = True,
         wait: bool = False,
         strict: bool = False,
@@ -101,7 +99,6 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         self._injection = Injection(name, inject_as)
         self._long_term = LongTerm(self._handle, max_tokens, wait, strict)
         self._limit = limit
-        self._min_score = min_score
         self._remember = remember
         self._known: WeakKeyDictionary[ChatCompletionContext, str] = WeakKeyDictionary()
 
@@ -184,7 +181,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
             ProviderError: The embedder failed.
         """
         ids = self._owner.reading(self._owner.writing())
-        options = {"limit": self._limit, "min_score": self._min_score, **_options(kwargs)}
+        options = {"limit": self._limit, **_options(kwargs)}
         asked = _question(query)
 
         async def search() -> list[Match]:
@@ -230,7 +227,6 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
             inject_as=self._injection.inject_as,
             max_tokens=long_term.max_tokens,
             limit=self._limit,
-            min_score=self._min_score,
             remember=self._remember,
             wait=long_term.wait,
             strict=long_term.strict,

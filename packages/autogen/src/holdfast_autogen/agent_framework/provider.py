@@ -104,7 +104,7 @@ class HoldfastContextProvider(ContextProvider):
         """
         ids = writing(self._owner, session.state, session.session_id)
         answered = context.response.messages if context.response else []
-        fresh = news([*context.input_messages, *answered], state.get("last"))
+        fresh = news(context.input_messages, answered, state.get("last"))
         if fresh and await self._long_term.remember(ids, fresh):
             state["last"] = fresh[-1].id
 

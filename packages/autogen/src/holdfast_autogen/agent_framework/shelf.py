@@ -28,6 +28,9 @@ CREATE INDEX agent_framework_messages_session
 """,
 )
 
+# A message that has an id is known by it; of any other its role and content tell.
+_ID = "id:"
+
 _OWN = "owner = ? AND session = ?"
 
 
@@ -70,13 +73,15 @@ class Shelf:
                 f"SELECT digest FROM agent_framework_messages WHERE {_OWN} ORDER BY id",
                 (_name(owner), session),
             ).fetchall()
-            start = repeated([row[0] for row in known], digests)
+            earlier = [row[0] for row in known]
+            start = repeated(earlier, digests)
             connection.executemany(
                 "INSERT INTO agent_framework_messages (owner, session, digest, data)"
                 " VALUES (?, ?, ?, ?)",
                 [
                     (_name(owner), session, digest, json.dumps(data, ensure_ascii=False))
                     for digest, data in zip(digests[start:], told[start:], strict=True)
+                    if not (digest.startswith(_ID) and digest in earlier)
                 ],
             )
 
@@ -91,21 +96,21 @@ class Shelf:
 def repeated(known: Sequence[str], given: Sequence[str]) -> int:
     """Return how many of the given digests, from the first, repeat what is known.
 
-    All that is known, anywhere in what is given, or its end at the beginning: a transcript that
-    was sent again. A single message without an id of its own is no transcript: people
-    repeat themselves.
+    That is a transcript sent again: all that is known, anywhere in what is given, or the end of
+    it at the beginning. Something new always follows it (the answer at least); where nothing
+    does, the same was said once more, as people do.
     """
-    for start in range(len(given) - len(known) + 1):
+    for start in range(len(given) - len(known)):
         if known and given[start : start + len(known)] == known and _is_transcript(known):
             return start + len(known)
-    for size in range(min(len(known), len(given)), 0, -1):
+    for size in range(min(len(known), len(given) - 1), 0, -1):
         if known[-size:] == given[:size] and _is_transcript(given[:size]):
             return size
     return 0
 
 
 def _is_transcript(digests: Sequence[str]) -> bool:
-    return len(digests) > 1 or digests[0].startswith("id:")
+    return len(digests) > 1 or digests[0].startswith(_ID)
 
 
 def _name(owner: Mapping[str, str]) -> str:
@@ -114,6 +119,6 @@ def _name(owner: Mapping[str, str]) -> str:
 
 def _digest(message: Mapping[str, object]) -> str:
     if message.get("message_id"):
-        return f"id:{message['message_id']}"
+        return f"{_ID}{message['message_id']}"
     told = json.dumps([message.get("role"), message.get("contents")], sort_keys=True, default=repr)
     return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()

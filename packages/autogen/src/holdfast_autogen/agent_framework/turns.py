@@ -10,7 +10,6 @@ from holdfast import Message
 
 from holdfast_autogen.chain import Said, linked
 
-
 # What Agent Framework calls an agent without a name.
 _NO_NAMES = ("", "UnnamedAgent")
 
@@ -47,10 +46,21 @@ def _said(message: ChatMessage) -> Said:
     return Said("assistant", "assistant", message.text)
 
 
-def news(messages: Sequence[ChatMessage], last: str | None) -> list[Message]:
-    """Return what was said after `last`, also when the messages repeat all that was before it."""
-    from_the_start = said(messages)
+def news(
+    asked: Sequence[ChatMessage], answered: Sequence[ChatMessage], last: str | None
+) -> list[Message]:
+    """Return what a run added to a conversation.
+
+    Args:
+        asked: The run's input; it may repeat all that was said before.
+        answered: What came of it.
+        last: Id of what was said last before the run.
+    """
+    from_the_start = said(asked)
     known = [message.id for message in from_the_start]
     if last is not None and last in known:
-        return from_the_start[known.index(last) + 1 :]
-    return from_the_start if last is None else said(messages, last)
+        fresh = from_the_start[known.index(last) + 1 :]
+    else:
+        fresh = from_the_start if last is None else said(asked, last)
+    latest = fresh[-1].id if fresh else last
+    return fresh + said(answered, latest or "")
