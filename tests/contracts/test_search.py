@@ -144,7 +144,7 @@ def test_a_min_score_that_is_no_number_is_an_error(face: Face, least: Any) -> No
 def test_explain_names_each_channels_part(face: Face) -> None:
     face.add(["green tea", "a walk"], user_id="ada")
     match = face.search("tea", user_id="ada", explain=True)[0]
-    assert {"dense", "keyword"} <= set(match.parts)
+    assert {"dense", "keywords"} <= set(match.parts)
     assert sum(match.parts.values()) == pytest.approx(match.score, abs=1e-5)
 
 

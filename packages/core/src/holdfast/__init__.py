@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Database
+    from holdfast.storage.database import Connection, Database, Durability
 
 __version__ = "0.1.0"
 
@@ -58,8 +58,10 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Connection",
     "Context",
     "Database",
+    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -87,7 +89,9 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Connection": "holdfast.storage.database",
     "Database": "holdfast.storage.database",
+    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",

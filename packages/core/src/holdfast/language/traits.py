@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import regex
-from numpy.typing import NDArray
 
 ASKS: Final = 1  # bits of `Traits.flags`
 TELLS_TIME: Final = 2
@@ -75,12 +73,6 @@ class Traits:
 def traits(text: str) -> Traits:
     """Return the traits of a text."""
     return Traits(ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None))
-
-
-def lengths(words: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
-    """Return the trait `length` of many texts from their numbers of index terms."""
-    scaled: NDArray[np.floating[Any]] = np.minimum(np.log1p(words), _LONG) / _LONG
-    return scaled
 
 
 def _asks(text: str) -> bool:

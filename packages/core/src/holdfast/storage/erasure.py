@@ -15,7 +15,6 @@ from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 
-PENDING = "erasure_pending"
 REDO = 1 << 30  # turns since the last summary, when there is none any more
 
 
@@ -43,7 +42,7 @@ def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: b
         gone.append(key)
         waiting += _bereaved(connection, key, now)
     if gone:
-        connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+        log.expect_erasure(connection, now)
     return gone
 
 
@@ -177,7 +176,7 @@ def finish(database: Database) -> bool:
     """Empty the write-ahead log of erased bytes if any wait; False while readers hold it."""
     with database.read() as connection:
         asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (PENDING,)
+            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
         ).fetchone()
     if asked is None:
         return True
@@ -185,6 +184,6 @@ def finish(database: Database) -> bool:
         return False
     with database.write() as connection:
         connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
+            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
         )
     return True

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.storage import codec, erasure, log, namespaces
+from holdfast.storage import codec, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -129,7 +129,7 @@ def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
     connection.executemany("DELETE FROM items WHERE id = ?", [(row_id,) for row_id in row_ids])
     connection.executemany("DELETE FROM reembedding WHERE id = ?", [(row,) for row in row_ids])
     if row_ids:
-        connection.execute("REPLACE INTO properties VALUES (?, ?)", (erasure.PENDING, now))
+        log.expect_erasure(connection, now)
     log.append(
         connection,
         [log.Entry(row_id >> NAMESPACE_BITS, "PUT", now, row_id, None) for row_id in row_ids],
