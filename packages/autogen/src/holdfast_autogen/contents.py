@@ -112,7 +112,7 @@ def _facts(record: Record, score: float | None) -> dict[str, Any]:
         "created_at": record.created_at.isoformat(),
         "occurred_at": record.occurred_at.isoformat(),
         "score": score,
-        "role": record.role,
+        "role": record.role if record.kind == "turn" else None,
         "speaker": record.speaker,
         "session": record.scope.run_id,
     }

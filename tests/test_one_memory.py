@@ -1,0 +1,142 @@
+"""One file, many faces: what an AutoGen agent was told is recalled under every framework here.
+
+Each adapter of this workspace must be installed; none is skipped in silence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from holdfast import Memory
+from holdfast.testing import HashEmbedder
+
+ROOT = Path(__file__).parent.parent
+TOLD = "My dog is called Rex."
+ASKED = "What is my dog called?"
+
+
+def autogen_tells(memory: Memory, user: str, words: str) -> None:
+    from holdfast_autogen import HoldfastModelContext
+    from support.autogen_agents import Witness, agent
+
+    context = HoldfastModelContext(memory, user_id=user, run_id="told-in-autogen")
+    asyncio.run(agent(Witness(), model_context=context).run(task=words))
+
+
+def autogen(memory: Memory, user: str) -> str:
+    from holdfast_autogen import HoldfastMemory
+    from support.autogen_agents import Witness, agent, texts
+
+    client = Witness()
+    notes = HoldfastMemory(memory, user_id=user, run_id="asked", remember=False)
+    asyncio.run(agent(client, memory=[notes]).run(task=ASKED))
+    return "\n".join(texts(client.prompts[0]))
+
+
+def agent_framework(memory: Memory, user: str) -> str:
+    from holdfast_autogen.agent_framework import HoldfastContextProvider
+    from support.framework_agents import Witness, agent, session_of
+
+    client = Witness()
+    helper = agent(client, HoldfastContextProvider(memory))
+    asyncio.run(helper.run(ASKED, session=session_of(user)))
+    return "\n".join(message.text for message in client.prompts[0])
+
+
+def langgraph(memory: Memory, user: str) -> str:
+    from holdfast_langgraph import HoldfastStore
+
+    store = HoldfastStore.from_memory(memory)
+    return "\n".join(str(item.value) for item in store.search(("holdfast", user), query=ASKED))
+
+
+def crewai(memory: Memory, user: str) -> str:
+    from holdfast_crewai import HoldfastMemory
+
+    notes = HoldfastMemory(storage=memory, user_id=user)
+    found = notes.recall(ASKED)
+    notes.close()
+    return "\n".join(match.record.content for match in found)
+
+
+def llamaindex(memory: Memory, user: str) -> str:
+    from holdfast_llamaindex import HoldfastMemory, share
+
+    path = str(share(memory).database.path)
+    notes = HoldfastMemory.from_defaults(path=path, user_id=user, session_id="asked")
+    return "\n".join(str(message.content) for message in notes.get(input=ASKED))
+
+
+Face = Callable[[Memory, str], str]
+
+# Package of the workspace, the name its module must export, and how that face recalls.
+FACES: list[tuple[str, str, Face]] = [
+    ("autogen", "HoldfastMemory", autogen),
+    ("autogen", "agent_framework", agent_framework),
+    ("langgraph", "HoldfastStore", langgraph),
+    ("crewai", "HoldfastMemory", crewai),
+    ("llamaindex", "HoldfastMemory", llamaindex),
+]
+
+
+def present(package: str, name: str) -> bool:
+    """Say whether a face is here; a package without its face yet is one that is being built."""
+    module = f"holdfast_{package}"
+    if find_spec(module) is None:
+        return False
+    return name in import_module(module).__all__ or find_spec(f"{module}.{name}") is not None
+
+
+HERE = [
+    pytest.param(face, id=face.__name__) for package, name, face in FACES if present(package, name)
+]
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as memory:
+        autogen_tells(memory, "ada", TOLD)
+        autogen_tells(memory, "bo", "My dog is called Fido.")
+        yield memory
+
+
+def test_every_adapter_of_the_workspace_is_installed() -> None:
+    packages = {path.parent.name for path in (ROOT / "packages").glob("*/pyproject.toml")}
+
+    missing = [name for name in packages - {"core"} if find_spec(f"holdfast_{name}") is None]
+
+    assert not missing, f"run with --all-packages: {missing} would not be tested"
+    assert packages - {"core"} <= {package for package, *_ in FACES}
+
+
+@pytest.mark.parametrize("face", HERE)
+def test_what_autogen_was_told_is_recalled(memory: Memory, face: Face) -> None:
+    assert "called Rex" in face(memory, "ada")
+
+
+@pytest.mark.parametrize("face", HERE)
+def test_no_face_recalls_what_another_user_told(memory: Memory, face: Face) -> None:
+    shown = face(memory, "bo")
+
+    assert "called Fido" in shown
+    assert "Rex" not in shown
+
+
+def test_a_fact_corrected_under_one_face_is_corrected_under_the_others(memory: Memory) -> None:
+    (told,) = memory.list(user_id="ada", filters={"role": "user"})
+    memory.update(told.id, "My dog is called Rexona.", user_id="ada")
+
+    assert all("called Rexona" in face.values[0](memory, "ada") for face in HERE)  # type: ignore[operator]
+
+
+def test_what_is_forgotten_under_one_face_is_forgotten_under_the_others(memory: Memory) -> None:
+    from holdfast_autogen import HoldfastMemory
+
+    asyncio.run(HoldfastMemory(memory, user_id="ada").clear())
+
+    assert not any("Rex" in face.values[0](memory, "ada") for face in HERE)  # type: ignore[operator]
