@@ -120,6 +120,25 @@ async def test_what_was_cleared_can_be_added_again(notes: HoldfastMemory) -> Non
     assert (await only(notes, "Berlin")).content == BERLIN.content
 
 
+async def test_what_was_deleted_or_reworded_can_be_stated_again(
+    memory: Memory, notes: HoldfastMemory
+) -> None:
+    await notes.add(BERLIN)
+    (record,) = memory.list(user_id="ada")
+    memory.delete(record.id, user_id="ada")
+    await notes.add(BERLIN)
+    (record,) = memory.list(user_id="ada")
+    memory.update(record.id, "Ada lives in Rome", user_id="ada")
+
+    for _ in range(2):
+        await notes.add(BERLIN)
+
+    assert sorted(one.text for one in memory.list(user_id="ada")) == [
+        "Ada lives in Berlin",
+        "Ada lives in Rome",
+    ]
+
+
 async def test_clear_leaves_others_memories_alone(memory: Memory, notes: HoldfastMemory) -> None:
     memory.add("Bo lives in Rome", user_id="bo")
     await notes.add(BERLIN)

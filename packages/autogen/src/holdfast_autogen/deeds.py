@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast import Message, RecordNotFoundError
@@ -13,11 +14,25 @@ if TYPE_CHECKING:
     from holdfast import Memory
 
 
+async def state(memory: Memory, ids: Ids, message: Message) -> bool:
+    """Store a fact as stated, unless it stands there; say whether it was stored.
+
+    Its id keeps two at the same time from both storing it. What was forgotten since, or put in
+    other words, is stored again: an id alone would still know it.
+    """
+    if await memory.aadd(message, **ids, kind="fact"):
+        return True
+    page = await memory.alist(**ids, filters={"text": message.content}, kinds=["fact"])
+    if any(dict(record.metadata) == dict(message.metadata) for record in page):
+        return False
+    return bool(await memory.aadd(replace(message, id=None), **ids, kind="fact"))
+
+
 async def remember(memory: Memory, ids: Ids, text: str) -> str:
     """Store a fact; one that is there already is not stored again."""
     message = Message(text, id=follow("", Said("user", "remember", text)))
-    changes = await memory.aadd(message, **ids, kind="fact")
-    return "Remembered." if changes else "This was known."
+    stored = await state(memory, ids, message)
+    return "Remembered." if stored else "This was known."
 
 
 async def recall(memory: Memory, ids: Ids, query: str, max_tokens: int) -> str:

@@ -18,6 +18,7 @@ from holdfast_autogen.cancelling import cancellable
 from holdfast_autogen.chain import linked
 from holdfast_autogen.connections import Handle, Place
 from holdfast_autogen.contents import content_of, message_of, shown
+from holdfast_autogen.deeds import state
 from holdfast_autogen.injection import DEFAULT_NAME, InjectAs, Injection, put, whole
 from holdfast_autogen.longterm import LongTerm
 from holdfast_autogen.scopes import Ids, Owner, Sessions
@@ -156,8 +157,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         message = message_of(content)
 
         async def store() -> None:
-            memory = await self._handle.memory()
-            await memory.aadd(message, **ids, kind="fact")
+            await state(await self._handle.memory(), ids, message)
 
         await cancellable(store(), cancellation_token)
 

@@ -84,9 +84,10 @@ class HoldfastContextProvider(ContextProvider):
             message = Message("user", [found.text])
             context.extend_messages(self, [message], origin_session_ids=origins or None)
         if self._tools:
-            memory = await self._handle.memory()
-            tools = tools_of(memory, ids, reading, self._long_term.max_tokens)
-            context.extend_tools(self.source_id, tools)
+            with self._long_term.tolerance("offer its tools"):
+                memory = await self._handle.memory()
+                tools = tools_of(memory, ids, reading, self._long_term.max_tokens)
+                context.extend_tools(self.source_id, tools)
 
     async def after_run(
         self,
