@@ -63,7 +63,7 @@ def test_an_operation_that_makes_no_sense_spares_its_neighbours(face: Face) -> N
 def test_an_embedder_that_fails_half_way_leaves_nothing(opened: Callable[..., Face]) -> None:
     face = opened(embedder=HashEmbedder(fail_at=3))
     with pytest.raises(ProviderError):
-        face.items.batch([Put(("a",), f"k{n}", n, texts=["tea"]) for n in range(5)])
+        face.items.batch([Put(("a",), f"k{n}", n, texts=[f"tea {n}"]) for n in range(5)])
     assert face.items.namespaces() == []
     assert face.stats(check=True).problems == ()
 

@@ -31,11 +31,12 @@ value = st.recursive(
 document = st.dictionaries(label, value, max_size=4)
 name = st.lists(label, min_size=1, max_size=2).map(".".join)
 ordered = number | text
+whole = scalar | st.recursive(scalar, lambda inner: st.lists(inner, max_size=3))
 comparison = st.one_of(
     scalar,
-    st.fixed_dictionaries({"eq": scalar}),
-    st.fixed_dictionaries({"ne": scalar}),
-    st.fixed_dictionaries({"in": st.lists(scalar, max_size=3)}),
+    st.fixed_dictionaries({"eq": whole}),
+    st.fixed_dictionaries({"ne": whole}),
+    st.fixed_dictionaries({"in": st.lists(whole, max_size=3)}),
     st.fixed_dictionaries({"nin": st.lists(scalar, max_size=3)}),
     st.fixed_dictionaries({"contains": scalar}),
     st.fixed_dictionaries({"exists": st.booleans()}),
@@ -65,9 +66,12 @@ def test_sql_selects_the_items_that_python_selects(
     documents: list[dict[str, Any]], filters: dict[str, Any]
 ) -> None:
     with fresh() as memory:
-        memory.items.batch([Put(("n",), str(n), one) for n, one in enumerate(documents)])
-        found = {match.item.key for match in memory.items.search(Search(("n",), filters=filters))}
-    assert found == {str(n) for n, one in enumerate(documents) if passes(one, filters)}
+        puts = [Put(("n",), str(n), one, texts=["tea"]) for n, one in enumerate(documents)]
+        memory.items.batch(puts)
+        for query in (None, "tea", "tea"):
+            found = memory.items.search(Search(("n",), query, filters=filters))
+            wanted = {str(n) for n, one in enumerate(documents) if passes(one, filters)}
+            assert {match.item.key for match in found} == wanted
 
 
 @settings(max_examples=75, deadline=None)
@@ -147,14 +151,15 @@ def test_a_filtered_search_is_a_brute_force_search(
 
 
 def test_many_values_and_many_parts_are_one_filter() -> None:
+    many = list(range(5000))
     with fresh() as memory:
-        memory.add("tea", user_id="ada", metadata={"n": 4999})
-        many = list(range(5000))
+        memory.add("tea", user_id="ada", metadata={"n": 4999, "many": many})
         for filters in (
             {"n": {"in": many}},
             {"OR": [{"n": n} for n in many]},
             {"AND": [{"n": {"ne": n}} for n in many[:-1]]},
             {"kind": {"in": ["turn"] * 5000}},
+            {"many": many},
         ):
             assert len(memory.list(user_id="ada", filters=filters)) == 1
             assert len(memory.search("tea", user_id="ada", filters=filters)) == 1
@@ -177,7 +182,9 @@ def deep(levels: int) -> dict[str, Any]:
         {"a\x00": 1},
         {"a": {}},
         {"a": {"like": "x"}},
-        {"a": {"eq": [1]}},
+        {"a": {"eq": [object()]}},
+        {"a": {"gt": [1]}},
+        {"kind": ["turn"]},
         {"a": {"gt": None}},
         {"a": {"lt": True}},
         {"a": {"in": "abc"}},

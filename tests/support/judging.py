@@ -60,6 +60,9 @@ def _compares(found: Any, sign: str, wanted: Any) -> bool:
 def _equal(found: Any, wanted: Any) -> bool:
     if wanted is None:
         return found is None or found is MISSING
+    if isinstance(wanted, list):
+        fits = isinstance(found, list) and len(found) == len(wanted)
+        return fits and all(map(_equal, found, wanted))
     return _sort(found) == _sort(wanted) and _stored(found) == wanted
 
 

@@ -41,6 +41,7 @@ from holdfast.types import (
     Scope,
     Tool,
     Usage,
+    Within,
 )
 
 if TYPE_CHECKING:
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
+    from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Connection, Database, Durability
+    from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -61,7 +63,6 @@ __all__ = [
     "Connection",
     "Context",
     "Database",
-    "Durability",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -85,19 +86,21 @@ __all__ = [
     "StorageError",
     "Tool",
     "Usage",
+    "Within",
     "WrongKeyError",
+    "default_embedder",
 ]
 
 _LAZY = {
     "Connection": "holdfast.storage.database",
     "Database": "holdfast.storage.database",
-    "Durability": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Stats": "holdfast.maintenance",
+    "default_embedder": "holdfast.providers",
 }
 
 

@@ -8,7 +8,8 @@ A field is one of the record's own (`RECORD_FIELDS`) or a path into the metadata
 ``metadata.kind`` where a name is taken). A number equals numbers only, a string strings only,
 a boolean booleans only. A missing field equals None, and is ``ne`` and ``nin`` to everything else.
 ``gt gte lt lte`` compare numbers with numbers, strings with strings, times with times.
-``contains`` finds a member of a list or a part of a string.
+``contains`` finds a member of a list or a part of a string. A list equals a list of equal members
+in the same order.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from holdfast.errors import FilterError
 from holdfast.types import check_time
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists"]
-Value: TypeAlias = str | int | float | bool | datetime | None
+Value: TypeAlias = "str | int | float | bool | datetime | tuple[Value, ...] | None"
 
 OPERATORS: tuple[str, ...] = get_args(Operator)
 TIME_FIELDS = frozenset({"created_at", "updated_at", "occurred_at", "expires_at"})
@@ -36,11 +37,11 @@ MAX_DEPTH = 32
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One field against one value (a tuple of values for ``in`` and ``nin``)."""
+    """One field against one value: a tuple of values for ``in`` and ``nin``, or for a list."""
 
     field: tuple[str, ...]
     operator: Operator
-    value: Value | tuple[Value, ...]
+    value: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def _part(name: str, value: object, own_fields: bool, depth: int) -> Filter:
 def _field(name: str, value: object, own_fields: bool) -> Filter:
     field = _path(name, own_fields)
     if not isinstance(value, Mapping):
-        return Comparison(field, "eq", _scalar(field, value))
+        return Comparison(field, "eq", _value(field, value))
     if not value:
         raise FilterError(f"{name!r} has no operator; allowed are {', '.join(OPERATORS)}")
     parts = tuple(_comparison(name, field, str(key), item) for key, item in value.items())
@@ -132,11 +133,13 @@ def _comparison(name: str, field: tuple[str, ...], operator: str, value: object)
     if known in ("in", "nin"):
         if not isinstance(value, list | tuple | set | frozenset):
             raise FilterError(f"{known} of {name!r} takes a list of values, not {value!r:.80}")
-        return Comparison(field, known, tuple(_scalar(field, item) for item in value))
+        return Comparison(field, known, tuple(_value(field, item) for item in value))
     if known == "exists":
         if not isinstance(value, bool):
             raise FilterError(f"exists of {name!r} takes True or False, not {value!r:.80}")
         return Comparison(field, known, value)
+    if known in ("eq", "ne"):
+        return Comparison(field, known, _value(field, value))
     scalar = _scalar(field, value)
     if known == "contains" and field[0] in TIME_FIELDS | NUMBER_FIELDS:
         raise FilterError(f"{name!r} is neither a list nor a string, so it contains nothing")
@@ -145,12 +148,18 @@ def _comparison(name: str, field: tuple[str, ...], operator: str, value: object)
     return Comparison(field, known, scalar)
 
 
+def _value(field: tuple[str, ...], value: object) -> Value:
+    if isinstance(value, list | tuple) and field[0] == "metadata":
+        return tuple(_value(field, item) for item in value)
+    return _scalar(field, value)
+
+
 def _scalar(field: tuple[str, ...], value: object) -> Value:
     name = ".".join(field)
     if not isinstance(value, str | bool | int | float | datetime | None):
         raise FilterError(
             f"{name!r} is compared with {value!r:.80}; "
-            "a string, a number, a boolean, a datetime or None can be"
+            "a string, a number, a boolean, a datetime, None or a list of these can be"
         )
     _check_own(field[0], value)
     if isinstance(value, datetime):

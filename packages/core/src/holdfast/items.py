@@ -7,30 +7,51 @@ others build one operation.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from holdfast import documents, indexing, ranking
 from holdfast.errors import HoldfastError, InvalidInputError
-from holdfast.filters import parse
+from holdfast.filters import Filter, parse
 from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.codec import MICROSECOND
+from holdfast.storage.codec import MICROSECOND, Floats, to_micros
+from holdfast.storage.database import Durability
+from holdfast.storage.documents import Wanted
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.searching import Probe
-from holdfast.types import utc_now
+from holdfast.types import check_time, utc_now
+
+__all__ = [
+    "Get",
+    "Item",
+    "ItemMatch",
+    "Items",
+    "Labels",
+    "ListNamespaces",
+    "Mode",
+    "Operation",
+    "Put",
+    "Result",
+    "Search",
+]
 
 Labels: TypeAlias = Sequence[str]
 Mode = Literal["hybrid", "vector", "keyword"]
+
+# So many items are ranked whole, so that every page is cut from one order; ranking items is two
+# multiplications, ranking records is not.
+SMALL = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +60,7 @@ class ItemMatch:
 
     Attributes:
         item: The whole item.
-        score: Fused score; None where nothing was asked for.
+        score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
         parts: ``dense`` (cosine) and ``keywords`` (share of the best), before weighing.
         text: Which of the item's texts matched, by number.
     """
@@ -52,11 +73,12 @@ class ItemMatch:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Read one item; `refresh` begins its lifetime anew."""
+    """Read one item; `refresh` begins its lifetime anew, `expired` reads it until it is swept."""
 
     namespace: Labels
     key: str
     refresh: bool = False
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +91,7 @@ class Put:
         value: JSON.
         texts: What makes it findable, each with a vector of its own; none: only filters find it.
         lifetime: How long it is kept; None: for ever.
+        created_at: When it was first put, for an item that comes from elsewhere.
     """
 
     namespace: Labels
@@ -76,6 +99,7 @@ class Put:
     value: Any
     texts: Sequence[str] = ()
     lifetime: timedelta | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +111,14 @@ class Search:
         query: What is looked for; None: the latest put first.
         filters: See `holdfast.filters`; every field is a path into the value.
         limit, offset: Which part of the ranking.
-        mode: ``"hybrid"``, ``"vector"`` (cosine alone) or ``"keyword"`` (BM25 alone).
+        mode: ``"hybrid"``, ``"vector"`` (cosine alone) or ``"keyword"`` (BM25 as a share of the
+            best). A hybrid score is the cosine, lifted half the way to 1 by the best keywords:
+            no shared word leaves the cosine as it is.
         exact: Only the namespace itself, not those below it.
         refresh: Begin the found items' lifetime anew.
         min_score: Least score.
+        expired: Find also what has expired and is not swept yet.
+        unscored: Let items without texts follow the ranked ones, the latest put first.
     """
 
     prefix: Labels
@@ -102,13 +130,16 @@ class Search:
     exact: bool = False
     refresh: bool = False
     min_score: float | None = None
+    expired: bool = False
+    unscored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ListNamespaces:
-    """List the namespaces under a prefix that hold an item."""
+    """List the namespaces under a prefix that hold an item; see `Search.expired`."""
 
     prefix: Labels = ()
+    expired: bool = False
 
 
 Operation: TypeAlias = Get | Put | Search | ListNamespaces
@@ -134,10 +165,15 @@ class Items:
 
     @classmethod
     def open(
-        cls, path: str, *, embedder: Embedder | None = None, key: str | bytes | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        embedder: Embedder | None = None,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
     ) -> Items:
         """Open a file for items alone; close it with `close`."""
-        return cls(EmbeddedStorage(path, key=key), embedder, AsyncRuntime())
+        return cls(EmbeddedStorage(path, key=key, durability=durability), embedder, AsyncRuntime())
 
     def close(self) -> None:
         """Close the file."""
@@ -149,55 +185,79 @@ class Items:
         """The file, for checks and counts."""
         return self._storage
 
+    @property
+    def embedder(self) -> Embedder | None:
+        """Makes vectors of texts; None: nothing is embedded."""
+        return self._embedder
+
     # -- the two methods ------------------------------------------------------------------------
 
-    def batch(self, operations: Sequence[Operation]) -> list[Result]:
+    def batch(self, operations: Sequence[Operation], *, strict: bool = False) -> list[Result]:
         """Do several operations: reads first, then all writes in one transaction.
 
         Of several puts to one key the last wins. An operation that makes no sense has its error
-        as its result; its neighbours are done all the same.
+        as its result, and its neighbours are done all the same; with `strict` it is raised, and
+        nothing is written.
 
         Raises:
             ProviderError: The embedder failed; nothing was written.
             StorageError: The file failed; nothing was written.
         """
-        return run(self._batch(SYNC, operations))
+        return run(self._batch(SYNC, operations, strict))
 
-    async def abatch(self, operations: Sequence[Operation]) -> list[Result]:
+    async def abatch(
+        self, operations: Sequence[Operation], *, strict: bool = False
+    ) -> list[Result]:
         """Async twin of `batch`."""
-        return await self._batch(self._async, operations)
+        return await self._batch(self._async, operations, strict)
 
-    async def _batch(self, runtime: Runtime, operations: Sequence[Operation]) -> list[Result]:
+    async def _batch(
+        self, runtime: Runtime, operations: Sequence[Operation], strict: bool
+    ) -> list[Result]:
         results: list[Result] = [None] * len(operations)
         puts: dict[int, Put] = {}
+        gets: dict[int, Wanted] = {}
+        asked: dict[str, Floats] = {}
         for number, operation in enumerate(operations):
             try:
                 if isinstance(operation, Put):
                     _check_put(operation)
                     puts[number] = operation
+                elif isinstance(operation, Get):
+                    gets[number] = _wanted(operation)
                 else:
-                    results[number] = await self._read(runtime, operation)
+                    results[number] = await self._read(runtime, operation, asked)
             except HoldfastError as error:
+                if strict:
+                    raise
                 results[number] = error
-        for number, done in (await self._write(runtime, puts)).items():
-            results[number] = done
+        for done in (await self._get(runtime, gets), await self._write(runtime, puts)):
+            for number, result in done.items():
+                results[number] = result
         return results
 
-    async def _read(self, runtime: Runtime, operation: Get | Search | ListNamespaces) -> Result:
-        if isinstance(operation, Get):
-            return await runtime.store(
-                self._storage.documents.get,
-                documents.check_labels(operation.namespace, prefix=False),
-                documents.check_key(operation.key),
-                operation.refresh,
-            )
+    async def _read(
+        self, runtime: Runtime, operation: Search | ListNamespaces, asked: dict[str, Floats]
+    ) -> Result:
         if isinstance(operation, ListNamespaces):
-            return await runtime.store(self._storage.documents.namespaces, _below(operation.prefix))
-        return await self._search(runtime, operation)
+            return await runtime.store(
+                self._storage.documents.namespaces,
+                _below(operation.prefix),
+                expired=operation.expired,
+            )
+        return await self._search(runtime, operation, asked)
+
+    async def _get(self, runtime: Runtime, gets: Mapping[int, Wanted]) -> dict[int, Result]:
+        if not gets:
+            return {}
+        found = await runtime.store(self._storage.documents.get, list(gets.values()))
+        return dict(zip(gets, found, strict=True))
 
     # -- reading --------------------------------------------------------------------------------
 
-    async def _search(self, runtime: Runtime, search: Search) -> list[ItemMatch]:
+    async def _search(
+        self, runtime: Runtime, search: Search, asked: dict[str, Floats]
+    ) -> list[ItemMatch]:
         _check_search(search)
         made = Region.of_namespace if search.exact else Region.of_prefix
         region = made(search.prefix)
@@ -209,23 +269,23 @@ class Items:
                 tree,
                 search.limit,
                 search.offset,
-                search.refresh,
+                refresh=search.refresh,
+                expired=search.expired,
             )
             return [ItemMatch(item) for item in found]
         await runtime.store(self._storage.file.check_embedder, self._embedder.fingerprint)
-        asked = await runtime.compute(cues.read, search.query, (), utc_now())
-        vector = await runtime.embed_query(self._embedder, search.query)
-        probe = Probe(
-            vector=indexing.unit_vectors([vector], 1)[0],
-            keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-            rank=ranking.items[search.mode],
-            limit=search.limit,
-            offset=search.offset,
-            kinds=(),
-            tree=tree,
-            min_score=search.min_score,
+        if search.query not in asked:
+            vector = await runtime.embed_query(self._embedder, search.query)
+            asked[search.query] = indexing.unit_vectors([vector], 1)[0]
+        probe = await runtime.compute(_probe, search, search.query, tree, asked[search.query])
+        hits = await runtime.store(
+            self._storage.documents.search,
+            region,
+            probe,
+            refresh=search.refresh,
+            expired=search.expired,
+            unscored=search.unscored,
         )
-        hits = await runtime.store(self._storage.documents.search, region, probe, search.refresh)
         return [ItemMatch(hit.item, hit.score, hit.parts, hit.text) for hit in hits]
 
     # -- writing --------------------------------------------------------------------------------
@@ -245,19 +305,19 @@ class Items:
         self, runtime: Runtime, puts: Sequence[Put]
     ) -> list[ItemDraft | tuple[tuple[str, ...], str]]:
         """Return what storage writes: a draft a put, (namespace, key) a deletion."""
-        texts = [text for put in puts for text in self._texts(put)]
+        # The same text in several items is embedded once.
+        texts = list(dict.fromkeys(text for put in puts for text in self._texts(put)))
+        place = {text: number for number, text in enumerate(texts)}
         vectors = np.zeros((0, 0), dtype=np.float32)
         if texts and self._embedder is not None:
             vectors = indexing.unit_vectors(await runtime.embed(self._embedder, texts), len(texts))
         drafts: list[ItemDraft | tuple[tuple[str, ...], str]] = []
-        start = 0
         for put in puts:
             own = self._texts(put)
             if put.value is None:
                 drafts.append((tuple(put.namespace), put.key))
                 continue
-            drafts.append(_draft(put, own, vectors[start : start + len(own)]))
-            start += len(own)
+            drafts.append(_draft(put, own, vectors[[place[text] for text in own]]))
         return drafts
 
     def _texts(self, put: Put) -> list[str]:
@@ -334,6 +394,11 @@ class Items:
         return await self._async.store(self._storage.documents.sweep)
 
 
+def _wanted(get: Get) -> Wanted:
+    namespace = documents.check_labels(get.namespace, prefix=False)
+    return Wanted(namespace, documents.check_key(get.key), get.refresh, get.expired)
+
+
 def _below(prefix: Labels) -> Region:
     return Region.of_prefix(documents.check_labels(prefix, prefix=True))
 
@@ -366,6 +431,21 @@ def _draft(
         vectors,
         terms,
         passages,
+        None if put.created_at is None else to_micros(check_time("created_at", put.created_at)),
+    )
+
+
+def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> Probe:
+    asked = cues.read(query, (), utc_now())
+    return Probe(
+        vector=vector,
+        keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
+        rank=ranking.items[search.mode],
+        limit=search.limit,
+        offset=search.offset,
+        tree=tree,
+        min_score=search.min_score,
+        small=SMALL,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -87,8 +88,11 @@ def export(
     draft = target.with_name(target.name + ".part")
     total = sum(stats(storage, region, check=False).records.values())
     try:
-        with draft.open("w", encoding="utf-8") as file:
-            count = _write(storage.upkeep.export(region), file, total, progress)
+        with (
+            draft.open("w", encoding="utf-8") as file,
+            closing(storage.upkeep.export(region)) as lines,
+        ):
+            count = _write(lines, file, total, progress)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)

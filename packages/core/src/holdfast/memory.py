@@ -44,6 +44,7 @@ from holdfast.types import (
     Record,
     Scope,
     check_time,
+    reaches,
 )
 
 Progress = Callable[[int, int], None]
@@ -142,7 +143,7 @@ class Memory:
         given = dict(zip(("user_id", "agent_id", "run_id", "app_id"), ids, strict=True))
         asked = {name: value for name, value in given.items() if value is not None}
         for name, value in self._bound.ids().items():
-            if asked.setdefault(name, value) != value:
+            if not reaches(value, asked.setdefault(name, value)):
                 raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
         return Scope(**asked)
 
@@ -163,6 +164,7 @@ class Memory:
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
         kind: Kind = "turn",
+        importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
     ) -> Changes:
@@ -177,6 +179,7 @@ class Memory:
             occurred_at: When it was said, if not now.
             expires_at: From then on nobody finds it.
             kind: ``"fact"`` for what you state yourself rather than quote.
+            importance: 0 (trivial) to 1 (vital).
             infer: Let the LLM derive facts, if there is one.
             wait: False: return once the turns are durable; facts follow (`flush`).
 
@@ -192,7 +195,7 @@ class Memory:
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
-            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
         return run(self._add(SYNC, writing))
 
@@ -208,13 +211,14 @@ class Memory:
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
         kind: Kind = "turn",
+        importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
     ) -> Changes:
         """Async twin of `add`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
-            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
         return await self._add(self._async, writing)
 
@@ -226,6 +230,7 @@ class Memory:
         occurred_at: datetime | None,
         expires_at: datetime | None,
         kind: Kind,
+        importance: float,
         infer: bool,
         wait: bool,
     ) -> ingestion.Writing:
@@ -236,6 +241,7 @@ class Memory:
             messages.read(given, occurred_at, metadata, self._redact),
             kind,
             None if expires_at is None else check_time("expires_at", expires_at),
+            ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
         )
@@ -593,6 +599,29 @@ class Memory:
         options = _listing(filters, kinds, order, limit, cursor)
         return await self._async.store(self._storage.page, region, **options)
 
+    def scopes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Scope]:
+        """Return the scopes, exactly as written, that a read of these ids sees."""
+        return self._storage.scopes(self._region(user_id, agent_id, run_id, app_id))
+
+    async def ascopes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Scope]:
+        """Async twin of `scopes`."""
+        region = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.scopes, region)
+
     # -- update, delete -------------------------------------------------------------------------
 
     def update(
@@ -683,9 +712,11 @@ class Memory:
         agent_id: str | None = None,
         run_id: str | None = None,
         app_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> int:
-        """Erase every record of a scope; return how many there were."""
-        return self._storage.erase_region(self._region(user_id, agent_id, run_id, app_id))
+        """Erase every record of a scope, or those a filter lets through; return how many."""
+        region = self._region(user_id, agent_id, run_id, app_id)
+        return self._storage.erase_region(region, None if filters is None else parse(filters))
 
     async def adelete_all(
         self,
@@ -694,10 +725,12 @@ class Memory:
         agent_id: str | None = None,
         run_id: str | None = None,
         app_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> int:
         """Async twin of `delete_all`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.erase_region, region)
+        tree = None if filters is None else parse(filters)
+        return await self._async.store(self._storage.erase_region, region, tree)
 
     # -- history --------------------------------------------------------------------------------
 

@@ -165,9 +165,12 @@ def _by_keywords(candidates: Candidates) -> Ranked:
 
 
 def _by_both(candidates: Candidates) -> Ranked:
-    """Half cosine, half keywords: a score that stays comparable with a cosine."""
+    """The cosine, lifted towards 1 by the keywords: the best ones take half of what is missing.
+
+    So the score stays a cosine: 1 for the same text, and unchanged where no word is shared.
+    """
     share = _share(candidates.keywords)
-    scores = 0.5 * candidates.dense + 0.5 * share
+    scores = candidates.dense + 0.5 * share * (1 - candidates.dense)
     return _ordered(candidates, scores, {"dense": candidates.dense, "keywords": share})
 
 
@@ -180,7 +183,15 @@ items: Mapping[str, Callable[[Candidates], Ranked]] = {
 
 
 def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
-    return Ranked(_best_passages(candidates, scores), scores, parts)
+    """Put the best passage of each row in order; of equals, the row that was put first leads."""
+    rows = candidates.rows
+    order: Positions = np.argsort(-scores)
+    if (scores[order[1:]] == scores[order[:-1]]).any():
+        order = np.lexsort((rows["id"], -scores))
+    if rows["passage"].any():
+        _, first = np.unique(rows["id"][order], return_index=True)
+        order = order[np.sort(first)]
+    return Ranked(order, scores, parts)
 
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:

@@ -7,10 +7,12 @@ Only paths are spelled out, quoted by `path_sql`: a metadata field listed in `Me
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from holdfast.filters import TIME_FIELDS, All, Comparison, Filter, Not, Value
 from holdfast.storage.codec import to_micros
+
+Field: TypeAlias = tuple[str | int, ...]
 
 _COLUMNS = {"id": "r.key", "updated_at": "r.recorded_at"}
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -84,27 +86,35 @@ class Condition:
 
     # -- paths into the document ----------------------------------------------------------------
 
-    def _type(self, field: tuple[str, ...]) -> str:
+    def _type(self, field: Field) -> str:
         return f"json_type({self.document}, {path_sql(field[1:])})"
 
-    def _value(self, field: tuple[str, ...]) -> str:
+    def _value(self, field: Field) -> str:
         return f"json_extract({self.document}, {path_sql(field[1:])})"
 
-    def _equals(self, field: tuple[str, ...], value: Any) -> str:
+    def _equals(self, field: Field, value: Any) -> str:
+        if isinstance(value, tuple):
+            return self._same_list(field, value)
         if value is None:
             return f"({self._type(field)} IS NULL OR {self._type(field)} = 'null')"
         types = _json_types(value)
         same = f"{self._value(field)} = {self._json(value)}"
         return f"(({same} AND {self._type(field)} {types}) IS TRUE)"
 
-    def _ordered(self, field: tuple[str, ...], sign: str, value: Any) -> str:
+    def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
+        members = [self._equals((*field, place), member) for place, member in enumerate(value)]
+        length = f"json_array_length({self.document}, {path_sql(field[1:])}) = {len(value)}"
+        same = _joined([length, *members, f"{self._type(field)} = 'array'"], " AND ")
+        return f"({same} IS TRUE)"
+
+    def _ordered(self, field: Field, sign: str, value: Any) -> str:
         types = _json_types(value)
         return (
             f"(({self._value(field)} {sign} {self._json(value)}"
             f" AND {self._type(field)} {types}) IS TRUE)"
         )
 
-    def _contains(self, field: tuple[str, ...], value: Any) -> str:
+    def _contains(self, field: Field, value: Any) -> str:
         member = (
             f"({self._type(field)} = 'array' AND EXISTS (SELECT 1 FROM"
             f" json_each({self.document}, {path_sql(field[1:])}) e"
@@ -118,7 +128,7 @@ class Condition:
         )
         return f"(({member} OR {part}) IS TRUE)"
 
-    def _json(self, value: Value | tuple[Value, ...]) -> str:
+    def _json(self, value: Value) -> str:
         """Bind a value as JSON holds it: times in ISO 8601, booleans as 0 and 1."""
         bound = value.isoformat() if isinstance(value, datetime) else value
         self.values.append(bound)
@@ -143,9 +153,11 @@ def _json_types(value: Any) -> str:
     return "= 'text'"
 
 
-def path_sql(path: tuple[str, ...]) -> str:
-    """Return a JSON path as an SQL string literal."""
-    parts = "".join(f'."{_clean(part)}"' for part in path)
+def path_sql(path: Field) -> str:
+    """Return a JSON path as an SQL string literal; a number is a place in a list."""
+    parts = "".join(
+        f"[{part:d}]" if isinstance(part, int) else f'."{_clean(part)}"' for part in path
+    )
     return "'$" + parts.replace("'", "''") + "'"
 
 

@@ -6,7 +6,6 @@ there is no wheel. Every connection runs in WAL mode with deleted content overwr
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -21,6 +20,7 @@ from holdfast.errors import (
     StorageError,
     WrongKeyError,
 )
+from holdfast.storage import keys
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -36,10 +36,10 @@ Durability = Literal["normal", "full"]
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
 MOMENT = 200  # milliseconds; upkeep gives way to readers
-# SQLCipher 4's own derivation, done once here instead of once a connection.
-KDF_ROUNDS = 256_000
-SALT_BYTES = 16
-PLAIN_HEADER = b"SQLite format 3\x00"
+MAPPED_BYTES = 1 << 30
+# 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
+# items took 80 ms instead of 15.
+CHECKPOINT_PAGES = 8_000
 
 
 class Cursor(Protocol):
@@ -104,13 +104,13 @@ class Database:
         self._busy_seconds = busy_seconds
         self._closed = False
         self._opened = False
-        self._key = None if key is None or self.in_memory else _raw_key(key, self.path)
+        self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
         self._start()
         try:
             self._first()
         except WrongKeyError:
             # A rival that made the file since then has salted it.
-            if key is None or self._key == (again := _raw_key(key, self.path)):
+            if key is None or self._key == (again := keys.raw_key(key, self.path)):
                 raise
             self._key = again
             self._first()
@@ -235,9 +235,13 @@ class Database:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16000")
+        # Filters and listings read many rows; from the system's own cache that takes a quarter of
+        # the time (10,000 items: 4 ms for 15). An encrypted file cannot be mapped.
+        connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if self._key is None else 0}")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
             _use_wal(connection, self._busy_seconds)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     def _refuse_foreign(self, connection: Any) -> None:
         """Refuse another program's file before anything of it is changed."""
@@ -290,7 +294,7 @@ class Database:
             raise StorageError(
                 "only an encrypted file can be rekeyed: export, then import with a key"
             )
-        raw = _derive(key, bytes.fromhex(self._key[64:]))
+        raw = keys.derive(key, bytes.fromhex(self._key[64:]))
         with self.bare() as connection:
             with self._idle_lock:
                 idle, self._idle = self._idle, []
@@ -336,7 +340,7 @@ class Database:
     def _translate(self, error: Exception) -> StorageError:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
-            return _unreadable(self.path, self._key is not None)
+            return keys.unreadable(self.path, self._key is not None)
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self._busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
@@ -384,35 +388,3 @@ def _use_wal(connection: Any, patience: float) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
-
-
-def _raw_key(key: str | bytes, path: Path) -> str:
-    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
-    salt = os.urandom(SALT_BYTES)
-    if path.exists() and path.stat().st_size >= SALT_BYTES:
-        with path.open("rb") as file:
-            salt = file.read(SALT_BYTES)
-    return _derive(key, salt)
-
-
-def _derive(key: str | bytes, salt: bytes) -> str:
-    if not key:
-        raise WrongKeyError("the key is empty; give a passphrase or 32 raw bytes")
-    if isinstance(key, bytes) and len(key) == 32:
-        return key.hex() + salt.hex()
-    phrase = key.encode() if isinstance(key, str) else key
-    return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
-
-
-def _unreadable(path: Path, keyed: bool) -> StorageError:
-    """Tell a wrong key from a file that is no database at all."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(PLAIN_HEADER):
-        return WrongKeyError(f"{path} is not encrypted; open it without key=")
-    looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
-    if keyed or looks_encrypted:
-        return WrongKeyError(
-            f"{path} cannot be read with this key; give the key it was written with"
-        )
-    return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

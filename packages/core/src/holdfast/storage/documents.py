@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from holdfast.filters import Filter
 from holdfast.storage import erasure, items
+from holdfast.storage.columns import ALWAYS
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
 from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.namespaces import Region
-from holdfast.storage.searching import FoundItem, Probe, find_items
+from holdfast.storage.searching import FoundItem, Probe, count, find_items
 from holdfast.storage.views import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item to be read; `refresh` begins its lifetime anew, `expired` finds it all the same."""
+
+    namespace: Sequence[str]
+    key: str
+    refresh: bool = False
+    expired: bool = False
+
 
 Doomed: TypeAlias = tuple[tuple[str, ...], str]
 """Namespace and key of an item to be deleted."""
@@ -45,39 +58,72 @@ class Documents:
         items.put(connection, draft, now)
         return None
 
-    def get(self, labels: Sequence[str], key: str, refresh: bool) -> Item | None:
-        """Return an item, or None; begin its lifetime anew if asked."""
+    def get(self, wanted: Sequence[Wanted]) -> list[Item | None]:
+        """Return items of one moment, None for those that are not there."""
+        found = []
         with self._file.database.read() as connection:
-            found = items.get(connection, labels, key, self._file.now())
-        if found is None:
-            return None
-        self._refresh([found] if refresh else [])
-        return found[1]
+            now = self._file.now()
+            for one in wanted:
+                moment = ALWAYS if one.expired else now
+                found.append(items.get(connection, one.namespace, one.key, moment))
+        asked = zip(found, wanted, strict=True)
+        self._refresh([pair for pair, one in asked if pair is not None and one.refresh])
+        return [None if pair is None else pair[1] for pair in found]
 
     def page(
-        self, region: Region, tree: Filter | None, limit: int, offset: int, refresh: bool
+        self,
+        region: Region,
+        tree: Filter | None,
+        limit: int,
+        offset: int,
+        *,
+        refresh: bool = False,
+        expired: bool = False,
     ) -> list[Item]:
         """Return items that a filter lets through, the latest put first."""
         condition = Condition("r.value")
         where = "TRUE" if tree is None else condition.sql(tree)
+        moment = ALWAYS if expired else self._file.now()
         with self._file.database.read() as connection:
-            found = items.page(
-                connection, region, self._file.now(), where, condition.values, limit, offset
-            )
+            found = items.page(connection, region, moment, where, condition.values, limit, offset)
         self._refresh(found if refresh else [])
         return [item for _, item in found]
 
-    def search(self, region: Region, probe: Probe, refresh: bool) -> list[FoundItem]:
-        """Rank the region's items for a probe."""
+    def search(
+        self,
+        region: Region,
+        probe: Probe,
+        *,
+        refresh: bool = False,
+        expired: bool = False,
+        unscored: bool = False,
+    ) -> list[FoundItem]:
+        """Rank the region's items for a probe.
+
+        Args:
+            region, probe: What is searched, and for what.
+            refresh: Begin the found items' lifetime anew.
+            expired: Find also what has expired and is not swept yet.
+            unscored: Let the items without texts follow the ranked ones.
+        """
+        moment = ALWAYS if expired else self._file.now()
         with self._file.viewing(Reading("items", region)) as seen:
-            found = [] if seen is None else find_items(*seen, probe, self._file.now())
+            if seen is None:
+                with self._file.database.read() as connection:
+                    found = _unscored(connection, region, probe, moment, 0) if unscored else []
+            else:
+                found = find_items(*seen, probe, moment)
+                if unscored and len(found) < probe.limit:
+                    ranked = count(*seen, probe, moment)
+                    wanted = replace(probe, limit=probe.limit - len(found))
+                    found += _unscored(seen[0], region, wanted, moment, ranked)
         self._refresh([(hit.row_id, hit.item) for hit in found] if refresh else [])
         return found
 
-    def namespaces(self, region: Region) -> list[tuple[str, ...]]:
+    def namespaces(self, region: Region, *, expired: bool = False) -> list[tuple[str, ...]]:
         """Return the namespaces that hold an item."""
         with self._file.database.read() as connection:
-            return items.labels(connection, region, self._file.now())
+            return items.labels(connection, region, ALWAYS if expired else self._file.now())
 
     def sweep(self) -> int:
         """Delete expired items, a thousand a transaction, and their bytes; return how many."""
@@ -95,3 +141,16 @@ class Documents:
         if mortal:
             with self._file.database.write() as connection:
                 items.refresh(connection, mortal, self._file.now())
+
+
+def _unscored(
+    connection: Connection, region: Region, probe: Probe, moment: int, ranked: int
+) -> list[FoundItem]:
+    """Return items without texts, the latest put first, as if they followed the ranked ones."""
+    condition = Condition("r.value")
+    where = "length(r.passages) = 0"
+    if probe.tree is not None:
+        where += f" AND {condition.sql(probe.tree)}"
+    start = max(0, probe.offset - ranked)
+    found = items.page(connection, region, moment, where, condition.values, probe.limit, start)
+    return [FoundItem(row_id, item, None, 0, {}) for row_id, item in found]

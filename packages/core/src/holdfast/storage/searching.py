@@ -72,6 +72,7 @@ class Probe:
         valid_at: Event time in microseconds.
         ended: Find what is over, too.
         min_score: Least score.
+        small: Up to so many passages every one is a candidate.
     """
 
     vector: Floats
@@ -84,6 +85,7 @@ class Probe:
     valid_at: int | None = None
     ended: bool = False
     min_score: float | None = None
+    small: int = ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class FoundItem:
-    """An item found, its row id, and which of its texts matched best."""
+    """An item found, its row id, and which of its texts matched best; no score: none did."""
 
     row_id: int
     item: Item
-    score: float
+    score: float | None
     text: int
     parts: Mapping[str, float]
 
@@ -149,10 +151,17 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         return []
     dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(view, dense, keywords, allowed, probe.offset + probe.limit)
-    rows = view.rows.table[places]
+    wanted = probe.offset + probe.limit
+    places = pool(view, dense, keywords, allowed, wanted, small=probe.small)
+    rows = view.rows.table.take(places)
     ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranked, rows))
+
+
+def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
+    """Return how many rows a search without a limit would rank."""
+    allowed = visible(connection, view, probe, now)
+    return len(np.unique(view.rows.table["id"][allowed]))
 
 
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
@@ -162,21 +171,32 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
     if 0 < len(codes) < len(KIND_CODES) - 1:
         allowed &= np.isin(view.rows.table["kind"], codes)
     if probe.tree is not None:
-        reading = view.reading
-        chosen = listing.selected(connection, reading.table, reading.region, probe.tree)
-        through = np.zeros(len(allowed), dtype=np.bool_)
-        through[view.positions(chosen)] = True
-        allowed &= through
+        allowed &= _through(connection, view, probe.tree)
     return allowed
 
 
-def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, wanted: int) -> Positions:
+def _through(connection: Connection, view: View, tree: Filter) -> Bools:
+    """Say which positions a filter lets through; of items, without reading the rows again."""
+    reading, ids = view.reading, view.rows.table["id"]
+    if reading.table == "items":
+        told = view.fields.through(connection, ids, tree)
+        if told is not None:
+            return told
+    chosen = listing.selected(connection, reading.table, reading.region, tree)
+    through = np.zeros(len(ids), dtype=np.bool_)
+    through[view.positions(chosen)] = True
+    return through
+
+
+def pool(
+    view: View, dense: Floats, keywords: Floats, allowed: Bools, wanted: int, *, small: int
+) -> Positions:
     """Return the positions that either channel puts among its best; all, where those are few.
 
     Passages of a few long texts may fill a pool: then all are candidates as well.
     """
     places = np.flatnonzero(allowed)
-    if len(places) <= ALL or wanted > POOL:
+    if len(places) <= small or wanted > POOL:
         return places
     near = places[np.argpartition(-dense[places], POOL)[:POOL]]
     said = places[keywords[places] > 0]

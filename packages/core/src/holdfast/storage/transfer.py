@@ -8,12 +8,13 @@ file only: an import numbers anew and keeps the keys.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError
 from holdfast.storage import codec, namespaces
-from holdfast.storage.database import Connection, Database
+from holdfast.storage.database import Connection
 from holdfast.storage.items import COLUMNS as ITEM_COLUMNS
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import COLUMNS
@@ -24,6 +25,7 @@ VERSION = 1
 PAGE = 500
 
 Line = Mapping[str, Any]
+Borrow: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "record": ("records", tuple(COLUMNS)),
@@ -59,24 +61,26 @@ def header(connection: Connection) -> Line:
     }
 
 
-def lines(database: Database, region: Region | None) -> Iterator[Line]:
-    """Yield every line behind the header; no transaction stays open between two."""
+def lines(borrow: Borrow, region: Region | None) -> Iterator[Line]:
+    """Yield every line, the header first; `borrow` lends a reading connection for each page."""
     where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
-    with database.read() as connection:
+    with borrow() as connection:
+        first = header(connection)
         spaces = connection.execute(
             "SELECT no, path, user_id, agent_id, run_id, app_id, next FROM namespaces n"
             f" WHERE {where} ORDER BY no",
             values,
         ).fetchall()
+    yield first
     names = ("no", "path", "user_id", "agent_id", "run_id", "app_id", "next")
     for row in spaces:
         yield {"table": "namespace", **dict(zip(names, row, strict=True))}
     for table in TABLES:
         for number in [row[0] for row in spaces]:
-            yield from _rows(database, table, number)
+            yield from _rows(borrow, table, number)
 
 
-def _rows(database: Database, table: str, namespace: int) -> Iterator[Line]:
+def _rows(borrow: Borrow, table: str, namespace: int) -> Iterator[Line]:
     name, columns = TABLES[table]
     page, owner = _PAGED_BY[table], "namespace"
     if "namespace" not in columns:
@@ -84,7 +88,7 @@ def _rows(database: Database, table: str, namespace: int) -> Iterator[Line]:
     after: Any = "" if table == "erasure" else 0
     slots = f", {_SLOTS}" if table == "record" else ""
     while True:
-        with database.read() as connection:
+        with borrow() as connection:
             rows = connection.execute(
                 f"SELECT {', '.join(columns)}{slots} FROM {name}"
                 f" WHERE {owner} = ? AND {page} > ? ORDER BY {page} LIMIT {PAGE}",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
-from holdfast import Database, Durability
+from holdfast import Database
 
 from holdfast_langgraph.checkpoint.schema import NAME, STEPS
 
+Durability = Literal["normal", "full"]
 Where: TypeAlias = "str | os.PathLike[str] | Database"
 
 

@@ -18,13 +18,13 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from holdfast_langgraph.checkpoint import listing
 from holdfast_langgraph.checkpoint.capture import Capture, ScopeOf, thread_scope
-from holdfast_langgraph.checkpoint.file import File, Where
+from holdfast_langgraph.checkpoint.file import Durability, File, Where
 from holdfast_langgraph.checkpoint.pool import Pool
 from holdfast_langgraph.checkpoint.pruning import Retention
 from holdfast_langgraph.checkpoint.sync import SyncSaver
 
 if TYPE_CHECKING:
-    from holdfast import Durability, Memory
+    from holdfast import Memory
 
 
 class HoldfastSaver(SyncSaver):

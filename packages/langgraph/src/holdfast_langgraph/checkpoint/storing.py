@@ -28,7 +28,6 @@ from holdfast_langgraph.checkpoint.writing import (
     add_blobs,
     add_checkpoint,
     add_writes,
-    check_thread,
     claim_thread,
     find_thread,
 )
@@ -86,13 +85,13 @@ def store_writes(
         sealed = _sealed(desk.codec, known, blobs)
         with desk.database.write() as connection:
             thread = claim_thread(connection, address.thread_id, known)
-            check_thread(connection, thread, known.epoch)
             numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
             rows = [
                 (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
                 for at, ((channel, _), draft) in enumerate(zip(writes, drafts, strict=True))
             ]
-            add_writes(connection, thread, address, task, rows, replace=special)
+            place = (thread, known.epoch)
+            add_writes(connection, place, address, task, rows, replace=special)
         return known.after(thread, numbers, blobs)
 
     _settle(desk, address.thread_id, attempt)

@@ -27,7 +27,9 @@ def find_thread(connection: Connection, thread_id: str) -> Known | None:
 
 
 def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
-    """Return a thread's number as it was known (`check_thread`); make a thread that was not there.
+    """Return a thread's number as it was known, right or wrong; make a thread that was not there.
+
+    `add_checkpoint` and `add_writes` find out whether it was right.
 
     Raises:
         ThreadMovedError: Somebody else has made it.
@@ -35,7 +37,7 @@ def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
     return add_thread(connection, thread_id, known.salt) if known.no is None else known.no
 
 
-def check_thread(connection: Connection, thread: int, epoch: int) -> None:
+def _check_thread(connection: Connection, thread: int, epoch: int) -> None:
     """Make sure that what was known of a thread still holds.
 
     Raises:
@@ -132,7 +134,7 @@ def add_checkpoint(
 
 def add_writes(
     connection: Connection,
-    thread: int,
+    thread: tuple[int, int],
     address: Address,
     task: tuple[str, str],
     writes: Sequence[tuple[int, str, Stored]],
@@ -143,19 +145,26 @@ def add_writes(
 
     Args:
         connection: An open write.
-        thread: Its number.
+        thread: Its number, and the epoch it must still be in.
         address: The checkpoint they follow.
         task: Its id and its path.
         writes: Index, channel, value.
         replace: In place of earlier ones with the same index; else those stay.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
     """
     verb = "REPLACE" if replace else "IGNORE"
     task_id, path = task
-    connection.executemany(
+    cursor = connection.executemany(
         f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, idx,"
-        " task_path, channel, value) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " task_path, channel, value) SELECT no, ?, ?, ?, ?, ?, ?, ?"
+        " FROM langgraph_threads WHERE no = ? AND epoch = ?",
         [
-            (thread, address.ns, address.checkpoint_id, task_id, idx, path, channel, pack(value))
+            (address.ns, address.checkpoint_id, task_id, idx, path, channel, pack(value), *thread)
             for idx, channel, value in writes
         ],
     )
+    if cursor.rowcount != len(writes):
+        # Some were there before, or the thread is gone.
+        _check_thread(connection, *thread)
