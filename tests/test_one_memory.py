@@ -6,8 +6,8 @@ Each adapter of this workspace must be installed; none is skipped in silence.
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Iterator
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,11 +20,15 @@ TOLD = "My dog is called Rex."
 ASKED = "What is my dog called?"
 
 
-def autogen_tells(memory: Memory, user: str, words: str) -> None:
+# A crew files its memories by path, in `app_id`: what it is to recall needs one.
+CREWS_ROOT = "/"
+
+
+def autogen_tells(memory: Memory, user: str, words: str, app_id: str | None = CREWS_ROOT) -> None:
     from holdfast_autogen import HoldfastModelContext
     from support.autogen_agents import Witness, agent
 
-    context = HoldfastModelContext(memory, user_id=user, run_id="told-in-autogen")
+    context = HoldfastModelContext(memory, user_id=user, app_id=app_id, run_id="told-in-autogen")
     asyncio.run(agent(Witness(), model_context=context).run(task=words))
 
 
@@ -56,7 +60,9 @@ def langgraph(memory: Memory, user: str) -> str:
 
 
 def crewai(memory: Memory, user: str) -> str:
-    from holdfast_crewai import HoldfastMemory
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # importing CrewAI warns of its own dependencies
+        from holdfast_crewai import HoldfastMemory
 
     notes = HoldfastMemory(storage=memory, user_id=user)
     found = notes.recall(ASKED)
@@ -74,27 +80,16 @@ def llamaindex(memory: Memory, user: str) -> str:
 
 Face = Callable[[Memory, str], str]
 
-# Package of the workspace, the name its module must export, and how that face recalls.
-FACES: list[tuple[str, str, Face]] = [
-    ("autogen", "HoldfastMemory", autogen),
-    ("autogen", "agent_framework", agent_framework),
-    ("langgraph", "HoldfastStore", langgraph),
-    ("crewai", "HoldfastMemory", crewai),
-    ("llamaindex", "HoldfastMemory", llamaindex),
+# Package of the workspace, and how a face recalls.
+FACES: list[tuple[str, Face]] = [
+    ("autogen", autogen),
+    ("autogen", agent_framework),
+    ("langgraph", langgraph),
+    ("crewai", crewai),
+    ("llamaindex", llamaindex),
 ]
 
-
-def present(package: str, name: str) -> bool:
-    """Say whether a face is here; a package without its face yet is one that is being built."""
-    module = f"holdfast_{package}"
-    if find_spec(module) is None:
-        return False
-    return name in import_module(module).__all__ or find_spec(f"{module}.{name}") is not None
-
-
-HERE = [
-    pytest.param(face, id=face.__name__) for package, name, face in FACES if present(package, name)
-]
+HERE = {face.__name__: face for package, face in FACES if find_spec(f"holdfast_{package}")}
 
 
 @pytest.fixture
@@ -111,15 +106,15 @@ def test_every_adapter_of_the_workspace_is_installed() -> None:
     missing = [name for name in packages - {"core"} if find_spec(f"holdfast_{name}") is None]
 
     assert not missing, f"run with --all-packages: {missing} would not be tested"
-    assert packages - {"core"} <= {package for package, *_ in FACES}
+    assert packages - {"core"} <= {package for package, _ in FACES}
 
 
-@pytest.mark.parametrize("face", HERE)
+@pytest.mark.parametrize("face", HERE.values(), ids=HERE)
 def test_what_autogen_was_told_is_recalled(memory: Memory, face: Face) -> None:
     assert "called Rex" in face(memory, "ada")
 
 
-@pytest.mark.parametrize("face", HERE)
+@pytest.mark.parametrize("face", HERE.values(), ids=HERE)
 def test_no_face_recalls_what_another_user_told(memory: Memory, face: Face) -> None:
     shown = face(memory, "bo")
 
@@ -131,7 +126,9 @@ def test_a_fact_corrected_under_one_face_is_corrected_under_the_others(memory: M
     (told,) = memory.list(user_id="ada", filters={"role": "user"})
     memory.update(told.id, "My dog is called Rexona.", user_id="ada")
 
-    assert all("called Rexona" in face.values[0](memory, "ada") for face in HERE)  # type: ignore[operator]
+    shown = {name: face(memory, "ada") for name, face in HERE.items()}
+
+    assert [name for name, text in shown.items() if "called Rexona" not in text] == []
 
 
 def test_what_is_forgotten_under_one_face_is_forgotten_under_the_others(memory: Memory) -> None:
@@ -139,4 +136,15 @@ def test_what_is_forgotten_under_one_face_is_forgotten_under_the_others(memory: 
 
     asyncio.run(HoldfastMemory(memory, user_id="ada").clear())
 
-    assert not any("Rex" in face.values[0](memory, "ada") for face in HERE)  # type: ignore[operator]
+    shown = {name: face(memory, "ada") for name, face in HERE.items()}
+
+    assert [name for name, text in shown.items() if "Rex" in text] == []
+
+
+@pytest.mark.skipif("crewai" not in HERE, reason="holdfast-crewai is not in this workspace")
+@pytest.mark.xfail(reason="holdfast_crewai reads only records that have a path in app_id")
+def test_a_crew_recalls_what_has_no_path(tmp_path: Path) -> None:
+    with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as memory:
+        autogen_tells(memory, "ada", TOLD, app_id=None)
+
+        assert "called Rex" in crewai(memory, "ada")
