@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from agent_framework import Agent, AgentSession, Message
+from blockbuster import blockbuster_ctx
 from holdfast import Memory, ProviderError, ScopeError
 from holdfast.testing import HashEmbedder
 from holdfast_autogen.agent_framework import (
@@ -258,3 +259,14 @@ async def test_a_workflow_agent_named_by_its_author_is_remembered_by_name(memory
     await helper.run(REX, session=session_of("ada"))
 
     assert [record.speaker for record in memory.list(user_id="ada")] == [None, "Skipper"]
+
+
+async def test_the_event_loop_runs_on_while_a_run_is_remembered(memory: Memory) -> None:
+    helper = agent(
+        Witness(), HoldfastHistoryProvider(memory), HoldfastContextProvider(memory, tools=True)
+    )
+    await helper.run(REX, session=session_of("ada"))  # what is imported on first use
+    with blockbuster_ctx():
+        await helper.run(ASKED, session=session_of("ada"))
+
+    assert len(memory.list(user_id="ada")) == 4

@@ -21,6 +21,7 @@ from autogen_core.memory import ListMemory, Memory, MemoryContent, MemoryMimeTyp
 from autogen_core.model_context import UnboundedChatCompletionContext
 from autogen_core.models import CreateResult, LLMMessage, SystemMessage, UserMessage
 from autogen_ext.models.replay import ReplayChatCompletionClient
+from blockbuster import blockbuster_ctx
 from holdfast import Memory as Holdfast
 from holdfast import ProviderError, ScopeError
 from holdfast.testing import HashEmbedder
@@ -217,10 +218,9 @@ async def test_three_adds_of_one_thing_are_one_record(memory: Holdfast) -> None:
 
 async def test_the_event_loop_runs_on_while_memory_works(memory: Holdfast) -> None:
     """Mem0Memory and ChromaDBVectorMemory block it."""
-    blockbuster = pytest.importorskip("blockbuster")
     notes = HoldfastMemory(memory, user_id="ada")
     context = UnboundedChatCompletionContext([UserMessage(content=ASKED, source="user")])
-    with blockbuster.blockbuster_ctx():
+    with blockbuster_ctx():
         await notes.add(REX)
         await notes.query(ASKED)
         await notes.update_context(context)

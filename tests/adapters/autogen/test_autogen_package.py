@@ -56,6 +56,37 @@ def test_an_example_remembers_from_one_process_to_another(name: str) -> None:
     assert "Your dog is Rex." in printed.split("second process:")[1]
 
 
+TEAM = """
+import asyncio, sys
+from autogen_agentchat.conditions import MaxMessageTermination
+from autogen_agentchat.teams import RoundRobinGroupChat
+from holdfast import Memory
+from holdfast.testing import HashEmbedder
+from holdfast_autogen import HoldfastMemory
+from support.autogen_agents import Witness, agent
+
+path, session, words = sys.argv[1:]
+with Memory(path, embedder=HashEmbedder()) as memory:
+    client = Witness({"called Rex": "The dog is Rex."})
+    agents = [
+        agent(client, name, memory=[HoldfastMemory(memory, user_id="ada", run_id=session)])
+        for name in ("left", "right")
+    ]
+    team = RoundRobinGroupChat(agents, termination_condition=MaxMessageTermination(3))
+    result = asyncio.run(team.run(task=words))
+    print([message.to_text() for message in result.messages if message.source == "right"][-1])
+"""
+
+
+def test_a_team_told_in_one_process_knows_in_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests"))
+    run("-c", TEAM, str(path), "monday", "My dog is called Rex.")
+
+    assert run("-c", TEAM, str(path), "friday", "And my dog?").strip() == "The dog is Rex."
+
+
 PAGES = [
     pytest.param(page, code, id=f"{page.name}-{number}")
     for page in (ROOT / "docs" / "autogen.md", ROOT / "docs" / "agent-framework.md")
