@@ -353,3 +353,15 @@ async def test_bad_characters_do_not_lose_the_turn(memory: Memory) -> None:
     await helper.run(task="Rex\x00 is \ud800 fine")
 
     assert [record.text for record in memory.list(user_id="ada")] == ["Rex is ? fine"]
+
+
+async def test_what_could_not_be_written_for_one_is_not_written_for_another(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder(fail_at=2)) as memory:
+        helper = agent(Witness(), memory=[HoldfastMemory(memory, strict=False)])
+        with serving(user_id="ada"):
+            await helper.run(task=REX)
+        with serving(user_id="bo"):
+            await helper.run(task="Hello.")
+
+        assert [record.text for record in memory.list(user_id="bo")] == ["noted", "Hello."]
+        assert not memory.list(user_id="ada").records

@@ -209,3 +209,17 @@ async def test_nobody_named_is_nobodys_memory(memory: Memory) -> None:
         await context.add_message(asked(REX))
     with pytest.raises(ScopeError):
         await context.get_messages()
+
+
+async def test_a_context_that_serves_another_hands_nothing_on(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder(fail_at=2)) as memory:
+        memory.add(REX, user_id="ada", run_id="before")
+        context = HoldfastModelContext(memory)
+        with serving(user_id="ada"):
+            await context.add_message(asked())
+            assert "Rex" in texts(await context.get_messages())[0]
+        with serving(user_id="bo"):
+            assert texts(await context.get_messages()) == [ASKED]
+            await context.add_message(asked("Hello."))
+
+        assert [record.text for record in memory.list(user_id="bo")] == ["Hello."]

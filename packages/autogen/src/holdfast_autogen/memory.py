@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -46,6 +47,15 @@ class HoldfastMemoryConfig(BaseModel):
     remember: bool = True
     wait: bool = False
     strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Progress:
+    """How far a context was read, for whom, and how far what it says is written down."""
+
+    ids: Ids
+    seen: str | None = None
+    written: str | None = None
 
 
 class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
@@ -101,7 +111,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         self._long_term = LongTerm(self._handle, max_tokens, wait, strict)
         self._limit = limit
         self._remember = remember
-        self._known: WeakKeyDictionary[ChatCompletionContext, str] = WeakKeyDictionary()
+        self._progress: WeakKeyDictionary[ChatCompletionContext, _Progress] = WeakKeyDictionary()
 
     @property
     def name(self) -> str:
@@ -135,11 +145,15 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         self, context: ChatCompletionContext, ids: Ids, messages: list[LLMMessage]
     ) -> None:
         told = linked(conversation(messages, self._injection))
+        if not told:
+            return
+        before = self._progress.get(context, _Progress(ids))
+        # What was said to another, and could not be written, is not this one's to remember.
+        last = before.written if before.ids == ids else before.seen
         links = [message.id for message in told]
-        last = self._known.get(context)
         fresh = told[links.index(last) + 1 :] if last in links else told
-        if fresh and await self._long_term.remember(ids, fresh):
-            self._known[context] = fresh[-1].id or ""
+        done = await self._long_term.remember(ids, fresh)
+        self._progress[context] = _Progress(ids, links[-1], links[-1] if done else last)
 
     # -- by hand ----------------------------------------------------------------------------------
 
@@ -206,7 +220,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         ids = self._owner.reading(self._owner.writing())
         memory = await self._handle.memory()
         await memory.adelete_all(**ids)
-        self._known.clear()
+        self._progress.clear()
 
     async def close(self) -> None:
         """Let the file go; nothing is deleted, and a later use opens it again."""

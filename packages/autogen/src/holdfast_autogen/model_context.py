@@ -97,8 +97,9 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
 
     def _begin(self, last: str | None = None) -> None:
         self._last = last
+        self._whose: Ids | None = None
         self._waiting: list[Message] = []
-        self._recalled: str | None = None
+        self._recalled: tuple[Ids, str] | None = None
 
     # -- the window -------------------------------------------------------------------------------
 
@@ -121,6 +122,9 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
         told = said(message)
         if told is None or self._injection.is_mine(message):
             return
+        if self._whose not in (None, ids):
+            self._begin()  # it serves another now, who does not inherit what waits
+        self._whose = ids
         if self._last is None:
             # Agents of a team tell one run the same things; elsewhere a conversation is its own.
             self._last = "" if "run_id" in ids else uuid.uuid4().hex
@@ -139,10 +143,10 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
         """
         ids = self._owner.reading(self._owner.writing())
         window = await self._inner.get_messages()
-        if self._recalled is None:
+        if self._recalled is None or self._recalled[0] != ids:
             found = await self._long_term.recall(ids, live(window, self._injection))
-            self._recalled = found.text
-        return self._injection.placed(window, self._recalled)
+            self._recalled = ids, found.text
+        return self._injection.placed(window, self._recalled[1])
 
     async def clear(self) -> None:
         """Empty the window and begin another conversation; long-term memory stays."""
