@@ -92,6 +92,17 @@ FACES: list[tuple[str, Face]] = [
 HERE = {face.__name__: face for package, face in FACES if find_spec(f"holdfast_{package}")}
 
 
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep CrewAI, which reads this while it is imported, from its servers and the home folder."""
+    for name in ("TELEMETRY", "TRACKING", "VERSION_CHECK"):
+        monkeypatch.setenv(f"CREWAI_DISABLE_{name}", "true")
+    monkeypatch.setenv("CREWAI_TRACING_ENABLED", "false")
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    for name in ("CREWAI_STORAGE_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "crewai"))
+
+
 @pytest.fixture
 def memory(tmp_path: Path) -> Iterator[Memory]:
     with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as memory:
