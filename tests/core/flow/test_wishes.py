@@ -87,7 +87,6 @@ def test_importance_decides_between_facts_that_fit_alike(tmp_path: Path) -> None
         first, second = memory.search("likes tea", user_id="ada", kinds=["fact"], explain=True)
         assert first.record.text == "Ada likes black tea"
         assert first.parts["importance"] > second.parts["importance"]
-        assert "recency" in first.parts
 
 
 # -- summaries ----------------------------------------------------------------------------------
