@@ -6,7 +6,7 @@ import pytest
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastStore, namespace
-from langgraph.store.base import PutOp
+from langgraph.store.base import PutOp, SearchOp
 
 
 @pytest.fixture
@@ -87,6 +87,18 @@ def test_memories_are_read_only_here(memory: Memory) -> None:
     for operation in (PutOp(ANN, key, {}), PutOp(ANN, key, None)):
         with pytest.raises(ValueError, match="read-only"):
             store.batch([PutOp(("notes",), "1", {}), operation])
+
+    assert store.get(("notes",), "1") is None
+
+
+def test_a_question_about_memories_that_fails_writes_nothing(memory: Memory) -> None:
+    store = HoldfastStore.from_memory(memory)
+    nobody = SearchOp(("holdfast", "x" * 300), query="tea")
+
+    with pytest.raises(ValueError, match="user_id"):
+        store.batch([PutOp(("notes",), "1", {}), nobody])
+    with pytest.raises(ValueError, match="user_id"):
+        asyncio.run(store.abatch([PutOp(("notes",), "1", {}), nobody]))
 
     assert store.get(("notes",), "1") is None
 

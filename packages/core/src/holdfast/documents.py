@@ -1,19 +1,117 @@
-"""What the item layer is given, checked: labels, keys, values, texts, lifetimes, bounds."""
+"""What the item layer is given and gives back: operations, checked, and matches."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.messages import check_text
 from holdfast.storage.codec import to_json
+from holdfast.storage.items import Item
 from holdfast.types import utc_now
+
+Labels: TypeAlias = Sequence[str]
+Mode = Literal["hybrid", "vector", "keyword"]
+"""How a search ranks; see `Search.mode`."""
 
 # SQLite counts rows in 64 bits.
 MOST = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMatch:
+    """An item found.
+
+    Attributes:
+        item: The whole item.
+        score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
+        parts: ``dense`` (cosine) and ``keywords`` (share of the best), before weighing.
+        text: Which of the item's texts matched, by number.
+    """
+
+    item: Item
+    score: float | None = None
+    parts: Mapping[str, float] = field(default_factory=dict)
+    text: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Get:
+    """Read one item; `refresh` begins its lifetime anew, `expired` reads it until it is swept."""
+
+    namespace: Labels
+    key: str
+    refresh: bool = False
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write one item, or with ``value=None`` delete it.
+
+    Attributes:
+        namespace: At least one label, none empty.
+        key: Unique in the namespace.
+        value: JSON.
+        texts: What makes it findable, each with a vector of its own; none: only filters find it.
+        lifetime: How long it is kept; None: for ever.
+        created_at: When it was first put, for an item that comes from elsewhere.
+    """
+
+    namespace: Labels
+    key: str
+    value: Any
+    texts: Sequence[str] = ()
+    lifetime: timedelta | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Find items under a prefix, or in exactly one namespace.
+
+    Attributes:
+        prefix: Namespaces that begin so; empty: all.
+        query: What is looked for; None: the latest put first.
+        filters: See `holdfast.filters`; every field is a path into the value.
+        limit, offset: Which part of the ranking.
+        mode: ``"hybrid"``, ``"vector"`` (cosine alone) or ``"keyword"`` (BM25 as a share of the
+            best). A hybrid score is the cosine, lifted half the way to 1 by the best keywords:
+            no shared word leaves the cosine as it is.
+        exact: Only the namespace itself, not those below it.
+        refresh: Begin the found items' lifetime anew.
+        min_score: Least score.
+        expired: Find also what has expired and is not swept yet.
+        unscored: Let items without texts follow the ranked ones, the latest put first.
+    """
+
+    prefix: Labels
+    query: str | None = None
+    filters: Mapping[str, Any] | None = None
+    limit: int = 10
+    offset: int = 0
+    mode: Mode = "hybrid"
+    exact: bool = False
+    refresh: bool = False
+    min_score: float | None = None
+    expired: bool = False
+    unscored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListNamespaces:
+    """List the namespaces under a prefix that hold an item; see `Search.expired`."""
+
+    prefix: Labels = ()
+    expired: bool = False
+
+
+Operation: TypeAlias = Get | Put | Search | ListNamespaces
+Result: TypeAlias = Item | list[ItemMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
 
 
 def check_labels(labels: Sequence[str], *, prefix: bool) -> tuple[str, ...]:

@@ -9,13 +9,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
 from holdfast import documents, indexing, ranking
+from holdfast.documents import (
+    Get,
+    ItemMatch,
+    Labels,
+    ListNamespaces,
+    Mode,
+    Operation,
+    Put,
+    Result,
+    Search,
+)
 from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.filters import Filter, parse
 from holdfast.language import cues
@@ -46,104 +56,9 @@ __all__ = [
     "Search",
 ]
 
-Labels: TypeAlias = Sequence[str]
-Mode = Literal["hybrid", "vector", "keyword"]
-
 # So many items are ranked whole, so that every page is cut from one order; ranking items is two
 # multiplications, ranking records is not.
 SMALL = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class ItemMatch:
-    """An item found.
-
-    Attributes:
-        item: The whole item.
-        score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
-        parts: ``dense`` (cosine) and ``keywords`` (share of the best), before weighing.
-        text: Which of the item's texts matched, by number.
-    """
-
-    item: Item
-    score: float | None = None
-    parts: Mapping[str, float] = field(default_factory=dict)
-    text: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Get:
-    """Read one item; `refresh` begins its lifetime anew, `expired` reads it until it is swept."""
-
-    namespace: Labels
-    key: str
-    refresh: bool = False
-    expired: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Write one item, or with ``value=None`` delete it.
-
-    Attributes:
-        namespace: At least one label, none empty.
-        key: Unique in the namespace.
-        value: JSON.
-        texts: What makes it findable, each with a vector of its own; none: only filters find it.
-        lifetime: How long it is kept; None: for ever.
-        created_at: When it was first put, for an item that comes from elsewhere.
-    """
-
-    namespace: Labels
-    key: str
-    value: Any
-    texts: Sequence[str] = ()
-    lifetime: timedelta | None = None
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Find items under a prefix, or in exactly one namespace.
-
-    Attributes:
-        prefix: Namespaces that begin so; empty: all.
-        query: What is looked for; None: the latest put first.
-        filters: See `holdfast.filters`; every field is a path into the value.
-        limit, offset: Which part of the ranking.
-        mode: ``"hybrid"``, ``"vector"`` (cosine alone) or ``"keyword"`` (BM25 as a share of the
-            best). A hybrid score is the cosine, lifted half the way to 1 by the best keywords:
-            no shared word leaves the cosine as it is.
-        exact: Only the namespace itself, not those below it.
-        refresh: Begin the found items' lifetime anew.
-        min_score: Least score.
-        expired: Find also what has expired and is not swept yet.
-        unscored: Let items without texts follow the ranked ones, the latest put first.
-    """
-
-    prefix: Labels
-    query: str | None = None
-    filters: Mapping[str, Any] | None = None
-    limit: int = 10
-    offset: int = 0
-    mode: Mode = "hybrid"
-    exact: bool = False
-    refresh: bool = False
-    min_score: float | None = None
-    expired: bool = False
-    unscored: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListNamespaces:
-    """List the namespaces under a prefix that hold an item; see `Search.expired`."""
-
-    prefix: Labels = ()
-    expired: bool = False
-
-
-Operation: TypeAlias = Get | Put | Search | ListNamespaces
-Result: TypeAlias = Item | list[ItemMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
 
 
 class Items:

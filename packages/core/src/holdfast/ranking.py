@@ -197,6 +197,8 @@ def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
     order = np.argsort(-scores, kind="stable")
+    if (candidates.rows["passages"] == 1).all():
+        return order
     _, first = np.unique(candidates.rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best

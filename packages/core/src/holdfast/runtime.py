@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from holdfast.errors import ProviderError
-from holdfast.providers.base import LLM, Embedder, Vector
+from holdfast.providers.base import LLM, Embedder, Reranker, Vector
 from holdfast.types import Answer, Tool
 
 P = ParamSpec("P")
@@ -45,6 +45,9 @@ class Runtime(Protocol):
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Ask an LLM."""
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Score texts against a question."""
 
 
 class SyncRuntime:
@@ -77,6 +80,10 @@ class SyncRuntime:
                 f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
                 "without background=True"
             ) from error
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Call the model's sync method."""
+        return reranker.rerank(query, texts)
 
 
 class AsyncRuntime:
@@ -114,6 +121,10 @@ class AsyncRuntime:
     ) -> Answer:
         """Await the model."""
         return await llm.acomplete(messages, tool=tool)
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Await the model."""
+        return await reranker.arerank(query, texts)
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; another use makes a new pool."""

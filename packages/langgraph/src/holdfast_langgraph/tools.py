@@ -22,6 +22,7 @@ from holdfast import InvalidInputError
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.config import get_store
 from langgraph.store.base import BaseStore, SearchItem
+from pydantic import BaseModel, create_model
 
 from holdfast_langgraph.scopes import NamespaceTemplate
 from holdfast_langgraph.store.values import plain
@@ -81,63 +82,84 @@ def create_manage_memory_tool(
         store: By default the graph's.
         name: What the model calls it.
     """
-    if not actions_permitted:
-        raise InvalidInputError("actions_permitted must name at least one action")
-    unknown = [action for action in actions_permitted if action not in ACTIONS]
-    if unknown:
-        raise InvalidInputError(f"unknown actions {unknown}; allowed are {', '.join(ACTIONS)}")
-    place = _Place(NamespaceTemplate(namespace), store)
-    permitted = tuple(actions_permitted)
-    default = "create" if "create" in permitted else permitted[0]
-    # The model's schema is read from these annotations; they are values of this call.
-    content_type: Any = schema | None
-    action_type: Any = Literal[permitted]
-
-    def manage_memory(
-        content: content_type = None,
-        action: action_type = default,
-        *,
-        id: str | None = None,
-    ) -> str:
-        key = _checked(content, action, id, permitted)
-        found, labels = place.store(), place.template.filled()
-        if id is not None and found.get(labels, key) is None:
-            raise ToolException(_unknown(id))
-        if action == "delete":
-            found.delete(labels, key)
-        else:
-            found.put(labels, key, {"content": plain(content)})
-        return f"{action}d memory {key}"
-
-    async def amanage_memory(
-        content: content_type = None,
-        action: action_type = default,
-        *,
-        id: str | None = None,
-    ) -> str:
-        key = _checked(content, action, id, permitted)
-        found, labels = place.store(), place.template.filled()
-        if id is not None and await found.aget(labels, key) is None:
-            raise ToolException(_unknown(id))
-        if action == "delete":
-            await found.adelete(labels, key)
-        else:
-            await found.aput(labels, key, {"content": plain(content)})
-        return f"{action}d memory {key}"
-
-    for function in (manage_memory, amanage_memory):
-        function.__annotations__ |= {
-            "content": content_type,
-            "action": action_type,
-            "id": str | None,
-        }
+    managing = _Managing(_Place(NamespaceTemplate(namespace), store), _permitted(actions_permitted))
     return StructuredTool.from_function(
-        manage_memory,
-        amanage_memory,
+        managing.manage,
+        managing.amanage,
         name=name,
-        description=_description(permitted, instructions),
+        description=_description(managing.permitted, instructions),
+        args_schema=managing.arguments(name, schema),
         handle_tool_error=True,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Managing:
+    """What the managing tool does."""
+
+    place: _Place
+    permitted: tuple[Action, ...]
+
+    @property
+    def default(self) -> Action:
+        return "create" if "create" in self.permitted else self.permitted[0]
+
+    def arguments(self, name: str, schema: type) -> type[BaseModel]:
+        """Return what the model may fill in."""
+        content: Any = schema | None
+        action: Any = Literal[self.permitted]
+        return create_model(
+            name, content=(content, None), action=(action, self.default), id=(str | None, None)
+        )
+
+    def manage(
+        self, content: Any = None, action: Action | None = None, id: str | None = None
+    ) -> str:
+        action = self._checked(content, action or self.default, id)
+        store, labels = self.place.store(), self.place.template.filled()
+        if id is not None and store.get(labels, id) is None:
+            raise ToolException(_unknown(id))
+        key = id or str(uuid.uuid4())
+        if action == "delete":
+            store.delete(labels, key)
+        else:
+            store.put(labels, key, {"content": plain(content)})
+        return f"{action}d memory {key}"
+
+    async def amanage(
+        self, content: Any = None, action: Action | None = None, id: str | None = None
+    ) -> str:
+        action = self._checked(content, action or self.default, id)
+        store, labels = self.place.store(), self.place.template.filled()
+        if id is not None and await store.aget(labels, id) is None:
+            raise ToolException(_unknown(id))
+        key = id or str(uuid.uuid4())
+        if action == "delete":
+            await store.adelete(labels, key)
+        else:
+            await store.aput(labels, key, {"content": plain(content)})
+        return f"{action}d memory {key}"
+
+    def _checked(self, content: object, action: Action, id: str | None) -> Action:
+        """Return the action, if it and what comes with it make sense."""
+        if action not in self.permitted:
+            raise ToolException(f"Invalid action {action!r}: allowed are {self.permitted}.")
+        if action == "create" and id is not None:
+            raise ToolException("A new memory gets its id from the store: leave out id.")
+        if action != "create" and not id:
+            raise ToolException(f"To {action} a memory, give its id, as search shows it.")
+        if action != "delete" and content is None:
+            raise ToolException(f"To {action} a memory, give its content.")
+        return action
+
+
+def _permitted(actions: Sequence[Action]) -> tuple[Action, ...]:
+    if not actions:
+        raise InvalidInputError("actions_permitted must name at least one action")
+    unknown = [action for action in actions if action not in ACTIONS]
+    if unknown:
+        raise InvalidInputError(f"unknown actions {unknown}; allowed are {', '.join(ACTIONS)}")
+    return tuple(actions)
 
 
 def create_search_memory_tool(
@@ -187,19 +209,6 @@ def create_search_memory_tool(
         f"{instructions}".strip(),
         response_format=response_format,
     )
-
-
-def _checked(content: object, action: str, id: str | None, permitted: Sequence[str]) -> str:
-    """Return the key of the memory an action concerns; a new one for a new memory."""
-    if action not in permitted:
-        raise ToolException(f"Invalid action {action!r}: allowed are {', '.join(permitted)}.")
-    if action == "create" and id is not None:
-        raise ToolException("A new memory gets its id from the store: leave out id.")
-    if action != "create" and not id:
-        raise ToolException(f"To {action} a memory, give its id, as search shows it.")
-    if action != "delete" and content is None:
-        raise ToolException(f"To {action} a memory, give its content.")
-    return str(uuid.uuid4()) if id is None else str(id)
 
 
 def _unknown(id: str) -> str:

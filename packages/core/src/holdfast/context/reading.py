@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from holdfast import retrieval
 from holdfast.context.compiling import Overview
-from holdfast.providers.base import Embedder
+from holdfast.providers.base import Embedder, Reranker
 from holdfast.retrieval import Question
 from holdfast.runtime import Runtime
 from holdfast.storage.embedded import EmbeddedStorage
@@ -27,6 +27,7 @@ class ScopeReader:
     embedder: Embedder
     scope: Scope
     redact: Callable[[str], str]
+    reranker: Reranker | None = None
 
     async def overview(self) -> Overview:
         """Look into the scope."""
@@ -37,4 +38,6 @@ class ScopeReader:
         """Find what answers a question, best first."""
         region = Region.of_scope(self.scope)
         question = Question(self.redact(query), limit, kinds=KINDS)
-        return await retrieval.search(self.runtime, self.storage, self.embedder, region, question)
+        return await retrieval.search(
+            self.runtime, self.storage, self.embedder, region, question, self.reranker
+        )

@@ -179,10 +179,10 @@ class EmbeddedStorage:
         erasure.finish(self.database)
         return gone
 
-    def erase_region(self, region: Region) -> int:
-        """Erase every record of a region; return how many there were."""
+    def erase_region(self, region: Region, tree: Filter | None = None) -> int:
+        """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
-            gone = erasure.erase_region(connection, region, self.file.now())
+            gone = erasure.erase_region(connection, region, self.file.now(), tree)
         erasure.finish(self.database)
         return len(gone)
 
@@ -237,6 +237,11 @@ class EmbeddedStorage:
                 limit=limit,
                 cursor=cursor,
             )
+
+    def scopes(self, region: Region) -> list[Scope]:
+        """Return the scopes of a region under which something is stored."""
+        with self.database.read() as connection:
+            return listing.scopes(connection, region)
 
     def recent_turns(self, region: Region, limit: int) -> list[Record]:
         """Return the newest turns, oldest first."""

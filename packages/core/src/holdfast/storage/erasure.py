@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from holdfast.filters import Filter
 from holdfast.storage import codec, log, records
+from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -158,13 +160,20 @@ def _reopen(connection: Connection, key: str, now: int) -> None:
     )
 
 
-def erase_region(connection: Connection, region: Region, now: int) -> list[str]:
-    """Erase all records of a region, and its namespaces with the ids in their names."""
+def erase_region(
+    connection: Connection, region: Region, now: int, tree: Filter | None = None
+) -> list[str]:
+    """Erase the records of a region, and emptied namespaces with the ids in their names.
+
+    With a filter, only records whose newest version it lets through.
+    """
+    condition = Condition("r.metadata")
+    where = "TRUE" if tree is None else f"r.retired_at IS NULL AND {condition.sql(tree)}"
     keys = connection.execute(
         "SELECT DISTINCT r.key FROM namespaces n JOIN records r"
         f" ON r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
-        f" WHERE {region.condition}",
-        region.parameters,
+        f" WHERE {region.condition} AND {where}",
+        (*region.parameters, *condition.values),
     ).fetchall()
     gone = erase(connection, [row[0] for row in keys], now, keep_away=False)
     connection.execute(
