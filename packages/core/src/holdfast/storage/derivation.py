@@ -365,14 +365,28 @@ def _row_of(connection: Connection, key: str) -> int:
 
 
 def _same_place(connection: Connection, region: Region, approach: Approach) -> list[int]:
-    """Return live rows that fill a slot of the fact, or say the same in the same words."""
+    """Return live facts that fill a slot of the fact, or say the same in the same words.
+
+    Namespace by namespace: every user of a file may fill a slot of this name.
+    """
     marks = ",".join("?" * len(approach.slots))
+    within = f">= n.no << {NAMESPACE_BITS}", f"< (n.no + 1) << {NAMESPACE_BITS}"
+    named = (
+        "SELECT r.id AS found FROM namespaces n CROSS JOIN records r"
+        f" ON r.digest = ? AND r.id {within[0]} AND r.id {within[1]} WHERE {region.condition}"
+    )
+    placed = (
+        "SELECT s.record FROM namespaces n CROSS JOIN slots s ON s.slot IN"
+        f" ({marks}) AND s.record {within[0]} AND s.record {within[1]} WHERE {region.condition}"
+    )
+    values = [approach.digest, *region.parameters]
+    if approach.slots:
+        named = f"{named} UNION {placed}"
+        values += [*approach.slots, *region.parameters]
     rows = connection.execute(
-        "SELECT r.id FROM records r JOIN namespaces n"
-        f" ON n.no = r.id >> {NAMESPACE_BITS} WHERE r.retired_at IS NULL AND {region.condition}"
-        " AND r.kind = 'fact' AND (r.digest = ? OR r.id IN"
-        f" (SELECT record FROM slots WHERE slot IN ({marks})))",
-        (*region.parameters, approach.digest, *approach.slots),
+        f"SELECT id FROM records WHERE id IN ({named}) AND kind = 'fact' AND retired_at IS NULL"
+        " ORDER BY id",
+        values,
     )
     return [row[0] for row in rows]
 
