@@ -56,10 +56,6 @@ __all__ = [
     "Search",
 ]
 
-# So many items are ranked whole, so that every page is cut from one order; ranking items is two
-# multiplications, ranking records is not.
-SMALL = 20_000
-
 
 class Items:
     """Documents by namespace and key. Get it from `Memory.items`, or open a file of its own.
@@ -355,12 +351,12 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
     return Probe(
         vector=vector,
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-        rank=ranking.items[search.mode],
+        rank=ranking.rank_items(search.mode),
         limit=search.limit,
         offset=search.offset,
         tree=tree,
         min_score=search.min_score,
-        small=SMALL,
+        score=ranking.items[search.mode],
     )
 
 

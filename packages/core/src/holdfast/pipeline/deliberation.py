@@ -135,7 +135,7 @@ def _approach(fact: Fact, indexed: Indexed) -> Approach:
     probe = Probe(
         vector=indexed.vectors[0],
         keywords=KeywordQuery(asked.groups, asked.pairs),
-        rank=ranking.items["hybrid"],
+        rank=ranking.rank_items("hybrid"),
         limit=NEIGHBOURS,
         kinds=("fact",),
         ended=True,
