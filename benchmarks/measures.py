@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from holdfast import Match
@@ -26,6 +26,17 @@ class Shown:
     tokens: int
 
 
+@dataclass
+class Result:
+    """Figures of one way on one file: a row a question, and the times of its searches."""
+
+    way: str
+    rows: list[dict[str, float]] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    conversations: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+
+
 def rendered(match: Match) -> str:
     """Return a match as a prompt shows it."""
     record = match.record
@@ -33,14 +44,15 @@ def rendered(match: Match) -> str:
     return f"{who} ({record.occurred_at:%-d %B %Y}): {match.passage}"
 
 
-def measured(shown: Sequence[Shown], evidence: Collection[str]) -> dict[str, float]:
-    """Return every measure of one question's matches."""
+def measured(shown: Sequence[Shown], evidence: Collection[str], full: int = 0) -> dict[str, float]:
+    """Return every measure of one question's matches; `full`: tokens of the whole history."""
     wanted = set(evidence)
     found = {f"recall@{cut}": _recall(shown[:cut], wanted) for cut in CUTS}
     found |= {f"hit@{cut}": float(found[f"recall@{cut}"] > 0) for cut in (10, 20)}
     found["ndcg@10"] = _ndcg(shown[:10], wanted)
     found |= {f"within {most}": _recall(_fitting(shown, most), wanted) for most in BUDGETS}
     found["tokens@10"] = float(sum(one.tokens for one in shown[:10]))
+    found["saving@10"] = 1 - found["tokens@10"] / full if full else 0.0
     return found
 
 

@@ -24,7 +24,8 @@ from holdfast.readers import Conversation, read_conversations
 from holdfast.storage.searching import Candidates
 from measures import Shown, measured
 from numpy.typing import NDArray
-from retrieval import Remembering, answerable, stored
+from retrieval import answerable, stored
+from stores import Remembering
 
 STEPS = (0.5, 0.7, 1.4, 2.0)
 LEAST = 0.05  # points; less is noise even on the same questions

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 import runpy
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.flows import fact, facts, lives_in
+from support.openai_server import OpenAIServer, Reply, called
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,8 +23,21 @@ OFFLINE = ["quickstart.py"]
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, openai_server: OpenAIServer) -> None:
+    """Run in an empty folder; what is said to OpenAI goes to a server on loopback."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.setenv("OPENAI_BASE_URL", openai_server.url)
+    openai_server.default = homes
+
+
+def homes(body: dict[str, Any]) -> Reply:
+    """Say what a model would of the two homes."""
+    if "Berlin" in body["messages"][1]["content"].split("<new_messages>")[1]:
+        told = fact("User lives in Berlin", when="2026-05", relations=[lives_in("Berlin")])
+    else:
+        told = fact("User lives in Paris", relations=[lives_in("Paris")])
+    return called(facts(told))
 
 
 @pytest.mark.parametrize(("code", "line"), BLOCKS)

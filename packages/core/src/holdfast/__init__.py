@@ -41,14 +41,18 @@ from holdfast.types import (
     Scope,
     Tool,
     Usage,
+    Within,
 )
 
 if TYPE_CHECKING:
+    from holdfast.context.compiling import compose
+    from holdfast.context.rendering import quote
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
-    from holdfast.providers.base import LLM, Embedder
+    from holdfast.providers import default_embedder
+    from holdfast.providers.base import LLM, Embedder, Reranker
     from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
@@ -76,6 +80,7 @@ __all__ = [
     "ProviderError",
     "Record",
     "RecordNotFoundError",
+    "Reranker",
     "SchemaVersionError",
     "Scope",
     "ScopeError",
@@ -84,18 +89,26 @@ __all__ = [
     "StorageError",
     "Tool",
     "Usage",
+    "Within",
     "WrongKeyError",
+    "compose",
+    "default_embedder",
+    "quote",
 ]
 
 _LAZY = {
     "Connection": "holdfast.storage.database",
+    "compose": "holdfast.context.compiling",
+    "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
+    "Reranker": "holdfast.providers.base",
     "Stats": "holdfast.maintenance",
+    "default_embedder": "holdfast.providers",
 }
 
 

@@ -29,6 +29,7 @@ class Writing:
         messages: Checked (`holdfast.messages.read`).
         kind: What they are.
         expires_at: When they are to be forgotten.
+        importance: 0 to 1.
         extract: Derive facts from them,
         wait: before the call returns.
     """
@@ -37,6 +38,7 @@ class Writing:
     messages: Sequence[Message]
     kind: Kind = "turn"
     expires_at: datetime | None = None
+    importance: float = 0.5
     extract: bool = False
     wait: bool = True
 
@@ -189,6 +191,7 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         metadata=message.metadata,
         occurred_at=message.occurred_at,
         expires_at=writing.expires_at,
+        importance=writing.importance,
         message_id=message.id,
         digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )

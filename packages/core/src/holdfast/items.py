@@ -351,12 +351,12 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
     return Probe(
         vector=vector,
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-        rank=ranking.rank_items(search.mode),
+        rank=ranking.items[search.mode],
         limit=search.limit,
         offset=search.offset,
         tree=tree,
         min_score=search.min_score,
-        score=ranking.items[search.mode],
+        score=ranking.item_scores[search.mode],
     )
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast import ingestion, maintenance, messages, retrieval
 from holdfast.context import compiling, compression
@@ -26,7 +26,7 @@ from holdfast.pipeline import conductor
 from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
-from holdfast.providers.base import LLM, Embedder
+from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.database import Database, Durability
 from holdfast.storage.embedded import EmbeddedStorage
@@ -44,8 +44,10 @@ from holdfast.types import (
     Record,
     Scope,
     check_time,
+    reaches,
 )
 
+Text = TypeVar("Text", str, "str | None")
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
@@ -70,6 +72,7 @@ class Memory:
         path: The file, made when missing, or ``":memory:"``.
         embedder: Turns texts into vectors; by default a local one that needs no network.
         llm: Derives facts from what is said; without one, search works on the turns themselves.
+        reranker: Puts the fifty best matches of every search in its own order.
         key: Encrypts the whole file: a passphrase, or 32 raw bytes.
         durability: ``"normal"``: an acknowledged write survives the death of the process;
             ``"full"``: also of the machine.
@@ -90,6 +93,7 @@ class Memory:
         *,
         embedder: Embedder | None = None,
         llm: LLM | None = None,
+        reranker: Reranker | None = None,
         key: str | bytes | None = None,
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
@@ -100,8 +104,11 @@ class Memory:
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
+        self._reranker = reranker
         self._guidance = guidance or Guidance()
         self._redact = redact
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
@@ -110,9 +117,18 @@ class Memory:
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
 
+    def _redacted(self, text: Text) -> Text:
+        """Redact a text; what is none is left to be refused where texts are checked."""
+        if self._redact is None or not isinstance(text, str):
+            return text
+        return self._redact(text)
+
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -142,7 +158,7 @@ class Memory:
         given = dict(zip(("user_id", "agent_id", "run_id", "app_id"), ids, strict=True))
         asked = {name: value for name, value in given.items() if value is not None}
         for name, value in self._bound.ids().items():
-            if asked.setdefault(name, value) != value:
+            if not reaches(value, asked.setdefault(name, value)):
                 raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
         return Scope(**asked)
 
@@ -163,6 +179,7 @@ class Memory:
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
         kind: Kind = "turn",
+        importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
     ) -> Changes:
@@ -177,6 +194,7 @@ class Memory:
             occurred_at: When it was said, if not now.
             expires_at: From then on nobody finds it.
             kind: ``"fact"`` for what you state yourself rather than quote.
+            importance: 0 (trivial) to 1 (vital).
             infer: Let the LLM derive facts, if there is one.
             wait: False: return once the turns are durable; facts follow (`flush`).
 
@@ -192,7 +210,7 @@ class Memory:
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
-            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
         return run(self._add(SYNC, writing))
 
@@ -208,13 +226,14 @@ class Memory:
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
         kind: Kind = "turn",
+        importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
     ) -> Changes:
         """Async twin of `add`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
-            scope, messages, metadata, occurred_at, expires_at, kind, infer, wait
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
         return await self._add(self._async, writing)
 
@@ -226,6 +245,7 @@ class Memory:
         occurred_at: datetime | None,
         expires_at: datetime | None,
         kind: Kind,
+        importance: float,
         infer: bool,
         wait: bool,
     ) -> ingestion.Writing:
@@ -236,6 +256,7 @@ class Memory:
             messages.read(given, occurred_at, metadata, self._redact),
             kind,
             None if expires_at is None else check_time("expires_at", expires_at),
+            ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
         )
@@ -248,7 +269,9 @@ class Memory:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
         derived = await conductor.extract_added(self._pipeline(runtime), added)
-        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
 
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
@@ -304,7 +327,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
 
     async def adistil(
         self,
@@ -317,7 +340,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await conductor.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -360,11 +383,12 @@ class Memory:
         Raises:
             ScopeError, FilterError, InvalidInputError: What was asked makes no sense.
             EmbedderMismatchError: The file was written with another embedder.
-            ProviderError: The embedder failed.
+            ProviderError: The embedder or the reranker failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return run(retrieval.search(SYNC, self._storage, self._embedder, region, question))
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return run(self._search(SYNC, region, question))
 
     async def asearch(
         self,
@@ -384,8 +408,16 @@ class Memory:
     ) -> builtins.list[Match]:
         """Async twin of `search`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return await retrieval.search(self._async, self._storage, self._embedder, region, question)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return await self._search(self._async, region, question)
+
+    async def _search(
+        self, runtime: Runtime, region: Region, question: retrieval.Question
+    ) -> builtins.list[Match]:
+        return await retrieval.search(
+            runtime, self._storage, self._embedder, region, question, self._reranker
+        )
 
     # -- context --------------------------------------------------------------------------------
 
@@ -448,12 +480,17 @@ class Memory:
         model: str | Counter | None,
     ) -> Context:
         return await compiling.build(
-            ScopeReader(runtime, self._storage, self._embedder, scope),
+            self._reader(runtime, scope),
             query,
             messages or (),
             max_tokens=max_tokens,
             count=counter(model),
             cache=self._contexts,
+        )
+
+    def _reader(self, runtime: Runtime, scope: Scope) -> ScopeReader:
+        return ScopeReader(
+            runtime, self._storage, self._embedder, scope, self._redacted, self._reranker
         )
 
     def compress(
@@ -511,9 +548,12 @@ class Memory:
         max_tokens: int,
         model: str | Counter | None,
     ) -> builtins.list[Chat | dict[str, str]]:
-        reader = ScopeReader(runtime, self._storage, self._embedder, scope)
         return await compression.compress(
-            reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
+            self._reader(runtime, scope),
+            messages,
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
         )
 
     # -- get, list ------------------------------------------------------------------------------
@@ -593,6 +633,29 @@ class Memory:
         options = _listing(filters, kinds, order, limit, cursor)
         return await self._async.store(self._storage.page, region, **options)
 
+    def scopes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Scope]:
+        """Return the scopes, exactly as written, that a read of these ids sees."""
+        return self._storage.scopes(self._region(user_id, agent_id, run_id, app_id))
+
+    async def ascopes(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> builtins.list[Scope]:
+        """Async twin of `scopes`."""
+        region = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.scopes, region)
+
     # -- update, delete -------------------------------------------------------------------------
 
     def update(
@@ -623,7 +686,7 @@ class Memory:
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
 
     async def aupdate(
@@ -641,7 +704,7 @@ class Memory:
     ) -> Change:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
 
     def delete(
@@ -683,9 +746,11 @@ class Memory:
         agent_id: str | None = None,
         run_id: str | None = None,
         app_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> int:
-        """Erase every record of a scope; return how many there were."""
-        return self._storage.erase_region(self._region(user_id, agent_id, run_id, app_id))
+        """Erase every record of a scope, or those a filter lets through; return how many."""
+        region = self._region(user_id, agent_id, run_id, app_id)
+        return self._storage.erase_region(region, None if filters is None else parse(filters))
 
     async def adelete_all(
         self,
@@ -694,10 +759,12 @@ class Memory:
         agent_id: str | None = None,
         run_id: str | None = None,
         app_id: str | None = None,
+        filters: Mapping[str, Any] | None = None,
     ) -> int:
         """Async twin of `delete_all`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.erase_region, region)
+        tree = None if filters is None else parse(filters)
+        return await self._async.store(self._storage.erase_region, region, tree)
 
     # -- history --------------------------------------------------------------------------------
 

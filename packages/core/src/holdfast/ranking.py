@@ -174,7 +174,7 @@ def _lifted(dense: Floats, keywords: Floats) -> Floats:
     return lifted
 
 
-items: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+item_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "hybrid": _lifted,
     "vector": _cosine,
     "keyword": _share,
@@ -182,9 +182,8 @@ items: Mapping[str, Callable[[Floats, Floats], Floats]] = {
 """How items are scored by cosine and keywords: by mode."""
 
 
-def rank_items(mode: str) -> Callable[[Candidates], Ranked]:
-    """Return what puts items in order, by a mode's score alone."""
-    score = items[mode]
+def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates], Ranked]:
+    """Return what puts items in order, by a score alone."""
 
     def ranked(candidates: Candidates) -> Ranked:
         dense, keywords = candidates.dense, candidates.keywords
@@ -193,6 +192,12 @@ def rank_items(mode: str) -> Callable[[Candidates], Ranked]:
         return Ranked(_by_score(candidates, scores), scores, parts)
 
     return ranked
+
+
+items: Mapping[str, Callable[[Candidates], Ranked]] = {
+    mode: _ranking(score) for mode, score in item_scores.items()
+}
+"""How items are ranked, by mode."""
 
 
 def _by_score(candidates: Candidates, scores: Floats) -> Positions:
@@ -214,6 +219,8 @@ def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
     order = np.argsort(-scores, kind="stable")
+    if (candidates.rows["passages"] == 1).all():
+        return order
     _, first = np.unique(candidates.rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from holdfast import indexing, ranking
+from holdfast import indexing, ranking, reranking
 from holdfast.filters import Filter
 from holdfast.language import cues
-from holdfast.providers.base import Embedder
+from holdfast.providers.base import Embedder, Reranker
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
@@ -39,6 +39,7 @@ async def search(
     embedder: Embedder,
     region: Region,
     question: Question,
+    reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
     await runtime.store(storage.file.check_embedder, embedder.fingerprint)
@@ -50,7 +51,7 @@ async def search(
         vector=indexing.unit_vectors([vector], 1)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
         rank=partial(ranking.rank, cues=asked),
-        limit=question.limit,
+        limit=question.limit if reranker is None else max(question.limit, reranking.TOP),
         kinds=question.kinds,
         tree=question.tree,
         valid_at=maybe_micros(question.valid_at),
@@ -58,7 +59,9 @@ async def search(
     )
     as_of = maybe_micros(question.as_of)
     found = await runtime.store(storage.search, region, probe, as_of=as_of)
-    return [_match(item, question.explain) for item in found]
+    if reranker is not None:
+        found = await reranking.rerank(runtime, reranker, question.query, found)
+    return [_match(item, question.explain) for item in found[: question.limit]]
 
 
 def _match(found: Found, explain: bool) -> Match:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from holdfast.providers.base import LLM, Embedder, Vector
+from holdfast.errors import ProviderError
+from holdfast.providers.base import LLM, Embedder, Reranker, Vector
 from holdfast.types import Answer, Tool
 
 P = ParamSpec("P")
@@ -45,6 +46,9 @@ class Runtime(Protocol):
     ) -> Answer:
         """Ask an LLM."""
 
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Score texts against a question."""
+
 
 class SyncRuntime:
     """Calls everything in place; its coroutines never suspend."""
@@ -69,7 +73,17 @@ class SyncRuntime:
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Call the model's sync method."""
-        return llm.complete(messages, tool=tool)
+        try:
+            return llm.complete(messages, tool=tool)
+        except NotImplementedError as error:
+            raise ProviderError(
+                f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
+                "without background=True"
+            ) from error
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Call the model's sync method."""
+        return reranker.rerank(query, texts)
 
 
 class AsyncRuntime:
@@ -107,6 +121,10 @@ class AsyncRuntime:
     ) -> Answer:
         """Await the model."""
         return await llm.acomplete(messages, tool=tool)
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Await the model."""
+        return await reranker.arerank(query, texts)
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; another use makes a new pool."""

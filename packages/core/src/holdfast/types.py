@@ -40,6 +40,30 @@ def check_id(name: str, value: object) -> str:
     return value
 
 
+class Within(str):
+    """An id that also reads what lies below it; slashes divide its levels.
+
+    ``app_id=Within("acme")`` reads ``acme`` and ``acme/sales``, not ``acme-two``; ``Within("/")``
+    reads every id that begins with a slash. Writing stores under exactly the id.
+    """
+
+    __slots__ = ()
+
+    @property
+    def bounds(self) -> tuple[str, str, str]:
+        """The id itself, and the range of what lies below it (its end is outside)."""
+        base = self.rstrip("/")
+        return base or "/", base + "/", base + chr(ord("/") + 1)
+
+
+def reaches(held: str, asked: str) -> bool:
+    """Say whether what `asked` reads lies within what `held` reads."""
+    if not isinstance(held, Within):
+        return held == asked and not isinstance(asked, Within)
+    itself, first, end = held.bounds
+    return asked == itself or first <= asked < end
+
+
 def check_time(name: str, value: datetime) -> datetime:
     """Return `value` in UTC.
 
@@ -67,7 +91,8 @@ class Scope:
     """Whose memory: at least one of user, agent, run (session) and app.
 
     Writing stores under exactly the ids given; reading matches every id given and leaves the
-    others open. Nothing is a wildcard: ``"*"`` is only a string.
+    others open. Nothing is a wildcard: ``"*"`` is only a string. An id that is a `Within` also
+    reads what lies below it.
     """
 
     user_id: str | None = None
@@ -92,7 +117,10 @@ class Scope:
 
     def covers(self, other: Scope) -> bool:
         """Say whether reading this scope would see what is written under `other`."""
-        return self.ids().items() <= other.ids().items()
+        theirs = other.ids()
+        return all(
+            name in theirs and reaches(value, theirs[name]) for name, value in self.ids().items()
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
         wait: bool = False,
     ) -> None:
         self._memory = memory
-        self._scope = {"run_id": session_id, "user_id": user_id}
+        self._scope: dict[str, Any] = {"run_id": session_id, "user_id": user_id}
         self._adding: dict[str, Any] = {**self._scope, "infer": infer, "wait": wait}
 
     @property

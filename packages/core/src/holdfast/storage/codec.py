@@ -72,7 +72,8 @@ def _levels(value: Any) -> int:
 
 def from_json(text: str) -> Any:
     """Return the value of a JSON column."""
-    return json.loads(text)
+    # Most columns hold nothing, and a search decodes twenty of them.
+    return [] if text == "[]" else {} if text == "{}" else json.loads(text)
 
 
 def to_passages(passages: Sequence[Passage]) -> bytes:

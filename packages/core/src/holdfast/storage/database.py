@@ -37,6 +37,9 @@ APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
 MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
+# 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
+# items took 80 ms instead of 15.
+CHECKPOINT_PAGES = 8_000
 
 
 class Cursor(Protocol):
@@ -238,6 +241,7 @@ class Database:
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
             _use_wal(connection, self._busy_seconds)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
     def _refuse_foreign(self, connection: Any) -> None:
         """Refuse another program's file before anything of it is changed."""

@@ -56,6 +56,7 @@ class EmbeddedStorage:
 
     Args:
         path, key, durability, indexed, view_budget: See `File`.
+        lease: See `Derivation`.
 
     Attributes:
         file: What all operations share.
@@ -72,13 +73,14 @@ class EmbeddedStorage:
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
         view_budget: int = VIEW_BUDGET,
+        lease: float = queue.LEASE,
     ) -> None:
         self.file = File(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self.database = self.file.database
         self.documents = Documents(self.file)
-        self.derivation = Derivation(self.file)
+        self.derivation = Derivation(self.file, lease)
         self.upkeep = Upkeep(self.file)
 
     # -- writing --------------------------------------------------------------------------------
@@ -115,8 +117,7 @@ class EmbeddedStorage:
             self.file.claim_embedder(connection, fingerprint, dimension)
             rows = records.add(connection, scope, fresh, now)
             if extract:
-                holder = self.derivation.worker if hold else None
-                queue.put(connection, rows, now, holder)
+                queue.put(connection, rows, now, self.derivation.claiming(now) if hold else None)
                 queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
             found = records.fetch(connection, rows)
             last = log.last(connection)
@@ -178,10 +179,10 @@ class EmbeddedStorage:
         erasure.finish(self.database)
         return gone
 
-    def erase_region(self, region: Region) -> int:
-        """Erase every record of a region; return how many there were."""
+    def erase_region(self, region: Region, tree: Filter | None = None) -> int:
+        """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
-            gone = erasure.erase_region(connection, region, self.file.now())
+            gone = erasure.erase_region(connection, region, self.file.now(), tree)
         erasure.finish(self.database)
         return len(gone)
 
@@ -236,6 +237,11 @@ class EmbeddedStorage:
                 limit=limit,
                 cursor=cursor,
             )
+
+    def scopes(self, region: Region) -> list[Scope]:
+        """Return the scopes of a region under which something is stored."""
+        with self.database.read() as connection:
+            return listing.scopes(connection, region)
 
     def recent_turns(self, region: Region, limit: int) -> list[Record]:
         """Return the newest turns, oldest first."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from holdfast.filters import Filter
 from holdfast.storage import codec, log, records
+from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -37,6 +39,7 @@ def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: b
         if not rows:
             continue
         _note(connection, key, rows, now, keep_away)
+        _revive(connection, key, rows[0][0] >> NAMESPACE_BITS, now)
         _drop_summaries(connection, rows[0][0], now)
         _drop(connection, key, [row[0] for row in rows], now)
         gone.append(key)
@@ -95,25 +98,38 @@ def _drop_summaries(connection: Connection, row_id: int, now: int) -> None:
         )
 
 
+def _revive(connection: Connection, source: str, namespace: int, now: int) -> None:
+    """Let hold again what was ended on the word of this turn alone."""
+    rows = connection.execute(
+        "SELECT l.key FROM log l JOIN records r ON r.id = l.before WHERE l.namespace = ?"
+        " AND l.operation = 'DELETE' AND l.sources = ? AND r.retired_at IS NULL"
+        " AND l.seq = (SELECT max(m.seq) FROM log m WHERE m.key = l.key AND m.operation <> 'NONE')",
+        (namespace, codec.to_json([source])),
+    ).fetchall()
+    for (key,) in rows:
+        _reopen(connection, key, now)
+
+
 def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
     """Take a source away from what rests on it; return the keys left with nothing.
 
-    A version that is left with no source is dropped, and the version before it holds again.
+    A version that is left with no source is dropped, and the version before it holds again. A
+    procedure retells its whole run, so it may quote any turn of it: it goes with the first.
     """
     rows = connection.execute(
-        "SELECT r.id, r.key, r.sources FROM sources s JOIN records r ON r.id = s.record"
+        "SELECT r.id, r.key, r.sources, r.kind FROM sources s JOIN records r ON r.id = s.record"
         " WHERE s.source = ?",
         (source,),
     ).fetchall()
     connection.execute("DELETE FROM sources WHERE source = ?", (source,))
     orphans: list[str] = []
-    for row_id, key, listed in rows:
+    for row_id, key, listed, kind in rows:
         left = [other for other in codec.from_json(listed) if other != source]
-        if left:
+        if left and kind != "procedure":
             connection.execute(
                 "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(left), row_id)
             )
-        elif _only_version(connection, key):
+        elif kind == "procedure" or _only_version(connection, key):
             orphans.append(key)
         else:
             _drop(connection, key, [row_id], now)
@@ -144,13 +160,20 @@ def _reopen(connection: Connection, key: str, now: int) -> None:
     )
 
 
-def erase_region(connection: Connection, region: Region, now: int) -> list[str]:
-    """Erase all records of a region, and its namespaces with the ids in their names."""
+def erase_region(
+    connection: Connection, region: Region, now: int, tree: Filter | None = None
+) -> list[str]:
+    """Erase the records of a region, and emptied namespaces with the ids in their names.
+
+    With a filter, only records whose newest version it lets through.
+    """
+    condition = Condition("r.metadata")
+    where = "TRUE" if tree is None else f"r.retired_at IS NULL AND {condition.sql(tree)}"
     keys = connection.execute(
         "SELECT DISTINCT r.key FROM namespaces n JOIN records r"
         f" ON r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
-        f" WHERE {region.condition}",
-        region.parameters,
+        f" WHERE {region.condition} AND {where}",
+        (*region.parameters, *condition.values),
     ).fetchall()
     gone = erase(connection, [row[0] for row in keys], now, keep_away=False)
     connection.execute(

@@ -87,22 +87,27 @@ class File:
         if known is not None and known[0] != fingerprint:
             self.forget_embedder()  # another process may have embedded anew
             known = self.embedder()
-        if known is not None and known[0] != fingerprint:
+        if known is not None and known[0] != fingerprint and self._holds_vectors():
             raise EmbedderMismatchError(known[0], fingerprint)
 
     def claim_embedder(self, connection: Connection, fingerprint: str, dimension: int) -> None:
-        """Note the embedder of a new file; refuse another one's vectors.
+        """Note the embedder of a new file, or of an emptied one; refuse another one's vectors.
 
         Raises:
             EmbedderMismatchError: The file's vectors are of another embedder or dimension.
         """
         known = _embedder(connection)
-        if known is None:
+        if known is None or (known != (fingerprint, dimension) and not _has_vectors(connection)):
             connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
             connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (dimension,))
+            self.forget_embedder()
         elif known != (fingerprint, dimension):
             given = f"{fingerprint} of {dimension} dimensions"
             raise EmbedderMismatchError(f"{known[0]} of {known[1]} dimensions", given)
+
+    def _holds_vectors(self) -> bool:
+        with self.database.read() as connection:
+            return _has_vectors(connection)
 
     # -- views ----------------------------------------------------------------------------------
 
@@ -154,3 +159,11 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
         ).fetchall()
     )
     return (known["embedder"], int(known["dimension"])) if known else None
+
+
+def _has_vectors(connection: Connection) -> bool:
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM records)"
+        " OR EXISTS (SELECT 1 FROM items WHERE length(vectors) > 0)"
+    ).fetchone()
+    return bool(row[0])

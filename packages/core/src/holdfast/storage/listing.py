@@ -14,7 +14,7 @@ from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
-from holdfast.types import Kind, Page, Record
+from holdfast.types import Kind, Page, Record, Scope
 
 ORDERS = {
     "created_at": "r.created_at",
@@ -39,6 +39,17 @@ def selected(connection: Connection, table: str, region: Region, tree: Filter) -
         (*region.parameters, *condition.values),
     )
     return [row[0] for row in rows]
+
+
+def scopes(connection: Connection, region: Region) -> list[Scope]:
+    """Return the scopes of a region under which a record is stored, in order of their paths."""
+    rows = connection.execute(
+        "SELECT n.user_id, n.agent_id, n.run_id, n.app_id FROM namespaces n"
+        f" WHERE {region.condition} AND EXISTS (SELECT 1 FROM records r WHERE {_RANGE})"
+        " ORDER BY n.path",
+        region.parameters,
+    )
+    return [Scope(*row) for row in rows]
 
 
 def page(

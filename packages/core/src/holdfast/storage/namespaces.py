@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
-from holdfast.types import Scope
+from holdfast.types import Scope, Within
 
 SEPARATOR = "\x1f"
 AFTER_SEPARATOR = "\x20"
@@ -31,9 +31,16 @@ class Region:
     @classmethod
     def of_scope(cls, scope: Scope) -> Region:
         """Match every id given; leave the others open."""
-        ids = scope.ids()
-        condition = " AND ".join(f"n.{name} = ?" for name in ids)
-        return cls(condition, tuple(ids.values()))
+        parts: list[str] = []
+        values: list[str] = []
+        for name, value in scope.ids().items():
+            if isinstance(value, Within):
+                parts.append(f"(n.{name} = ? OR n.{name} >= ? AND n.{name} < ?)")
+                values += value.bounds
+            else:
+                parts.append(f"n.{name} = ?")
+                values.append(value)
+        return cls(" AND ".join(parts), tuple(values))
 
     @classmethod
     def of_namespace(cls, labels: Sequence[str]) -> Region:

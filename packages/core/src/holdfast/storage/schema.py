@@ -110,6 +110,8 @@ CREATE TABLE items (
 
 CREATE UNIQUE INDEX items_key ON items(id >> 32, key);
 
+CREATE INDEX items_by_key ON items(key);
+
 CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.

@@ -49,12 +49,15 @@ def rewrite(
     """End a version now and add a copy with another text (and other columns); return its row id.
 
     A version that had ended before keeps its end; the new words hold from now on all the same.
+    What the old words said as relations is not known of the new ones.
     """
     ends = connection.execute("SELECT valid_to FROM records WHERE id = ?", (old,)).fetchone()[0]
-    written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
+    written = records.text_columns(text, indexed) | {"valid_from": now, "relations": "[]"}
+    written |= columns
     if ends is not None and ends <= now:
         written |= {"valid_to": None, "closed_at": None}
     new = records.copy_version(connection, old, now, written)
+    connection.execute("DELETE FROM slots WHERE record = ?", (new,))
     if ends is None or ends > now:
         records.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason)

@@ -1,0 +1,176 @@
+"""Operations on many items at once, wherever below a prefix they lie: each one transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from holdfast.filters import Filter
+from holdfast.storage import codec, items, namespaces
+from holdfast.storage.codec import Floats
+from holdfast.storage.conditions import Condition, path_sql
+from holdfast.storage.database import Connection
+from holdfast.storage.file import File
+from holdfast.storage.items import Item, ItemDraft
+from holdfast.storage.namespaces import Region
+from holdfast.storage.schema import NAMESPACE_BITS
+
+_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+_MANY = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which items are meant: all that is given must hold.
+
+    Attributes:
+        region: Where they lie.
+        tree: What their values are like.
+        keys: Their keys; None: any.
+    """
+
+    region: Region
+    tree: Filter | None = None
+    keys: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """By which field of the value a list is ordered; the latest put first where there is none."""
+
+    path: tuple[str, ...] = field(default=())
+    descending: bool = True
+
+    def sql(self) -> str:
+        """Return the terms after ORDER BY."""
+        way = "DESC" if self.descending else "ASC"
+        column = f"json_extract(r.value, {path_sql(self.path)})" if self.path else "r.updated_at"
+        return f"{column} {way}, r.id {way}"
+
+
+def put(file: File, region: Region, drafts: Sequence[ItemDraft], fingerprint: str) -> None:
+    """Write items; one of the same key anywhere in the region gives way.
+
+    Raises:
+        EmbedderMismatchError: The vectors are of another embedder than the file's.
+    """
+    with file.database.write() as connection:
+        now = file.now()
+        old = _elsewhere(connection, region, drafts)
+        items.drop(connection, old, now)
+        for draft in drafts:
+            if draft.passages:
+                file.claim_embedder(connection, fingerprint, draft.vectors.shape[1])
+            items.put(connection, draft, now)
+
+
+def _elsewhere(connection: Connection, region: Region, drafts: Sequence[ItemDraft]) -> list[int]:
+    """Return the rows of these keys that lie in another namespace than the draft's."""
+    homes = {draft.key: namespaces.item_path(draft.namespace) for draft in drafts}
+    known = _by_keys(connection, region, list(homes))
+    return [row_id for row_id, path, key in known if homes[key] != path]
+
+
+def _by_keys(
+    connection: Connection, region: Region, keys: Sequence[str]
+) -> list[tuple[int, str, str]]:
+    found: list[tuple[int, str, str]] = []
+    for start in range(0, len(keys), _MANY):
+        some = tuple(keys[start : start + _MANY])
+        found += connection.execute(
+            "SELECT r.id, n.path, r.key FROM items r CROSS JOIN namespaces n"
+            f" ON n.no = r.id >> {NAMESPACE_BITS}"
+            f" WHERE r.key IN ({','.join('?' * len(some))}) AND {region.condition}",
+            (*some, *region.parameters),
+        ).fetchall()
+    return found
+
+
+def find(file: File, choice: Choice) -> list[tuple[Item, Floats]]:
+    """Return the items of the chosen keys with their vectors, in the order of the keys."""
+    with file.database.read() as connection:
+        keys = choice.keys or ()
+        places = {key: row_id for row_id, _, key in _by_keys(connection, choice.region, keys)}
+        rows = [places[key] for key in keys if key in places]
+        found = items.fetch(connection, rows)
+        return [(found[row_id], _vectors(connection, row_id)) for row_id in rows]
+
+
+def _vectors(connection: Connection, row_id: int) -> Floats:
+    """Return an item's vectors, shape (texts, dimension)."""
+    blob, passages = connection.execute(
+        "SELECT vectors, length(passages) / 12 FROM items WHERE id = ?", (row_id,)
+    ).fetchone()
+    return np.frombuffer(blob, dtype=np.float32).reshape(passages, -1 if passages else 0)
+
+
+def page(file: File, choice: Choice, order: Order, limit: int, offset: int) -> list[Item]:
+    """Return chosen items in order."""
+    with file.database.read() as connection:
+        where, values = _where(choice, file.now())
+        rows = connection.execute(
+            f"SELECT r.id FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}"
+            f" ORDER BY {order.sql()} LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        ).fetchall()
+        found = items.fetch(connection, [row[0] for row in rows])
+        return [found[row[0]] for row in rows]
+
+
+def delete(file: File, choice: Choice) -> int:
+    """Delete the chosen items; return how many there were."""
+    with file.database.write() as connection:
+        where, values = _where(choice, file.now())
+        rows = connection.execute(
+            f"SELECT r.id FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}", values
+        ).fetchall()
+        items.drop(connection, [row[0] for row in rows], file.now())
+        return len(rows)
+
+
+def counts(file: File, region: Region) -> dict[tuple[str, ...], int]:
+    """Count the items of each namespace of a region."""
+    with file.database.read() as connection:
+        # The plus takes the column's affinity away, which would keep SQLite from the index.
+        rows = connection.execute(
+            "SELECT n.path, (SELECT count(*) FROM items r"
+            f" WHERE r.id >> {NAMESPACE_BITS} = +n.no) FROM namespaces n WHERE {region.condition}",
+            region.parameters,
+        ).fetchall()
+    return {namespaces.item_labels(path): number for path, number in rows if number}
+
+
+def tally(file: File, region: Region, path: tuple[str, ...]) -> dict[Any, int]:
+    """Count the items by the value of a field, or by each member where it is a list."""
+    field = path_sql(path)
+    with file.database.read() as connection:
+        # Grouped as they stand: of many items few differ, and only those are taken apart.
+        rows = connection.execute(
+            f"SELECT r.value -> {field}, count(*) FROM namespaces n JOIN items r ON {_RANGE}"
+            f" WHERE {region.condition} GROUP BY 1",
+            region.parameters,
+        ).fetchall()
+    counted: Counter[Any] = Counter()
+    for text, number in rows:
+        value = None if text is None else codec.from_json(text)
+        for member in value if isinstance(value, list) else [value]:
+            if isinstance(member, str | int | float | bool):
+                counted[member] += number
+    return dict(counted)
+
+
+def _where(choice: Choice, now: int) -> tuple[str, list[Any]]:
+    parts = [choice.region.condition, "(r.expires_at IS NULL OR r.expires_at > ?)"]
+    values: list[Any] = [*choice.region.parameters, now]
+    if choice.keys is not None:
+        parts.append("r.key IN (SELECT value FROM json_each(?))")
+        values.append(codec.to_json(list(choice.keys)))
+    if choice.tree is not None:
+        condition = Condition("r.value")
+        parts.append(condition.sql(choice.tree))
+        values += condition.values
+    return " AND ".join(parts), values
