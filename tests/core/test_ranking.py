@@ -90,7 +90,12 @@ def test_an_assistant_that_talks_like_everybody_is_one_more_speaker() -> None:
 
 def test_a_row_is_returned_once_by_its_best_passage() -> None:
     found = candidates(
-        4, dense=[0.1, 0.2, 0.9, 0.3], id=[0, 1, 1, 1], session=[0, 1, 1, 1], passages=[1, 3, 3, 3]
+        4,
+        dense=[0.1, 0.2, 0.9, 0.3],
+        id=[0, 1, 1, 1],
+        session=[0, 1, 1, 1],
+        passage=[0, 0, 1, 2],
+        passages=[1, 3, 3, 3],
     )
     assert rank(found, PLAIN).order.tolist() == [2, 0]
 
