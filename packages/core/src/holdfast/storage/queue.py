@@ -223,7 +223,7 @@ def backlog(connection: Connection, region: Region | None) -> Backlog:
     row = connection.execute(
         # With one max() SQLite takes a bare column from the row where it is reached.
         "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), q.error,"
-        f" max(iif(q.error IS NULL, NULL, q.due_at)){source}{where}",
+        f" max(CASE WHEN q.error IS NOT NULL THEN q.due_at END){source}{where}",
         () if region is None else region.parameters,
     ).fetchone()
     return Backlog(*row[:3])
