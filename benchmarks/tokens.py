@@ -25,12 +25,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 
-from conversations import Conversation, Question, read
-from holdfast import Memory, Message
+from holdfast import Memory
 from holdfast.context.redundancy import words
 from holdfast.context.rendering import day, fenced, line
 from holdfast.context.tokens import Counter, counter, estimate
+from holdfast.providers.local import LocalEmbedder
+from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.types import Record
+from stores import Remembering, remember, remember_facts, turns_of
+from tables import save
 
 BUDGETS = (250, 500, 1_000, 1_500, 2_000, 4_000)
 
@@ -63,13 +66,15 @@ def main() -> None:
     parser.add_argument("conversations", type=Path)
     parser.add_argument("--model", default="gpt-4o", help="whose tokenizer counts")
     parser.add_argument("--budgets", type=int, nargs="+", default=BUDGETS)
+    parser.add_argument("--facts", choices=["observation"], help="store given facts beside turns")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--plot", type=Path, help="write a plot here, as .png and .svg")
     asked = parser.parse_args()
     count = counter(asked.model)
     if count is estimate:
         print(f"no tokenizer of {asked.model} at hand: tokens are estimated, about 10 % high")
-    points = measure(read(asked.conversations), asked.budgets, count)
+    conversations = read_conversations(asked.conversations)
+    points = measure(conversations, asked.budgets, count, facts=bool(asked.facts))
     print(table(points))
     if asked.json:
         asked.json.write_text(json.dumps([asdict(point) for point in points], indent=1) + "\n")
@@ -78,40 +83,45 @@ def main() -> None:
 
 
 def measure(
-    conversations: Sequence[Conversation], budgets: Sequence[int], count: Counter
+    conversations: Sequence[Conversation],
+    budgets: Sequence[int],
+    count: Counter,
+    *,
+    facts: bool = False,
 ) -> list[Point]:
     """Return the points of all ways over all questions."""
     shown: dict[tuple[str, int | None], list[tuple[Question, Shown, int]]] = {}
+    embedder = Remembering(LocalEmbedder())
     for conversation in conversations:
-        with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "memory.db") as memory:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            Memory(Path(folder) / "memory.db", embedder=embedder) as memory,
+        ):
             records = remember(memory, conversation)
+            embedder.embed([question.text for question in answerable(conversation)])
+            if facts:
+                remember_facts(memory, embedder, conversation, records)
             full = text_tokens(records, count)
             for budget in budgets:
                 last = newest(records, budget, count)
                 best = extract(records, budget, count)
-                for question in conversation.questions:
+                for question in answerable(conversation):
                     found = recall(memory, conversation, question, budget, count)
                     for way, what in (("context", found), ("last", last), ("summary", best)):
                         shown.setdefault((way, budget), []).append((question, what, full))
-            everything = Shown(frozenset(map(turn_id, records)), full)
-            for question in conversation.questions:
+            everything = Shown(told(records), full)
+            for question in answerable(conversation):
                 shown.setdefault(("full", None), []).append((question, everything, full))
     return [_point(way, budget, rows) for (way, budget), rows in shown.items()]
 
 
-def remember(memory: Memory, conversation: Conversation) -> list[Record]:
-    """Store a conversation, session by session; return its records in order."""
-    records: list[Record] = []
-    for session in dict.fromkeys(turn.session for turn in conversation.turns):
-        messages = [
-            Message(turn.text, turn.role, turn.speaker, turn.id, turn.when)  # type: ignore[arg-type]
-            for turn in conversation.turns
-            if turn.session == session and turn.text
-        ]
-        if messages:
-            changes = memory.add(messages, user_id=conversation.name, run_id=session)
-            records += changes.records
-    return records
+def answerable(conversation: Conversation) -> list[Question]:
+    """Return the questions that turns of the conversation answer."""
+    return [
+        question
+        for question in conversation.questions
+        if question.evidence and question.category != "adversarial"
+    ]
 
 
 def recall(
@@ -123,13 +133,13 @@ def recall(
         question.text, max_tokens=budget, model=count, user_id=conversation.name
     )
     seconds = time.perf_counter() - begun
-    ids = frozenset(map(turn_id, context.records))
+    ids = told(context.records)
     return Shown(ids, context.tokens, seconds)
 
 
-def turn_id(record: Record) -> str:
-    """Return the conversation's own id of a turn."""
-    return record.message_id or ""
+def told(records: Iterable[Record]) -> frozenset[str]:
+    """Return the conversation's ids of all turns that records stand for."""
+    return frozenset[str]().union(*map(turns_of, records))
 
 
 def newest(records: Sequence[Record], budget: int, count: Counter) -> Shown:
@@ -165,7 +175,7 @@ def _within(ordered: Sequence[Record], budget: int, count: Counter) -> Shown:
         else:
             most = tried - 1
     taken = ordered[:fewest]
-    return Shown(frozenset(map(turn_id, taken)), text_tokens(taken, count) if taken else 0)
+    return Shown(told(taken), text_tokens(taken, count) if taken else 0)
 
 
 def text_tokens(records: Iterable[Record], count: Counter) -> int:
@@ -180,7 +190,9 @@ def text_tokens(records: Iterable[Record], count: Counter) -> int:
 
 
 def _point(way: str, budget: int | None, rows: Sequence[tuple[Question, Shown, int]]) -> Point:
-    found = [(q.category, len(q.evidence & shown.ids) / len(q.evidence)) for q, shown, _ in rows]
+    found = [
+        (q.category, len(set(q.evidence) & shown.ids) / len(q.evidence)) for q, shown, _ in rows
+    ]
     categories = sorted({category for category, _ in found})
     return Point(
         way,
@@ -225,8 +237,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
     axes.set(xscale="log", ylim=(0, 1.03), xlabel="tokens in the prompt", ylabel="evidence recall")
     axes.grid(visible=True, alpha=0.3)
     axes.legend(loc="center right")
-    for suffix in (".png", ".svg"):
-        figure.savefig(path.with_suffix(suffix), dpi=160, metadata=None)
+    save(figure, path)
 
 
 if __name__ == "__main__":

@@ -207,10 +207,30 @@ def test_a_turn_is_preferred_where_its_fact_says_no_more_in_no_fewer_tokens() ->
         assert turn in records
 
 
-def test_a_fact_that_says_something_else_stands_beside_its_turn() -> None:
+def test_a_fact_and_its_turn_are_shown_once_whichever_ranks_first() -> None:
     fact = record("Ann envies her family's sporting gear", 2, kind="fact", sources=[TURN.id])
-    context = compose([match(TURN, 0.9), match(fact, 0.8)], max_tokens=500, count=estimate)
-    assert context.records == (TURN, fact)
+    for scores, first in [((0.9, 0.8), TURN), ((0.8, 0.9), fact)]:
+        matches = [match(TURN, scores[0]), match(fact, scores[1])]
+        assert compose(matches, max_tokens=500, count=estimate).records == (first,)
+
+
+def test_a_turn_with_a_number_that_its_facts_omit_takes_their_place() -> None:
+    turn = record("We pay 940 for the flat, my sister and I", 1)
+    facts = [
+        record("Ann rents a flat", 2, kind="fact", sources=[turn.id]),
+        record("Ann lives with her sister", 3, kind="fact", sources=[turn.id]),
+    ]
+    matches = [match(facts[0], 0.9), match(facts[1], 0.8), match(turn, 0.7)]
+    assert compose(matches, max_tokens=500, count=estimate).records == (turn,)
+
+
+def test_a_fact_of_several_turns_goes_only_when_all_of_them_are_shown() -> None:
+    turns = [record("I ride every Sunday", 1), record("Mostly along the lake", 2)]
+    fact = record("Ann cycles", 3, kind="fact", sources=[turn.id for turn in turns])
+    both = [match(turns[0], 0.9), match(turns[1], 0.8), match(fact, 0.7)]
+    assert compose(both, max_tokens=500, count=estimate).records == tuple(turns)
+    one = [match(turns[0], 0.9), match(fact, 0.8)]
+    assert compose(one, max_tokens=500, count=estimate).records == (turns[0], fact)
 
 
 def test_a_long_turn_is_shown_as_its_best_passage() -> None:

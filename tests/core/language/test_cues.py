@@ -90,6 +90,12 @@ def test_other_questions_do_not_ask_for_a_time(query: str) -> None:
     assert not ask(query).when
 
 
+def test_a_question_for_the_present_is_recognised() -> None:
+    assert ask("Where does she currently live?").now
+    assert ask("他现在住在哪里？").now
+    assert not ask("Where does she live?").now
+
+
 def test_a_question_to_the_assistant_is_recognised() -> None:
     assert ask("What did you recommend for dinner?").role == "assistant"
     assert ask("What did I order for dinner?").role is None

@@ -45,13 +45,15 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.context.compiling import compose
+    from holdfast.context.rendering import quote
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
-    from holdfast.providers.base import LLM, Embedder
-    from holdfast.storage.database import Database
+    from holdfast.providers.base import LLM, Embedder, Reranker
+    from holdfast.storage.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -60,6 +62,7 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "Connection",
     "Context",
     "Database",
     "Embedder",
@@ -77,6 +80,7 @@ __all__ = [
     "ProviderError",
     "Record",
     "RecordNotFoundError",
+    "Reranker",
     "SchemaVersionError",
     "Scope",
     "ScopeError",
@@ -87,16 +91,22 @@ __all__ = [
     "Usage",
     "Within",
     "WrongKeyError",
+    "compose",
     "default_embedder",
+    "quote",
 ]
 
 _LAZY = {
+    "Connection": "holdfast.storage.database",
+    "compose": "holdfast.context.compiling",
+    "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
+    "Reranker": "holdfast.providers.base",
     "Stats": "holdfast.maintenance",
     "default_embedder": "holdfast.providers",
 }

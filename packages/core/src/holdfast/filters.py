@@ -33,7 +33,6 @@ NUMBER_FIELDS = frozenset({"importance", "version"})
 RECORD_FIELDS = TIME_FIELDS | TEXT_FIELDS | NUMBER_FIELDS
 
 MAX_DEPTH = 32
-MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ def _part(name: str, value: object, own_fields: bool, depth: int) -> Filter:
 def _field(name: str, value: object, own_fields: bool) -> Filter:
     field = _path(name, own_fields)
     if not isinstance(value, Mapping):
-        return Comparison(field, "eq", _value(name, field, value))
+        return Comparison(field, "eq", _value(field, value))
     if not value:
         raise FilterError(f"{name!r} has no operator; allowed are {', '.join(OPERATORS)}")
     parts = tuple(_comparison(name, field, str(key), item) for key, item in value.items())
@@ -134,45 +133,61 @@ def _comparison(name: str, field: tuple[str, ...], operator: str, value: object)
     if known in ("in", "nin"):
         if not isinstance(value, list | tuple | set | frozenset):
             raise FilterError(f"{known} of {name!r} takes a list of values, not {value!r:.80}")
-        return Comparison(field, known, tuple(_value(name, field, item) for item in value))
+        return Comparison(field, known, tuple(_value(field, item) for item in value))
     if known == "exists":
         if not isinstance(value, bool):
             raise FilterError(f"exists of {name!r} takes True or False, not {value!r:.80}")
         return Comparison(field, known, value)
     if known in ("eq", "ne"):
-        return Comparison(field, known, _value(name, field, value))
-    scalar = _scalar(name, value)
+        return Comparison(field, known, _value(field, value))
+    scalar = _scalar(field, value)
+    if known == "contains" and field[0] in TIME_FIELDS | NUMBER_FIELDS:
+        raise FilterError(f"{name!r} is neither a list nor a string, so it contains nothing")
     if known in ("gt", "gte", "lt", "lte") and (scalar is None or isinstance(scalar, bool)):
         raise FilterError(f"{known} of {name!r} needs a number, a string or a time, not {value!r}")
     return Comparison(field, known, scalar)
 
 
-def _value(name: str, field: tuple[str, ...], value: object) -> Value:
+def _value(field: tuple[str, ...], value: object) -> Value:
     if isinstance(value, list | tuple) and field[0] == "metadata":
-        return tuple(_value(name, field, item) for item in value)
-    return _scalar(name, value)
+        return tuple(_value(field, item) for item in value)
+    return _scalar(field, value)
 
 
-def _scalar(name: str, value: object) -> Value:
+def _scalar(field: tuple[str, ...], value: object) -> Value:
+    name = ".".join(field)
+    if not isinstance(value, str | bool | int | float | datetime | None):
+        raise FilterError(
+            f"{name!r} is compared with {value!r:.80}; "
+            "a string, a number, a boolean, a datetime, None or a list of these can be"
+        )
+    _check_own(field[0], value)
     if isinstance(value, datetime):
         return check_time(name, value)
-    if name in TIME_FIELDS and value is not None:
-        raise FilterError(f"{name} is compared with a datetime, not {value!r:.80}")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise FilterError(f"{name!r} is compared with {value}, which no stored number can be")
-    if isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER:
-        return _rounded(name, value)
-    if value is None or isinstance(value, str | bool | int | float):
-        return value
-    raise FilterError(
-        f"{name!r} is compared with {value!r:.80}; "
-        "a string, a number, a boolean, a datetime, None or a list of these can be"
-    )
+    if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        raise FilterError(f"{name!r} is compared with {value!r:.80}, which holds a lone surrogate")
+    return _number(name, value) if isinstance(value, int | float) else value
 
 
-def _rounded(name: str, value: int) -> float:
-    """Return the nearest float, as SQLite reads an integer of more than 64 bits in JSON."""
+def _check_own(name: str, value: Value) -> None:
+    """Check the type that a record's own field has; None asks for a missing one."""
+    fits, wanted = True, ""
+    if name in TIME_FIELDS:
+        fits, wanted = isinstance(value, datetime), "datetime"
+    elif name in TEXT_FIELDS:
+        fits, wanted = isinstance(value, str), "string"
+    elif name in NUMBER_FIELDS:
+        fits, wanted = type(value) in (int, float), "number"
+    if not fits and value is not None:
+        raise FilterError(f"{name} is compared with a {wanted}, not {value!r:.80}")
+
+
+def _number(name: str, value: float) -> float:
+    """Return a number as JSON in SQLite has it: beyond 64 bits a float."""
     try:
-        return float(value)
-    except OverflowError as error:
-        raise FilterError(f"{name!r} is compared with a number beyond all floats") from error
+        number = value if isinstance(value, int) and abs(value) < 1 << 63 else float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise FilterError(f"{name!r} is compared with {value!r:.20}, beyond any stored number")
+    return number

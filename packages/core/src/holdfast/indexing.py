@@ -33,7 +33,7 @@ def indexed(text: str, spans: Sequence[Span], vectors: Floats) -> Indexed:
     """Return all that makes a text findable, given the vectors of its passages."""
     terms, counts = _terms(text[start:end] for start, end in spans)
     passages = tuple((start, end, count) for (start, end), count in zip(spans, counts, strict=True))
-    return Indexed(vectors, passages, terms, traits(text, len(terms)).flags)
+    return Indexed(vectors, passages, terms, traits(text).flags)
 
 
 def index_texts(texts: Sequence[str]) -> tuple[Hashes, tuple[Passage, ...]]:
@@ -56,7 +56,8 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
             lengths, or numbers that are not finite.
     """
     try:
-        matrix: Floats = np.asarray(vectors, dtype=np.float32)
+        with np.errstate(over="ignore"):  # too large a number becomes infinity, and is refused
+            matrix: Floats = np.asarray(vectors, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise ProviderError(
             f"the embedder's vectors are no rectangle of numbers: {error}"
@@ -67,7 +68,7 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
         )
     if not np.isfinite(matrix).all():
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+    lengths = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
     lengths[lengths == 0] = 1
     unit: Floats = (matrix / lengths).astype(np.float32, copy=False)
     return unit

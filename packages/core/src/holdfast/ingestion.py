@@ -8,11 +8,12 @@ from datetime import datetime
 
 from holdfast import indexing
 from holdfast.errors import InvalidInputError
+from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.codec import to_json, to_micros
+from holdfast.storage.codec import Floats, to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -79,7 +80,7 @@ def check_importance(importance: float) -> float:
     Raises:
         InvalidInputError: It is no such number.
     """
-    if not isinstance(importance, int | float) or not 0 <= importance <= 1:
+    if type(importance) not in (int, float) or not 0 <= importance <= 1:
         raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
     return float(importance)
 
@@ -95,10 +96,13 @@ async def update(
     """Give a record other words or other columns."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
-    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
+    maker = embedder.fingerprint
+    await runtime.store(storage.file.check_embedder, maker)
     old = await runtime.store(storage.get, region, key)
     indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
-    return await runtime.store(storage.rewrite, region, key, change.text, indexed, change.columns)
+    return await runtime.store(
+        storage.rewrite, region, key, change.text, indexed, change.columns, maker
+    )
 
 
 async def store(
@@ -136,16 +140,30 @@ async def index(
     """Make (text, speaker) pairs findable, with one call of the embedder for all."""
     if not texts:
         return []
+    spans, wanted = await runtime.compute(_passages, kind, texts)
+    given = await runtime.embed(embedder, wanted)
+    vectors = indexing.unit_vectors(given, len(wanted))
+    return await runtime.compute(_indexed, [text for text, _ in texts], spans, vectors)
+
+
+def _passages(
+    kind: Kind, texts: Sequence[tuple[str, str | None]]
+) -> tuple[list[tuple[Span, ...]], list[str]]:
+    """Return the passages of each text, and what is to be embedded for all of them."""
     spans = [indexing.spans_of(text) for text, _ in texts]
     wanted = [
         passage
         for (text, speaker), cut in zip(texts, spans, strict=True)
         for passage in indexing.texts_to_embed(kind, text, speaker, cut)
     ]
-    given = await runtime.embed(embedder, wanted)
-    vectors = indexing.unit_vectors(given, len(wanted))
+    return spans, wanted
+
+
+def _indexed(
+    texts: Sequence[str], spans: Sequence[tuple[Span, ...]], vectors: Floats
+) -> list[Indexed]:
     findable, start = [], 0
-    for (text, _), cut in zip(texts, spans, strict=True):
+    for text, cut in zip(texts, spans, strict=True):
         end = start + len(cut)
         findable.append(indexing.indexed(text, cut, vectors[start:end]))
         start = end

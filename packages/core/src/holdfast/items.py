@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from holdfast import indexing, ranking
+from holdfast import documents, indexing, ranking
+from holdfast.documents import (
+    Get,
+    ItemMatch,
+    Labels,
+    ListNamespaces,
+    Mode,
+    Operation,
+    Put,
+    Result,
+    Search,
+)
 from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.filters import Filter, parse
 from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.codec import MICROSECOND, Floats, to_json, to_micros
+from holdfast.storage.codec import MICROSECOND, Floats, to_micros
 from holdfast.storage.database import Durability
 from holdfast.storage.documents import Wanted
 from holdfast.storage.embedded import EmbeddedStorage
@@ -46,104 +56,9 @@ __all__ = [
     "Search",
 ]
 
-Labels: TypeAlias = Sequence[str]
-Mode = Literal["hybrid", "vector", "keyword"]
-
 # So many items are ranked whole, so that every page is cut from one order; ranking items is two
 # multiplications, ranking records is not.
-POOL = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class ItemMatch:
-    """An item found.
-
-    Attributes:
-        item: The whole item.
-        score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
-        parts: ``dense`` (cosine) and ``keywords`` (share of the best), before weighing.
-        text: Which of the item's texts matched, by number.
-    """
-
-    item: Item
-    score: float | None = None
-    parts: Mapping[str, float] = field(default_factory=dict)
-    text: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Get:
-    """Read one item; `refresh` begins its lifetime anew, `expired` reads it until it is swept."""
-
-    namespace: Labels
-    key: str
-    refresh: bool = False
-    expired: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """Write one item, or with ``value=None`` delete it.
-
-    Attributes:
-        namespace: At least one label, none empty.
-        key: Unique in the namespace.
-        value: JSON.
-        texts: What makes it findable, each with a vector of its own; none: only filters find it.
-        lifetime: How long it is kept; None: for ever.
-        created_at: When it was first put, for an item that comes from elsewhere.
-    """
-
-    namespace: Labels
-    key: str
-    value: Any
-    texts: Sequence[str] = ()
-    lifetime: timedelta | None = None
-    created_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """Find items under a prefix, or in exactly one namespace.
-
-    Attributes:
-        prefix: Namespaces that begin so; empty: all.
-        query: What is looked for; None: the latest put first.
-        filters: See `holdfast.filters`; every field is a path into the value.
-        limit, offset: Which part of the ranking.
-        mode: ``"hybrid"``, ``"vector"`` (cosine alone) or ``"keyword"`` (BM25 as a share of the
-            best). A hybrid score is the cosine, lifted half the way to 1 by the best keywords:
-            no shared word leaves the cosine as it is.
-        exact: Only the namespace itself, not those below it.
-        refresh: Begin the found items' lifetime anew.
-        min_score: Least score.
-        expired: Find also what has expired and is not swept yet.
-        unscored: Let items without texts follow the ranked ones, the latest put first.
-    """
-
-    prefix: Labels
-    query: str | None = None
-    filters: Mapping[str, Any] | None = None
-    limit: int = 10
-    offset: int = 0
-    mode: Mode = "hybrid"
-    exact: bool = False
-    refresh: bool = False
-    min_score: float | None = None
-    expired: bool = False
-    unscored: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ListNamespaces:
-    """List the namespaces under a prefix that hold an item; see `Search.expired`."""
-
-    prefix: Labels = ()
-    expired: bool = False
-
-
-Operation: TypeAlias = Get | Put | Search | ListNamespaces
-Result: TypeAlias = Item | list[ItemMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
+SMALL = 20_000
 
 
 class Items:
@@ -224,9 +139,7 @@ class Items:
                     _check_put(operation)
                     puts[number] = operation
                 elif isinstance(operation, Get):
-                    gets[number] = Wanted(
-                        operation.namespace, operation.key, operation.refresh, operation.expired
-                    )
+                    gets[number] = _wanted(operation)
                 else:
                     results[number] = await self._read(runtime, operation, asked)
             except HoldfastError as error:
@@ -244,7 +157,7 @@ class Items:
         if isinstance(operation, ListNamespaces):
             return await runtime.store(
                 self._storage.documents.namespaces,
-                Region.of_prefix(operation.prefix),
+                _below(operation.prefix),
                 expired=operation.expired,
             )
         return await self._search(runtime, operation, asked)
@@ -264,7 +177,7 @@ class Items:
         made = Region.of_namespace if search.exact else Region.of_prefix
         region = made(search.prefix)
         tree = None if not search.filters else parse(search.filters, own_fields=False)
-        if not search.query or self._embedder is None:
+        if not search.query or not search.query.strip() or self._embedder is None:
             found = await runtime.store(
                 self._storage.documents.page,
                 region,
@@ -279,10 +192,11 @@ class Items:
         if search.query not in asked:
             vector = await runtime.embed_query(self._embedder, search.query)
             asked[search.query] = indexing.unit_vectors([vector], 1)[0]
+        probe = await runtime.compute(_probe, search, search.query, tree, asked[search.query])
         hits = await runtime.store(
             self._storage.documents.search,
             region,
-            _probe(search, search.query, tree, asked[search.query]),
+            probe,
             refresh=search.refresh,
             expired=search.expired,
             unscored=search.unscored,
@@ -324,7 +238,7 @@ class Items:
     def _texts(self, put: Put) -> list[str]:
         if put.value is None or self._embedder is None:
             return []
-        return [text for text in put.texts if text.strip()]
+        return documents.check_texts(put.texts)
 
     # -- one at a time --------------------------------------------------------------------------
 
@@ -380,11 +294,11 @@ class Items:
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
-        return self._storage.documents.namespaces(Region.of_prefix(prefix))
+        return self._storage.documents.namespaces(_below(prefix))
 
     async def anamespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """Async twin of `namespaces`."""
-        return await self._async.store(self._storage.documents.namespaces, Region.of_prefix(prefix))
+        return await self._async.store(self._storage.documents.namespaces, _below(prefix))
 
     def sweep(self) -> int:
         """Delete expired items; return how many."""
@@ -393,6 +307,15 @@ class Items:
     async def asweep(self) -> int:
         """Async twin of `sweep`."""
         return await self._async.store(self._storage.documents.sweep)
+
+
+def _wanted(get: Get) -> Wanted:
+    namespace = documents.check_labels(get.namespace, prefix=False)
+    return Wanted(namespace, documents.check_key(get.key), get.refresh, get.expired)
+
+
+def _below(prefix: Labels) -> Region:
+    return Region.of_prefix(documents.check_labels(prefix, prefix=True))
 
 
 def _result(results: list[Result]) -> Result:
@@ -417,7 +340,7 @@ def _draft(
     return ItemDraft(
         tuple(put.namespace),
         put.key,
-        _json(put.value),
+        documents.check_value(put.value),
         None if put.lifetime is None else put.lifetime // MICROSECOND,
         tuple(texts),
         vectors,
@@ -437,39 +360,23 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
         offset=search.offset,
         tree=tree,
         min_score=search.min_score,
-        pool=POOL,
+        small=SMALL,
     )
 
 
 def _check_put(put: Put) -> None:
-    if not put.namespace or not all(isinstance(label, str) and label for label in put.namespace):
-        raise InvalidInputError(
-            f"a namespace is a tuple of non-empty strings, not {put.namespace!r}"
-        )
-    if not isinstance(put.key, str) or not put.key:
-        raise InvalidInputError(f"a key is a non-empty string, not {put.key!r}")
-    if put.lifetime is not None and put.lifetime <= timedelta(0):
-        raise InvalidInputError(f"a lifetime must be positive, not {put.lifetime!r}")
-    _json(put.value)
-    for text in put.texts:
-        if text.strip():
-            check_text(text)
-
-
-def _json(value: Any) -> str:
-    try:
-        text = to_json(value)
-        text.encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"an item's value must be JSON: {error}") from error
-    return text
+    documents.check_labels(put.namespace, prefix=False)
+    documents.check_key(put.key)
+    documents.check_texts(put.texts)
+    documents.check_lifetime(put.lifetime)
+    documents.check_value(put.value)
 
 
 def _check_search(search: Search) -> None:
-    if search.limit < 0 or search.offset < 0:
-        raise InvalidInputError(
-            f"limit ({search.limit}) and offset ({search.offset}) must not be negative"
-        )
+    documents.check_labels(search.prefix, prefix=not search.exact)
+    documents.check_bounds(search.limit, search.offset, search.min_score)
+    if search.query and search.query.strip():
+        check_text(search.query)
     if search.mode not in ranking.items:
         raise InvalidInputError(
             f"unknown mode {search.mode!r}; allowed are {', '.join(ranking.items)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -81,11 +82,20 @@ def export(
 ) -> int:
     """Write an export beside its final name, then move it there; return the number of lines."""
     target = Path(path)
+    own = storage.database.path
+    if target.exists() and own.exists() and target.samefile(own):
+        raise InvalidInputError(f"{target} is the memory's file itself; export to another path")
     draft = target.with_name(target.name + ".part")
     total = sum(stats(storage, region, check=False).records.values())
-    with draft.open("w", encoding="utf-8") as file:
-        count = _write(storage.upkeep.export(region), file, total, progress)
-    draft.replace(target)
+    try:
+        with (
+            draft.open("w", encoding="utf-8") as file,
+            closing(storage.upkeep.export(region)) as lines,
+        ):
+            count = _write(lines, file, total, progress)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
     return count
 
 
@@ -108,8 +118,8 @@ def import_(
 ) -> int:
     """Read an export; return how many records and items were new."""
     source = Path(path)
-    with source.open(encoding="utf-8") as file:
-        total = sum(1 for _ in file) - 1
+    with source.open("rb") as raw:
+        total = sum(1 for _ in raw) - 1
     with source.open(encoding="utf-8") as file:
         return storage.upkeep.import_(
             _lines(file), None if progress is None else lambda done: progress(done, total)
@@ -117,14 +127,22 @@ def import_(
 
 
 def _lines(file: TextIO) -> Iterator[Mapping[str, Any]]:
-    for number, text in enumerate(file, 1):
+    number = 0
+    while text := _next_line(file, number := number + 1):
         try:
             line = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInputError(f"line {number} is no JSON: {error}") from error
         if not isinstance(line, dict):
             raise InvalidInputError(f"line {number} is no line of a Holdfast export")
         yield line
+
+
+def _next_line(file: TextIO, number: int) -> str:
+    try:
+        return file.readline()
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"line {number} is no UTF-8 text: {error}") from error
 
 
 async def reembed(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 import copy
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from holdfast import ingestion, maintenance, messages, retrieval
 from holdfast.context import compiling, compression
@@ -25,7 +26,7 @@ from holdfast.pipeline import conductor
 from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
-from holdfast.providers.base import LLM, Embedder
+from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.database import Database, Durability
 from holdfast.storage.embedded import EmbeddedStorage
@@ -46,6 +47,7 @@ from holdfast.types import (
     reaches,
 )
 
+Text = TypeVar("Text", str, "str | None")
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
 
@@ -70,6 +72,7 @@ class Memory:
         path: The file, made when missing, or ``":memory:"``.
         embedder: Turns texts into vectors; by default a local one that needs no network.
         llm: Derives facts from what is said; without one, search works on the turns themselves.
+        reranker: Puts the fifty best matches of every search in its own order.
         key: Encrypts the whole file: a passphrase, or 32 raw bytes.
         durability: ``"normal"``: an acknowledged write survives the death of the process;
             ``"full"``: also of the machine.
@@ -90,6 +93,7 @@ class Memory:
         *,
         embedder: Embedder | None = None,
         llm: LLM | None = None,
+        reranker: Reranker | None = None,
         key: str | bytes | None = None,
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
@@ -100,8 +104,11 @@ class Memory:
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
+        self._reranker = reranker
         self._guidance = guidance or Guidance()
         self._redact = redact
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
@@ -110,9 +117,18 @@ class Memory:
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
 
+    def _redacted(self, text: Text) -> Text:
+        """Redact a text; what is none is left to be refused where texts are checked."""
+        if self._redact is None or not isinstance(text, str):
+            return text
+        return self._redact(text)
+
     def _start_worker(self) -> Worker:
         drained = self._pipeline(SYNC)
-        return Worker(lambda: run(conductor.drain(drained)), self._storage.derivation.next_due)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
 
     def __repr__(self) -> str:
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
@@ -253,7 +269,9 @@ class Memory:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
         derived = await conductor.extract_added(self._pipeline(runtime), added)
-        return Changes(added.changes + derived.changes, derived.usage, problems=derived.problems)
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
 
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
@@ -309,7 +327,7 @@ class Memory:
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, task))
+        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
 
     async def adistil(
         self,
@@ -322,7 +340,7 @@ class Memory:
     ) -> Changes:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await conductor.distil(self._pipeline(self._async), scope, task)
+        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
 
     def _wake(self) -> None:
         if self._worker is not None:
@@ -365,11 +383,12 @@ class Memory:
         Raises:
             ScopeError, FilterError, InvalidInputError: What was asked makes no sense.
             EmbedderMismatchError: The file was written with another embedder.
-            ProviderError: The embedder failed.
+            ProviderError: The embedder or the reranker failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return run(retrieval.search(SYNC, self._storage, self._embedder, region, question))
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return run(self._search(SYNC, region, question))
 
     async def asearch(
         self,
@@ -389,8 +408,16 @@ class Memory:
     ) -> builtins.list[Match]:
         """Async twin of `search`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        question = _question(query, limit, filters, kinds, as_of, valid_at, min_score, explain)
-        return await retrieval.search(self._async, self._storage, self._embedder, region, question)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return await self._search(self._async, region, question)
+
+    async def _search(
+        self, runtime: Runtime, region: Region, question: retrieval.Question
+    ) -> builtins.list[Match]:
+        return await retrieval.search(
+            runtime, self._storage, self._embedder, region, question, self._reranker
+        )
 
     # -- context --------------------------------------------------------------------------------
 
@@ -453,12 +480,17 @@ class Memory:
         model: str | Counter | None,
     ) -> Context:
         return await compiling.build(
-            ScopeReader(runtime, self._storage, self._embedder, scope),
+            self._reader(runtime, scope),
             query,
             messages or (),
             max_tokens=max_tokens,
             count=counter(model),
             cache=self._contexts,
+        )
+
+    def _reader(self, runtime: Runtime, scope: Scope) -> ScopeReader:
+        return ScopeReader(
+            runtime, self._storage, self._embedder, scope, self._redacted, self._reranker
         )
 
     def compress(
@@ -483,8 +515,12 @@ class Memory:
             model: See `context`.
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
 
+        Returns:
+            The messages kept, with memory before the last user message. System messages, that
+            message and the last one stay even where they alone are over the budget.
+
         Raises:
-            InvalidInputError: The budget is not even enough for what must stay.
+            InvalidInputError: The budget is no whole number, or negative.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return run(self._compress(SYNC, scope, messages, max_tokens, model))
@@ -512,9 +548,12 @@ class Memory:
         max_tokens: int,
         model: str | Counter | None,
     ) -> builtins.list[Chat | dict[str, str]]:
-        reader = ScopeReader(runtime, self._storage, self._embedder, scope)
         return await compression.compress(
-            reader, messages, max_tokens=max_tokens, count=counter(model), cache=self._contexts
+            self._reader(runtime, scope),
+            messages,
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
         )
 
     # -- get, list ------------------------------------------------------------------------------
@@ -647,7 +686,7 @@ class Memory:
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
 
     async def aupdate(
@@ -665,7 +704,7 @@ class Memory:
     ) -> Change:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
-        edit = ingestion.edit(text, metadata, importance, expires_at)
+        edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
 
     def delete(
@@ -947,10 +986,10 @@ def _question(
         messages.check_text(query),
         _limit(limit),
         None if filters is None else parse(filters),
-        _kinds(kinds or SEARCHED),
+        _kinds(SEARCHED if kinds is None else kinds),
         None if as_of is None else check_time("as_of", as_of),
         None if valid_at is None else check_time("valid_at", valid_at),
-        min_score,
+        _min_score(min_score),
         explain,
     )
 
@@ -975,6 +1014,12 @@ def _limit(limit: int) -> int:
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_RESULTS:
         raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {limit!r}")
     return limit
+
+
+def _min_score(least: float | None) -> float | None:
+    if least is not None and (type(least) not in (int, float) or math.isnan(least)):
+        raise InvalidInputError(f"min_score must be a number, not {least!r}")
+    return least
 
 
 def _kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:

@@ -39,11 +39,12 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, and the ids of the messages that answer it."""
+    """A question, the ids of the messages that answer it, and the answer, if it has one."""
 
     text: str
     evidence: tuple[str, ...]
     category: str
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def read_conversations(path: str | Path) -> list[Conversation]:
 
     Two formats are told apart by their keys: LoCoMo's own (``conversation``, ``qa``) and a plain
     one, ``{"name", "turns": [{"id", "session", "speaker", "role", "when", "text"}],
-    "questions": [{"question", "evidence", "category"}]}``; a list of either, or one alone.
+    "questions": [{"question", "evidence", "category", "answer"}]}``; a list of either, or one
+    alone.
 
     Raises:
         InvalidInputError: The file holds neither.
@@ -96,7 +98,12 @@ def _plain(entry: Mapping[str, Any]) -> Conversation:
         name=str(entry.get("name", "")),
         turns=tuple(_plain_turn(turn) for turn in entry["turns"]),
         questions=tuple(
-            Question(asked["question"], tuple(map(str, asked["evidence"])), asked["category"])
+            Question(
+                text=asked["question"],
+                evidence=tuple(map(str, asked["evidence"])),
+                category=asked["category"],
+                answer=str(asked.get("answer", "")),
+            )
             for asked in entry.get("questions", ())
         ),
     )
@@ -130,6 +137,7 @@ def _locomo(entry: Mapping[str, Any]) -> Conversation:
                 text=asked["question"],
                 evidence=_turn_ids(" ".join(asked.get("evidence", ()))),
                 category=LOCOMO_CATEGORIES[asked["category"]],
+                answer=str(asked.get("answer", "")),
             )
             for asked in entry.get("qa", ())
         ),

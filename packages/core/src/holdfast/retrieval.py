@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from holdfast import indexing, ranking
+from holdfast import indexing, ranking, reranking
 from holdfast.filters import Filter
 from holdfast.language import cues
-from holdfast.providers.base import Embedder
-from holdfast.ranking import Candidates
+from holdfast.providers.base import Embedder, Reranker
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
@@ -39,17 +39,19 @@ async def search(
     embedder: Embedder,
     region: Region,
     question: Question,
+    reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
     await runtime.store(storage.file.check_embedder, embedder.fingerprint)
     speakers = await runtime.store(storage.speakers, region)
-    asked = cues.read(question.query, speakers, question.as_of or utc_now())
+    moment = question.as_of or utc_now()
+    asked = await runtime.compute(cues.read, question.query, speakers, moment)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
-        rank=lambda shortlist: ranking.rank(Candidates.of(shortlist, asked), asked),
-        limit=question.limit,
+        rank=partial(ranking.rank, cues=asked),
+        limit=question.limit if reranker is None else max(question.limit, reranking.TOP),
         kinds=question.kinds,
         tree=question.tree,
         valid_at=maybe_micros(question.valid_at),
@@ -57,7 +59,9 @@ async def search(
     )
     as_of = maybe_micros(question.as_of)
     found = await runtime.store(storage.search, region, probe, as_of=as_of)
-    return [_match(item, question.explain) for item in found]
+    if reranker is not None:
+        found = await reranking.rerank(runtime, reranker, question.query, found)
+    return [_match(item, question.explain) for item in found[: question.limit]]
 
 
 def _match(found: Found, explain: bool) -> Match:

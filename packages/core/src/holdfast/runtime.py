@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from holdfast.providers.base import LLM, Embedder, Vector
+from holdfast.errors import ProviderError
+from holdfast.providers.base import LLM, Embedder, Reranker, Vector
 from holdfast.types import Answer, Tool
 
 P = ParamSpec("P")
@@ -25,10 +27,13 @@ STORAGE_THREADS = 4
 
 
 class Runtime(Protocol):
-    """The three things a flow may wait for."""
+    """The things a flow may wait for."""
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one whole storage operation: one transaction."""
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do what takes long or loads modules, as reading a long text does."""
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Embed documents."""
@@ -41,6 +46,9 @@ class Runtime(Protocol):
     ) -> Answer:
         """Ask an LLM."""
 
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Score texts against a question."""
+
 
 class SyncRuntime:
     """Calls everything in place; its coroutines never suspend."""
@@ -48,6 +56,10 @@ class SyncRuntime:
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work in this thread."""
+        return work(*args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Call the embedder's sync method."""
@@ -61,7 +73,17 @@ class SyncRuntime:
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Call the model's sync method."""
-        return llm.complete(messages, tool=tool)
+        try:
+            return llm.complete(messages, tool=tool)
+        except NotImplementedError as error:
+            raise ProviderError(
+                f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
+                "without background=True"
+            ) from error
+
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Call the model's sync method."""
+        return reranker.rerank(query, texts)
 
 
 class AsyncRuntime:
@@ -69,15 +91,22 @@ class AsyncRuntime:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._process = os.getpid()
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
-        if self._pool is None:
+        if self._pool is None or self._process != os.getpid():
+            # A forked child inherits the pool but none of its threads.
             self._pool = ThreadPoolExecutor(STORAGE_THREADS, thread_name_prefix="holdfast")
+            self._process = os.getpid()
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(
             self._pool, lambda: context.run(operation, *args, **kwargs)
         )
+
+    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do the work in the pool: it must not hold the event loop."""
+        return await self.store(work, *args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""
@@ -93,10 +122,15 @@ class AsyncRuntime:
         """Await the model."""
         return await llm.acomplete(messages, tool=tool)
 
+    async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Await the model."""
+        return await reranker.arerank(query, texts)
+
     def close(self) -> None:
-        """Let the pool's threads go once they have finished."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False)
+        """Let the pool's threads go once they have finished; another use makes a new pool."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)
 
 
 SYNC = SyncRuntime()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError, ProviderError
-from holdfast.providers.base import LLM, Embedder
+from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.types import Answer, Tool, Usage
 
 # Runs of kana and Han, which are written without spaces; else words.
@@ -97,6 +97,33 @@ def _terms(text: str) -> Iterable[str]:
             yield from map("".join, itertools.pairwise(term))
         else:
             yield term
+
+
+class WordReranker(Reranker):
+    """Scores a text by how many of the question's words it has.
+
+    Args:
+        scores: Give these instead, whatever is asked; e.g. too few, or NaN.
+
+    Attributes:
+        calls: Every question so far and the texts beside it, in order.
+    """
+
+    def __init__(self, scores: Sequence[float] | None = None) -> None:
+        self.calls: list[tuple[str, tuple[str, ...]]] = []
+        self._scores = scores
+
+    def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Return one score a text."""
+        self.calls.append((query, tuple(texts)))
+        if self._scores is not None:
+            return self._scores
+        asked = set(_terms(query))
+        return [float(len(asked.intersection(_terms(text)))) for text in texts]
+
+    async def arerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Async twin of `rerank`; never suspends."""
+        return self.rerank(query, texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,10 @@ def check_time(name: str, value: datetime) -> datetime:
             f"{name} must be a datetime with a timezone, not {value!r}; "
             "write datetime(..., tzinfo=timezone.utc)"
         )
-    return value.astimezone(timezone.utc)
+    try:
+        return value.astimezone(timezone.utc)
+    except OverflowError as error:
+        raise InvalidInputError(f"{name} {value!r} is no year from 1 to 9999 in UTC") from error
 
 
 def utc_now() -> datetime:

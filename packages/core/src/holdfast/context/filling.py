@@ -11,7 +11,7 @@ from datetime import date
 from functools import partial
 from itertools import chain
 
-from holdfast.context.redundancy import Repetition, covers
+from holdfast.context.redundancy import Repetition, covers, tells_numbers
 from holdfast.context.rendering import day, fenced, line, quote
 from holdfast.context.tokens import Counter
 from holdfast.context.window import Live
@@ -140,34 +140,36 @@ class Filling:
         return cost
 
     def _told(self, record: Record, shown: str) -> bool:
-        """Weigh a turn against facts derived from it: whichever says the same in fewer tokens.
+        """Say whether a candidate is not needed beside the facts, or the turns, it comes from.
 
-        Returns:
-            Whether the candidate is not needed. A turn that is needed puts out the facts that
-            it covers.
+        A fact and its turn are shown once: what ranks first stays, unless the other says the
+        same in fewer tokens. A turn puts out its facts, too, where it has a number that none of
+        them tells.
         """
         if record.kind == "turn":
             return self._told_by_facts(record, shown)
-        if len(record.sources) != 1 or record.sources[0] not in self._pieces:
+        turns = [self._pieces[source] for source in record.sources if source in self._pieces]
+        if not turns or len(turns) < len(record.sources):
             return False
-        turn = self._pieces[record.sources[0]]
-        cost = self._cost(record, shown)
-        if turn.cost <= cost or not covers([shown], turn.text):
-            return covers([turn.text], shown)
-        self._drop(turn)
+        cheaper = self._cost(record, shown) < turns[0].cost
+        if len(turns) > 1 or not cheaper or not covers([shown], turns[0].text):
+            return True
+        self._drop(turns[0])
         return False
 
     def _told_by_facts(self, turn: Record, shown: str) -> bool:
-        facts = self._facts.get(turn.id, [])
+        facts = [fact for fact in self._facts.get(turn.id, []) if fact.record.sources == (turn.id,)]
         if not facts:
             return False
-        cost = self._cost(turn, shown)
-        if sum(fact.cost for fact in facts) < cost and covers([fact.text for fact in facts], shown):
+        cost, spent = self._cost(turn, shown), sum(fact.cost for fact in facts)
+        told = [fact.text for fact in facts]
+        cheaper = cost < spent and covers([shown], " ".join(told))
+        if not cheaper and tells_numbers(told, shown):
             return True
-        if cost + self._header(turn) < self._room:
-            for fact in list(facts):
-                if len(fact.record.sources) == 1 and covers([shown], fact.text):
-                    self._drop(fact)
+        if cost - spent + self._header(turn) > self._room:
+            return True
+        for fact in facts:
+            self._drop(fact)
         return False
 
     def _add(self, record: Record, text: str, floor: int = 0) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from holdfast import retrieval
 from holdfast.context.compiling import Overview
-from holdfast.providers.base import Embedder
+from holdfast.providers.base import Embedder, Reranker
 from holdfast.retrieval import Question
 from holdfast.runtime import Runtime
 from holdfast.storage.embedded import EmbeddedStorage
@@ -20,12 +20,14 @@ KINDS: tuple[Kind, ...] = ("turn", "fact", "procedure")
 
 @dataclass(frozen=True, slots=True)
 class ScopeReader:
-    """Reads one scope; a `holdfast.context.Reader`."""
+    """Reads one scope; a `holdfast.context.Reader`. `redact` is applied to every question."""
 
     runtime: Runtime
     storage: EmbeddedStorage
     embedder: Embedder
     scope: Scope
+    redact: Callable[[str], str]
+    reranker: Reranker | None = None
 
     async def overview(self) -> Overview:
         """Look into the scope."""
@@ -35,5 +37,7 @@ class ScopeReader:
     async def search(self, query: str, limit: int) -> Sequence[Match]:
         """Find what answers a question, best first."""
         region = Region.of_scope(self.scope)
-        question = Question(query, limit, kinds=KINDS)
-        return await retrieval.search(self.runtime, self.storage, self.embedder, region, question)
+        question = Question(self.redact(query), limit, kinds=KINDS)
+        return await retrieval.search(
+            self.runtime, self.storage, self.embedder, region, question, self.reranker
+        )

@@ -82,11 +82,23 @@ def _decisive(word: str) -> bool:
 
 def covers(facts: Iterable[str], turn: str) -> bool:
     """Say whether facts, together, say what a turn says: most of its words, all its numbers."""
-    told = {word[:_STEM] for fact in facts for word in words(fact)}
-    said = set(words(turn))
-    if any(word[:_STEM] not in told for word in said if any(map(str.isdigit, word))):
+    told, said = _stems(facts), set(words(turn))
+    if not _numbers(said) <= told:
         return False
     return sum(word[:_STEM] in told for word in said) >= _LEAST_COVER * len(said)
+
+
+def tells_numbers(facts: Iterable[str], turn: str) -> bool:
+    """Say whether facts, together, have all the numbers of a turn."""
+    return _numbers(words(turn)) <= _stems(facts)
+
+
+def _numbers(said: Iterable[str]) -> set[str]:
+    return {word[:_STEM] for word in said if any(map(str.isdigit, word))}
+
+
+def _stems(texts: Iterable[str]) -> set[str]:
+    return {word[:_STEM] for text in texts for word in words(text)}
 
 
 @dataclass(frozen=True, slots=True)

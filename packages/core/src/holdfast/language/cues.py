@@ -29,6 +29,11 @@ _WHEN: Final = regex.compile(
       |quand|depuis\ quand|quelle\ (?:année|date|heure)|quando|когда)\b
       |什么时候|什麼時候|何时|何時|几时|几点|幾點|哪[一]?[天年月]|几[月号]|多久|多长时间|いつ|何[年月日]"""
 )
+_NOW: Final = regex.compile(
+    r"""(?xi)\b(?:current(?:ly)?|latest|newest|most\ recent(?:ly)?|right\ now|nowadays|these\ days
+      |at\ the\ moment|so\ far|up\ to\ date|aktuell\w*|derzeit|zurzeit|neueste[nrs]?
+      |actualmente|actuellement|attualmente)\b|目前|现在|現在|最新"""
+)
 _TO_ASSISTANT: Final = regex.compile(
     r"""(?xi)\b(?:(?:did|have|had)\ you|you(?:'ve|\ have|\ had)?\ (?:\w+\ )?(?:said|told|gave
       |given|suggested|recommended|mentioned|explained|listed|provided|proposed|wrote|shared
@@ -52,6 +57,7 @@ class Cues:
         role: ``assistant`` where it asks for the assistant's own words, else None.
         groups, pairs, quotes: Its words, see `KeywordQuery`.
         when: It asks for a time.
+        now: It asks for the present state of things.
         ranges: The times it names, as (start, end) in seconds since 1970.
     """
 
@@ -62,6 +68,7 @@ class Cues:
     pairs: tuple[tuple[int, int], ...] = ()
     quotes: tuple[tuple[Group, ...], ...] = ()
     when: bool = False
+    now: bool = False
     ranges: tuple[Range, ...] = ()
 
 
@@ -88,6 +95,7 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
         pairs=pairs,
         quotes=tuple(_quotes(query)),
         when=_WHEN.search(query) is not None,
+        now=_NOW.search(query) is not None,
         ranges=ranges(query, now),
     )
 

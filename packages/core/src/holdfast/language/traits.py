@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import regex
-from numpy.typing import NDArray
 
 ASKS: Final = 1  # bits of `Traits.flags`
 TELLS_TIME: Final = 2
@@ -51,8 +48,6 @@ _TIME: Final = regex.compile(
 )
 _MARKS: Final = frozenset("?？؟")
 
-_LONG = 4.0  # log1p of about 54 words: from there on longer is not better
-
 
 @dataclass(frozen=True, slots=True)
 class Traits:
@@ -60,11 +55,9 @@ class Traits:
 
     Attributes:
         flags: `ASKS`: it ends with a question. `TELLS_TIME`: it holds a time expression.
-        length: 0 (empty) to 1 (some fifty words or more), logarithmic.
     """
 
     flags: int = 0
-    length: float = 0.0
 
     @property
     def asks(self) -> bool:
@@ -77,16 +70,9 @@ class Traits:
         return bool(self.flags & TELLS_TIME)
 
 
-def traits(text: str, words: int) -> Traits:
-    """Return the traits of a text of so many index terms."""
-    flags = ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None)
-    return Traits(flags, min(math.log1p(words), _LONG) / _LONG)
-
-
-def lengths(words: NDArray[np.integer[Any]]) -> NDArray[np.floating[Any]]:
-    """Return the trait `length` of many texts from their numbers of index terms."""
-    scaled: NDArray[np.floating[Any]] = np.minimum(np.log1p(words), _LONG) / _LONG
-    return scaled
+def traits(text: str) -> Traits:
+    """Return the traits of a text."""
+    return Traits(ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None))
 
 
 def _asks(text: str) -> bool:

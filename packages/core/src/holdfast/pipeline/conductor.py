@@ -30,6 +30,9 @@ T = TypeVar("T")
 SUMMARISE_AFTER = 20
 """Turns of a run after which its rolling summary is refreshed."""
 
+SUMMARY_DELAY = 60.0
+"""Seconds until a summary that failed is tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
@@ -44,11 +47,12 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What came of some turns."""
+    """What came of some turns; `pending` of them wait again."""
 
     changes: tuple[Change, ...] = ()
     usage: Usage = field(default_factory=Usage)
     problems: tuple[str, ...] = ()
+    pending: int = 0
 
     def __add__(self, other: Derived) -> Derived:
         """Join two results."""
@@ -56,6 +60,7 @@ class Derived:
             self.changes + other.changes,
             self.usage + other.usage,
             self.problems + other.problems,
+            self.pending + other.pending,
         )
 
 
@@ -88,14 +93,23 @@ async def extract_added(pipeline: Pipeline, added: Added) -> Derived:
 # -- draining the queue -------------------------------------------------------------------------
 
 
-async def drain(pipeline: Pipeline, progress: Callable[[int, int], None] | None = None) -> Changes:
+async def drain(
+    pipeline: Pipeline,
+    progress: Callable[[int, int], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Changes:
     """Extract all turns that are due, then refresh the summaries that are; return what changed.
 
     A batch that fails goes back to the queue and is named in `Changes.problems`.
+
+    Args:
+        pipeline: What is needed.
+        progress: Called with turns done and turns in all.
+        stopped: Asked before each model call for new turns or a summary; True ends the work.
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total, done = Derived(), 0
-    while rows := await store(derivation.claim):
+    while not stopped() and (rows := await store(derivation.claim)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
@@ -103,7 +117,7 @@ async def drain(pipeline: Pipeline, progress: Callable[[int, int], None] | None 
         done += len(rows)
         if progress is not None:
             progress(done, done + (await store(derivation.waiting)))
-    total += await summarise(pipeline)
+    total += await summarise(pipeline, stopped=stopped)
     return Changes(total.changes, total.usage, await store(derivation.waiting), total.problems)
 
 
@@ -114,21 +128,25 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         ProviderError: The LLM failed or could not be understood; the turns wait to be tried again.
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
-    settled = False
     try:
-        derived = await _derive(pipeline, rows)
-        settled = True
+        return await _derive(pipeline, rows)
     except Lost:
-        settled = True
-        return Derived(problems=("another process extracted these turns",))
-    except HoldfastError as error:
-        settled = True
-        await store(derivation.failed, rows, f"{type(error).__name__}: {error}"[:500])
+        left = await store(derivation.release, rows)
+        lost = "turns were erased, or taken over by another worker, while a model read them"
+        return Derived(problems=(f"{lost}; {left} wait again",), pending=left)
+    except Exception as error:
+        readable = isinstance(error, HoldfastError) and not isinstance(error, ExtractionError)
+        await store(derivation.failed, rows, _described(error), readable=readable)
         raise
-    finally:
-        if not settled:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
-            await store(derivation.release, rows)
-    return derived
+    except BaseException:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
+        await store(derivation.release, rows)
+        raise
+
+
+def _described(error: Exception) -> str:
+    """Return an error for the queue; a foreign one by its name, for it may quote what was said."""
+    name = type(error).__name__
+    return f"{name}: {error}"[:500] if isinstance(error, HoldfastError) else name
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
@@ -223,20 +241,34 @@ def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
 # -- summaries and procedures -------------------------------------------------------------------
 
 
-async def summarise(pipeline: Pipeline, after: int = SUMMARISE_AFTER) -> Derived:
-    """Refresh the rolling summary of every run with at least so many new turns."""
+async def summarise(pipeline: Pipeline, stopped: Callable[[], bool] = lambda: False) -> Derived:
+    """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total = Derived()
-    while (material := await store(derivation.claim_summary, after)) is not None:
-        old = "" if material.summary is None else material.summary.text
-        turns = [_turn(record) for record in material.turns.values()]
-        text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
-        draft = await _text_draft(pipeline, text, "summary", material)
-        change = await store(
-            derivation.save_summary, material, draft, pipeline.embedder.fingerprint
-        )
-        total += Derived((change,), usage)
+    while not stopped():
+        material = await store(derivation.claim_summary, SUMMARISE_AFTER)
+        if material is None:
+            break
+        delay = 0.0
+        try:
+            total += await _refresh(pipeline, material)
+        except HoldfastError as error:
+            delay = SUMMARY_DELAY
+            total += Derived(problems=(f"summary: {error}",))
+        finally:
+            await store(derivation.postpone_summary, material, delay)
     return total
+
+
+async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
+    old = "" if material.summary is None else material.summary.text
+    turns = [_turn(record) for record in material.turns.values()]
+    text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
+    draft = await _text_draft(pipeline, text, "summary", material)
+    change = await pipeline.runtime.store(
+        pipeline.storage.derivation.save_summary, material, draft, pipeline.embedder.fingerprint
+    )
+    return Derived((change,) if change is not None else (), usage)
 
 
 async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
@@ -259,8 +291,8 @@ async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
 
 
 async def _text_draft(pipeline: Pipeline, text: str, kind: Kind, material: Material) -> Draft:
-    """Make a draft of what a model wrote about turns; a summary covers all turns before it."""
+    """Make a draft of what a model wrote; a summary rests on its turns and the summary before."""
     indexed = (await index(pipeline.runtime, pipeline.embedder, kind, [(text, None)]))[0]
     turns = list(material.turns.values())
-    sources = () if kind == "summary" else tuple(turn.id for turn in turns)
+    sources = tuple(turn.id for turn in turns)
     return Draft(text, kind, indexed, occurred_at=turns[-1].occurred_at, sources=sources)

@@ -24,7 +24,7 @@ from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.searching import Probe
-from holdfast.types import Record, Scope
+from holdfast.types import Metadata, Record, Scope
 
 NEIGHBOURS = 8
 """Stored facts looked at for each new one."""
@@ -56,7 +56,7 @@ class Deliberation:
         """Return the commit that decides on these facts."""
         approaches = tuple(map(_approach, self._facts, self._found))
         scope = self._material.scope
-        return Outcome(scope, _wider(scope), approaches, self._steps, tuple(self._material.turns))
+        return Outcome(scope, _wider(scope), approaches, self._steps, self._material.rows)
 
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""
@@ -97,7 +97,7 @@ class Deliberation:
             draft=self._draft(fact, said, decision, reason) if writes else None,
             target=None if decision.target is None else int(decision.target),
             closes_at=maybe_micros(decision.closes_at),
-            digest=fingerprint(fact.text),
+            digest=fingerprint(self._facts[_first(decision)].text),
             reason=reason,
             sources=sources,
         )
@@ -108,7 +108,7 @@ class Deliberation:
             kind="fact",
             indexed=self._merged.get(decision.text, self._found[decision.fact]),
             speaker=fact.about or None,
-            metadata={"category": fact.category} if fact.category else {},
+            metadata=_metadata(fact, said),
             occurred_at=fact.said_at,
             valid_from=fact.holds_from,
             valid_to=decision.valid_to,
@@ -160,6 +160,22 @@ def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
     """Say whether all that a verdict is about is still there, and has not ended meanwhile."""
     live = {found.id for found in plan.neighbours[fact] if found.valid_to is None}
     return live.issuperset(verdict.targets)
+
+
+def _first(decision: Decision) -> int:
+    """Return the position of the fact that says it first in its batch."""
+    return decision.fact if decision.repeats is None else decision.repeats
+
+
+def _metadata(fact: Fact, turns: Sequence[Record]) -> Metadata:
+    """Return what the caller said of all its turns alike, so that one filter finds both."""
+    first, *others = [turn.metadata for turn in turns]
+    shared = {
+        name: value
+        for name, value in first.items()
+        if all(name in other and other[name] == value for other in others)
+    }
+    return ({"category": fact.category} if fact.category else {}) | shared
 
 
 def _expiry(turns: Sequence[Record]) -> datetime | None:

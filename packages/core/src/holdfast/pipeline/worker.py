@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from holdfast.errors import HoldfastError
+from holdfast.types import Changes
 
 logger = logging.getLogger(__name__)
 
@@ -18,11 +18,15 @@ class Worker:
     """Calls `drain` whenever it is woken, and when a retry or another process's turn is due.
 
     Args:
-        drain: Extracts what is due.
+        drain: Extracts what is due; asks after each batch whether it is to stop.
         next_due: Seconds until the next retry; None when nothing waits.
     """
 
-    def __init__(self, drain: Callable[[], object], next_due: Callable[[], float | None]) -> None:
+    def __init__(
+        self,
+        drain: Callable[[Callable[[], bool]], Changes],
+        next_due: Callable[[], float | None],
+    ) -> None:
         self._drain = drain
         self._next_due = next_due
         self._wake = threading.Event()
@@ -43,13 +47,16 @@ class Worker:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
-            try:
-                self._drain()
-                due = self._next_due()
-            except HoldfastError:
-                logger.warning(
-                    "extraction in the background failed; it will be tried again", exc_info=True
-                )
-                due = None
+            due = self._turn()
             self._wake.wait(PATIENCE if due is None else min(max(due, 0.05), PATIENCE))
             self._wake.clear()
+
+    def _turn(self) -> float | None:
+        """Drain once; nobody waits for this thread, so what goes wrong is logged."""
+        try:
+            for problem in self._drain(self._stopped.is_set).problems:
+                logger.warning("extraction in the background: %s", problem)
+            return self._next_due()
+        except Exception:
+            logger.exception("extraction in the background failed; it will be tried again")
+            return None

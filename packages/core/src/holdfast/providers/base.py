@@ -1,4 +1,4 @@
-"""What Holdfast asks of a model: an `Embedder` and an `LLM`, one abstract method each."""
+"""What Holdfast asks of models: `Embedder`, `LLM`, `Reranker`, one abstract method each."""
 
 from __future__ import annotations
 
@@ -79,3 +79,27 @@ class LLM(ABC):
     ) -> Answer:
         """Async twin of `complete`; by default in a thread."""
         return await asyncio.to_thread(self.complete, messages, tool=tool)
+
+
+class Reranker(ABC):
+    """Reads a question beside each text, as a cross-encoder does. Implement `rerank`."""
+
+    @abstractmethod
+    def rerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Say how well each text answers a question.
+
+        Args:
+            query: The question.
+            texts: At least one and at most fifty: the best passages that search found, each
+                after who said it (``"Ann: ..."``).
+
+        Returns:
+            One finite score a text, in order; only their order counts.
+
+        Raises:
+            ProviderError: The model failed or is not reachable.
+        """
+
+    async def arerank(self, query: str, texts: Sequence[str]) -> Sequence[float]:
+        """Async twin of `rerank`; by default in a thread."""
+        return await asyncio.to_thread(self.rerank, query, texts)

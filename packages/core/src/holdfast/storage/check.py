@@ -8,6 +8,7 @@ import numpy as np
 
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
+from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.views import View
@@ -57,16 +58,18 @@ _RULES = {
 }
 
 
-def counts(connection: Connection, region: Region | None) -> dict[str, Any]:
-    """Count records by kind, characters, namespaces, items and pending erasures."""
+def counts(connection: Connection, region: Region | None, now: int) -> dict[str, Any]:
+    """Count live records by kind, characters, namespaces, items and pending erasures."""
     where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
     kinds = connection.execute(
         "SELECT r.kind, count(*), sum(length(r.text)) FROM namespaces n"
-        f" JOIN records r ON {_RANGE} WHERE {where} AND r.retired_at IS NULL GROUP BY r.kind",
-        values,
+        f" JOIN records r ON {_RANGE} WHERE {where} AND {VISIBLE} GROUP BY r.kind",
+        (*values, now, now),
     ).fetchall()
     items = connection.execute(
-        f"SELECT count(*) FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}", values
+        f"SELECT count(*) FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}"
+        " AND (r.expires_at IS NULL OR r.expires_at > ?)",
+        (*values, now),
     ).fetchone()[0]
     spaces = connection.execute(
         f"SELECT count(*) FROM namespaces n WHERE {where}", values

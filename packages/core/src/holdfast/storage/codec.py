@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 
+# SQLite reads a thousand levels; a deeper document would spoil every filter over its scope.
+MOST_LEVELS = 200
+_TOO_DEEP = f"it is nested deeper than {MOST_LEVELS} levels"
+
 Floats = NDArray[np.float32]
 Hashes = NDArray[np.uint64]
 Passage: TypeAlias = tuple[int, int, int]
@@ -43,14 +47,33 @@ def to_json(value: Any) -> str:
     """Return compact JSON; keys keep their order, text stays readable.
 
     Raises:
-        TypeError, ValueError: The value is no JSON (NaN included).
+        TypeError, ValueError: The value is no JSON (NaN included), or nested too deeply.
     """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except RecursionError as error:
+        raise ValueError(_TOO_DEEP) from error
+    # As many levels need as many brackets; only then is the value worth a walk.
+    if text.count("[") + text.count("{") > MOST_LEVELS and _levels(value) > MOST_LEVELS:
+        raise ValueError(_TOO_DEEP)
+    return text
+
+
+def _levels(value: Any) -> int:
+    """Return how deep a value is nested."""
+    levels, inside = 0, [value]
+    while inside := [item for item in inside if isinstance(item, dict | list | tuple)]:
+        levels += 1
+        inside = [
+            part for item in inside for part in (item.values() if isinstance(item, dict) else item)
+        ]
+    return levels
 
 
 def from_json(text: str) -> Any:
     """Return the value of a JSON column."""
-    return json.loads(text)
+    # Most columns hold nothing, and a search decodes twenty of them.
+    return [] if text == "[]" else {} if text == "{}" else json.loads(text)
 
 
 def to_passages(passages: Sequence[Passage]) -> bytes:

@@ -75,17 +75,20 @@ class Rows:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
 
-    def visible(self, now: int, valid_at: int | None, *, ended: bool = False) -> Bools:
+    def visible(
+        self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
+    ) -> Bools:
         """Say which rows are alive, not expired, and hold at a moment of event time.
 
-        Without `valid_at` a row must not have ended; with it, it must also have begun (a turn
-        begins when it is said). With `ended`, neither matters.
+        What has expired by now is out of sight of `as_of` too. Without `valid_at` a row must not
+        have ended; with it, it must also have begun (a turn begins when it is said). With
+        `ended`, neither matters.
         """
         table = self.table
         seen: Bools = table["alive"] & (table["expires"] > now)
         if ended:
             return seen
-        moment = now if valid_at is None else valid_at
+        moment = next(time for time in (valid_at, as_of, now) if time is not None)
         seen &= table["valid_to"] > moment
         if valid_at is not None:
             seen &= table["valid_from"] <= valid_at
@@ -159,7 +162,7 @@ class Rows:
             self._table = grown
 
     def _entry(
-        self, position: int, number: int, of: int, row: Row, passage: Passage
+        self, position: int, number: int, passages: int, row: Row, passage: Passage
     ) -> tuple[Any, ...]:
         start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
@@ -170,7 +173,7 @@ class Rows:
             row_id,
             place,
             number,
-            of,
+            passages,
             occurred,
             ALWAYS if begins is None else begins,
             NEVER if valid_to is None else valid_to,
@@ -203,7 +206,7 @@ class Rows:
     def turns(self, now: int) -> tuple[int, int]:
         """Return how many turns can be seen now, and their characters."""
         table = self.table
-        said = self.visible(now, None) & (table["kind"] == KIND_CODES["turn"])
+        said = self.visible(now, None, None) & (table["kind"] == KIND_CODES["turn"])
         count = np.count_nonzero(table["passage"][said] == 0)
         return int(count), int(table["characters"][said].sum())
 

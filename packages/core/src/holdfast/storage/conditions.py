@@ -34,7 +34,7 @@ class Condition:
         if not tree.parts:
             return "TRUE"
         word = " AND " if isinstance(tree, All) else " OR "
-        return "(" + word.join(self.sql(part) for part in tree.parts) + ")"
+        return _joined([self.sql(part) for part in tree.parts], word)
 
     def _comparison(self, comparison: Comparison) -> str:
         field, value = comparison.field, comparison.value
@@ -43,8 +43,8 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = " OR ".join(self._equals(field, option) for option in value) or "FALSE"
-                return f"({options})" if comparison.operator == "in" else f"NOT ({options})"
+                options = _joined([self._equals(field, option) for option in value], " OR ")
+                return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return self._equals(field, value)
             case "ne":
@@ -64,9 +64,8 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = " OR ".join(f"{column} IS {self._bind(option)}" for option in value)
-                options = options or "FALSE"
-                return f"({options})" if comparison.operator == "in" else f"NOT ({options})"
+                options = _joined([f"{column} IS {self._bind(option)}" for option in value], " OR ")
+                return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return f"({column} IS {self._bind(value)})"
             case "ne":
@@ -105,7 +104,8 @@ class Condition:
     def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
         members = [self._equals((*field, place), member) for place, member in enumerate(value)]
         length = f"json_array_length({self.document}, {path_sql(field[1:])}) = {len(value)}"
-        return f"(({' AND '.join([length, *members])} AND {self._type(field)} = 'array') IS TRUE)"
+        same = _joined([length, *members, f"{self._type(field)} = 'array'"], " AND ")
+        return f"({same} IS TRUE)"
 
     def _ordered(self, field: Field, sign: str, value: Any) -> str:
         types = _json_types(value)
@@ -133,6 +133,14 @@ class Condition:
         bound = value.isoformat() if isinstance(value, datetime) else value
         self.values.append(bound)
         return "?"
+
+
+def _joined(parts: list[str], word: str) -> str:
+    """Join conditions as a balanced tree: SQLite refuses an expression deeper than a thousand."""
+    if len(parts) <= 1:
+        return f"({parts[0] if parts else 'FALSE'})"
+    half = len(parts) // 2
+    return f"({_joined(parts[:half], word)}{word}{_joined(parts[half:], word)})"
 
 
 def _json_types(value: Any) -> str:

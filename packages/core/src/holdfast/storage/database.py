@@ -6,7 +6,6 @@ there is no wheel. Every connection runs in WAL mode with deleted content overwr
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 import time
@@ -21,6 +20,7 @@ from holdfast.errors import (
     StorageError,
     WrongKeyError,
 )
+from holdfast.storage import keys
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -35,14 +35,11 @@ Durability = Literal["normal", "full"]
 
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
+MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
 # 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
 # items took 80 ms instead of 15.
 CHECKPOINT_PAGES = 8_000
-# SQLCipher 4's own derivation, done once here instead of once a connection.
-KDF_ROUNDS = 256_000
-SALT_BYTES = 16
-PLAIN_HEADER = b"SQLite format 3\x00"
 
 
 class Cursor(Protocol):
@@ -81,6 +78,7 @@ class Database:
         key: Encrypts the whole file: a passphrase, or 32 raw bytes.
         durability: ``"normal"``: a commit survives the death of the process; ``"full"``: also
             of the machine.
+        busy_seconds: How long to wait for another writer before giving up.
 
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
@@ -94,6 +92,7 @@ class Database:
         *,
         key: str | bytes | None = None,
         durability: Durability = "normal",
+        busy_seconds: float = BUSY_SECONDS,
     ) -> None:
         if durability not in ("normal", "full"):
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
@@ -102,20 +101,32 @@ class Database:
         self.in_memory = str(path) == ":memory:"
         self.path = Path(path)
         self._durability = durability
+        self._busy_seconds = busy_seconds
         self._closed = False
         self._opened = False
-        self._key = None if key is None or self.in_memory else _raw_key(key, self.path)
+        self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
         self._start()
+        try:
+            self._first()
+        except WrongKeyError:
+            # A rival that made the file since then has salted it.
+            if key is None or self._key == (again := keys.raw_key(key, self.path)):
+                raise
+            self._key = again
+            self._first()
+
+    def _first(self) -> None:
         with self._checkout() as connection:
             self._claim(connection)
 
     def _start(self) -> None:
         """Begin with no connections, as a process does; a forked child comes here too."""
         self._process = os.getpid()
-        # A child may not touch its parent's connections, nor close them: it leaves them be.
+        # A child may not touch its parent's connections, nor close them: it keeps them aside.
         # A memory database is the exception, for there the connection is the data.
-        inherited = getattr(self, "_idle", []) if self.in_memory else []
-        self._idle: list[Any] = inherited
+        inherited = getattr(self, "_idle", [])
+        self._idle: list[Any] = inherited if self.in_memory else []
+        self._set_aside = [*getattr(self, "_set_aside", []), inherited]
         # A write holds the pen; in memory the one connection is shared, so a read does as well.
         self._pen = threading.RLock()
         self._idle_lock = threading.Lock()
@@ -205,14 +216,17 @@ class Database:
             raise StorageError("a memory database has one connection; do not nest its transactions")
         self._opened = True
         connection = driver.connect(
-            str(self.path), timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            str(self.path),
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
         )
         try:
             if self._key is not None:
                 connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
-            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            self._refuse_foreign(connection)
             self._configure(connection)
-        except driver.Error:
+        except BaseException:
             connection.close()
             raise
         return connection
@@ -226,20 +240,21 @@ class Database:
         connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if self._key is None else 0}")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         if not self.in_memory:
-            _use_wal(connection)
+            _use_wal(connection, self._busy_seconds)
             connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
 
-    def _claim(self, connection: Any) -> None:
-        """Mark a new file as ours; refuse another program's."""
-        mark = connection.execute("PRAGMA application_id").fetchone()[0]
-        if mark == APPLICATION_ID:
-            return
+    def _refuse_foreign(self, connection: Any) -> None:
+        """Refuse another program's file before anything of it is changed."""
         tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if mark or tables:
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        if mark != APPLICATION_ID and (mark or tables):
             raise SchemaVersionError(
                 f"{self.path} is a SQLite file of another program; give Holdfast a file of its own"
             )
-        if not connection.execute("PRAGMA query_only").fetchone()[0]:
+
+    def _claim(self, connection: Any) -> None:
+        """Mark a new file as ours."""
+        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     # -- upkeep ---------------------------------------------------------------------------------
@@ -279,43 +294,63 @@ class Database:
             raise StorageError(
                 "only an encrypted file can be rekeyed: export, then import with a key"
             )
+        raw = keys.derive(key, bytes.fromhex(self._key[64:]))
         with self.bare() as connection:
-            salt = self._key[64:]
-            raw = _derive(key, bytes.fromhex(salt))
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
-            self._key = raw
             with self._idle_lock:
                 idle, self._idle = self._idle, []
             for other in idle:
                 other.close()
+            self._leave_wal(connection)
+            try:
+                connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
+                self._key = raw
+            finally:
+                _use_wal(connection, self._busy_seconds)
+
+    def _leave_wal(self, connection: Any) -> None:
+        """Switch to a rollback journal, which only the one connection of a file can do."""
+        with self._impatient(connection):
+            try:
+                mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+            except driver.OperationalError as error:
+                raise StorageError(f"{self.path} is in use: {error}; close it elsewhere") from error
+        if mode != "delete":
+            raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
+
+    @contextmanager
+    def _impatient(self, connection: Any) -> Iterator[None]:
+        """Wait for others only a moment."""
+        connection.execute(f"PRAGMA busy_timeout = {MOMENT}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
     def truncate_wal(self) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection:
-            connection.execute("PRAGMA busy_timeout = 200")
+        with self.bare() as connection, self._impatient(connection):
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except driver.OperationalError:
                 return False
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         return not busy
 
     def _translate(self, error: Exception) -> StorageError:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
-            return _unreadable(self.path, self._key is not None)
-        advice = next((say for sign, say in _ADVICE.items() if sign in text), None)
-        return StorageError(f"{self.path}: {text}" + (f"; {advice}" if advice else ""))
+            return keys.unreadable(self.path, self._key is not None)
+        advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
+        waited = advice.format(seconds=self._busy_seconds)
+        return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
 
 
 _ADVICE = {
-    "locked": f"another writer held the file for over {BUSY_SECONDS:.0f} s; nothing was written",
+    "locked": "another writer held the file for over {seconds:g} s; nothing was written",
     "readonly": "the file or its folder is read-only; nothing was written",
     "full": "the disk is full; nothing was written, free some space and try again",
+    "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
 }
@@ -343,9 +378,9 @@ def _transaction(connection: Any, begin: str) -> Iterator[None]:
         raise
 
 
-def _use_wal(connection: Any) -> None:
+def _use_wal(connection: Any, patience: float) -> None:
     """Switch to WAL. SQLite does not wait for a rival doing the same, so ask again."""
-    deadline = time.monotonic() + BUSY_SECONDS
+    deadline = time.monotonic() + patience
     while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         try:
             connection.execute("PRAGMA journal_mode = WAL")
@@ -353,35 +388,3 @@ def _use_wal(connection: Any) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.005)
-
-
-def _raw_key(key: str | bytes, path: Path) -> str:
-    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
-    salt = os.urandom(SALT_BYTES)
-    if path.exists() and path.stat().st_size >= SALT_BYTES:
-        with path.open("rb") as file:
-            salt = file.read(SALT_BYTES)
-    return _derive(key, salt)
-
-
-def _derive(key: str | bytes, salt: bytes) -> str:
-    if not key:
-        raise WrongKeyError("the key is empty; give a passphrase or 32 raw bytes")
-    if isinstance(key, bytes) and len(key) == 32:
-        return key.hex() + salt.hex()
-    phrase = key.encode() if isinstance(key, str) else key
-    return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
-
-
-def _unreadable(path: Path, keyed: bool) -> StorageError:
-    """Tell a wrong key from a file that is no database at all."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(PLAIN_HEADER):
-        return WrongKeyError(f"{path} is not encrypted; open it without key=")
-    looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
-    if keyed or looks_encrypted:
-        return WrongKeyError(
-            f"{path} cannot be read with this key; give the key it was written with"
-        )
-    return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

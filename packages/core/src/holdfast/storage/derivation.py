@@ -30,12 +30,21 @@ RECENT = 6
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What extraction reads: new turns by row id, the turns before them, the run's summary."""
+    """What a model reads of one run.
+
+    Attributes:
+        scope: Where it was said.
+        turns: New turns as they stand now, by row id.
+        recent: The turns before them.
+        summary: The run's summary.
+        rows: What was claimed; turns that may not be read any more are among them.
+    """
 
     scope: Scope
     turns: dict[int, Record]
-    recent: tuple[Record, ...]
-    summary: Record | None
+    recent: tuple[Record, ...] = ()
+    summary: Record | None = None
+    rows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +112,35 @@ class Outcome:
 
 
 class Lost(Exception):
-    """Another worker took the turns over; nothing was written."""
+    """Turns were erased, or taken over by another worker, meanwhile; nothing was written."""
 
 
 class Derivation:
-    """The pipeline's operations on a file, each one transaction. `worker` names this process."""
+    """The pipeline's operations on a file, each one transaction.
 
-    def __init__(self, file: File) -> None:
+    Args:
+        file: The file.
+        lease: Seconds for which a claim keeps other workers away.
+
+    Attributes:
+        worker: Names this process.
+    """
+
+    def __init__(self, file: File, lease: float = queue.LEASE) -> None:
         self._file = file
+        self._lease = int(lease * 1e6)
         self.worker = uuid.uuid4().hex
 
     # -- the queue ------------------------------------------------------------------------------
 
-    def hold(self, row_ids: Sequence[int]) -> list[int]:
-        """Claim these turns; return those that nobody else holds."""
-        with self._file.database.write() as connection:
-            return queue.hold(connection, self.worker, row_ids, self._file.now())
+    def claiming(self, now: int) -> queue.Claim:
+        """Return a claim of this process that begins now."""
+        return queue.Claim(self.worker, now, now + self._lease)
 
     def claim(self) -> list[int]:
         """Claim a batch of due turns of one namespace; none: nothing is due."""
         with self._file.database.write() as connection:
-            return queue.claim(connection, self.worker, self._file.now())
+            return queue.claim(connection, self.claiming(self._file.now()))
 
     def waiting(self) -> int:
         """Return how many turns wait in the file, parked ones not counted."""
@@ -133,17 +150,18 @@ class Derivation:
     def forget(self, row_ids: Sequence[int]) -> None:
         """Take turns off the queue that are gone."""
         with self._file.database.write() as connection:
-            queue.done(connection, self.worker, row_ids)
+            queue.forget(connection, self.worker, row_ids)
 
-    def failed(self, row_ids: Sequence[int], error: str) -> None:
-        """Put turns back, to be tried again later or parked."""
+    def failed(self, row_ids: Sequence[int], error: str, *, readable: bool) -> None:
+        """Put turns back, to be tried again later or parked; sooner parked if not `readable`."""
+        most = queue.PATIENCE if readable else queue.MOST_ATTEMPTS
         with self._file.database.write() as connection:
-            queue.failed(connection, self.worker, row_ids, error, self._file.now())
+            queue.failed(connection, self.worker, row_ids, error, self._file.now(), most)
 
-    def release(self, row_ids: Sequence[int]) -> None:
-        """Give turns back untried, as when a task is cancelled."""
+    def release(self, row_ids: Sequence[int]) -> int:
+        """Give turns back untried, as when a task is cancelled; return how many wait again."""
         with self._file.database.write() as connection:
-            queue.release(connection, self.worker, row_ids)
+            return queue.release(connection, self.worker, row_ids)
 
     def retry(self) -> int:
         """Make everything that waits or is parked due now; return how many turns."""
@@ -161,23 +179,25 @@ class Derivation:
     def material(self, row_ids: Sequence[int]) -> Material | None:
         """Return what extraction needs of turns of one namespace; None when they are gone."""
         with self._file.database.read() as connection:
-            turns = records.fetch(connection, row_ids)
+            claimed = records.fetch(connection, row_ids)
+            turns = _as_they_stand(connection, claimed, self._file.now())
             if not turns:
                 return None
-            first = min(turns)
+            first = min(claimed)
             return Material(
                 next(iter(turns.values())).scope,
-                dict(sorted(turns.items())),
-                tuple(_turns_before(connection, first, RECENT)),
+                turns,
+                tuple(_turns_before(connection, first, self._file.now())),
                 records.summary_of(connection, first >> NAMESPACE_BITS),
+                tuple(claimed),
             )
 
     def whole_run(self, scope: Scope) -> Material | None:
-        """Return all turns stored under exactly this scope; None when there are none."""
+        """Return all lasting turns stored under exactly this scope; None when there are none."""
         with self._file.database.read() as connection:
             namespace = namespaces.known_scope(connection, scope)
             turns = {} if namespace is None else _turns_since(connection, namespace, 0)
-            return Material(scope, turns, (), None) if turns else None
+            return Material(scope, turns) if turns else None
 
     def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
         """Return the stored facts that may bear on each new one, ended ones included."""
@@ -232,24 +252,30 @@ class Derivation:
     # -- summaries ------------------------------------------------------------------------------
 
     def claim_summary(self, after: int) -> Material | None:
-        """Claim a namespace with at least so many turns since its last summary; its new turns."""
-        with self._file.database.write() as connection:
-            namespace = queue.claim_summary(connection, self.worker, self._file.now(), after)
-            if namespace is None:
-                return None
-            summary = records.summary_of(connection, namespace)
-            since = 0 if summary is None else _row_of(connection, summary.id)
-            turns = _turns_since(connection, namespace, since)
-            if not turns:
-                queue.summarised(connection, namespace)
-                return None
-            return Material(next(iter(turns.values())).scope, turns, (), summary)
+        """Claim a namespace with at least so many turns since its last summary; its new turns.
 
-    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change:
-        """Write the next version of a run's rolling summary."""
+        Of many turns, as many as one model call reads: the next claim gives those behind them.
+        """
+        with self._file.database.write() as connection:
+            by = self.claiming(self._file.now())
+            while (namespace := queue.claim_summary(connection, by, after)) is not None:
+                summary = records.summary_of(connection, namespace)
+                turns = _turns_since(connection, namespace, _covered(connection, summary))
+                if turns:
+                    some = _readable(turns)
+                    return Material(next(iter(some.values())).scope, some, (), summary)
+                queue.summarised(connection, self.worker, namespace, 0)
+        return None
+
+    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change | None:
+        """Write the next version of a run's rolling summary; None: another worker has."""
         with self._file.database.write() as connection:
             now, seq = self._file.now(), log.last(connection)
-            namespace = next(iter(material.turns)) >> NAMESPACE_BITS
+            last = max(material.turns)
+            namespace = last >> NAMESPACE_BITS
+            left = len(_turns_since(connection, namespace, last))
+            if not queue.summarised(connection, self.worker, namespace, left):
+                return None
             self._file.claim_embedder(connection, fingerprint, draft.indexed.vectors.shape[1])
             old = records.summary_of(connection, namespace)
             if old is None:
@@ -258,29 +284,76 @@ class Derivation:
                 versions.replace(
                     connection, material.scope, _row_of(connection, old.id), draft, now
                 )
-            queue.summarised(connection, namespace)
             return versions.changes_since(connection, seq)[0]
 
+    def postpone_summary(self, material: Material, seconds: float) -> None:
+        """Give a claimed summary back, to be tried again in so many seconds."""
+        with self._file.database.write() as connection:
+            namespace = next(iter(material.turns)) >> NAMESPACE_BITS
+            until = self._file.now() + int(seconds * 1e6)
+            queue.release_summary(connection, self.worker, namespace, until)
 
-def _turns_before(connection: Connection, first: int, count: int) -> list[Record]:
+
+def _as_they_stand(
+    connection: Connection, claimed: dict[int, Record], now: int
+) -> dict[int, Record]:
+    """Return claimed turns in their newest words, without those taken back or expired."""
+    found = {}
+    for row_id, turn in sorted(claimed.items()):
+        row = connection.execute(
+            "SELECT id FROM records WHERE key = ? AND retired_at IS NULL AND valid_to IS NULL"
+            " AND (expires_at IS NULL OR expires_at > ?) ORDER BY version DESC LIMIT 1",
+            (turn.id, now),
+        ).fetchone()
+        if row is not None:
+            found[row_id] = turn if row[0] == row_id else records.fetch(connection, row)[row[0]]
+    return found
+
+
+def _turns_before(connection: Connection, first: int, now: int) -> list[Record]:
     low = first >> NAMESPACE_BITS << NAMESPACE_BITS
     rows = connection.execute(
         "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
-        " AND valid_to IS NULL ORDER BY id DESC LIMIT ?",
-        (low, first, count),
+        " AND valid_to IS NULL AND (expires_at IS NULL OR expires_at > ?)"
+        " ORDER BY id DESC LIMIT ?",
+        (low, first, now, RECENT),
     ).fetchall()
     found = records.fetch(connection, [row[0] for row in rows])
     return [found[row[0]] for row in reversed(rows)]
 
 
 def _turns_since(connection: Connection, namespace: int, since: int) -> dict[int, Record]:
+    """Return lasting turns: what retells one that expires would outlive it."""
     low = max(since + 1, namespace << NAMESPACE_BITS)
     rows = connection.execute(
         "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
-        " AND valid_to IS NULL ORDER BY id",
+        " AND valid_to IS NULL AND expires_at IS NULL ORDER BY id",
         (low, namespace + 1 << NAMESPACE_BITS),
     ).fetchall()
-    return records.fetch(connection, [row[0] for row in rows])
+    found = records.fetch(connection, [row[0] for row in rows])
+    return {row[0]: found[row[0]] for row in rows}
+
+
+def _covered(connection: Connection, summary: Record | None) -> int:
+    """Return the row id of the last turn that a summary retells, as it was first stored."""
+    if summary is None or not summary.sources:
+        return 0
+    row = connection.execute(
+        "SELECT min(id) FROM records WHERE key = ?", (summary.sources[-1],)
+    ).fetchone()
+    return int(row[0] or 0)
+
+
+def _readable(turns: dict[int, Record]) -> dict[int, Record]:
+    """Return the first turns, as many as one call reads; one at least."""
+    kept: dict[int, Record] = {}
+    size = 0
+    for row_id, turn in turns.items():
+        size += len(turn.text)
+        if kept and size > queue.BATCH_CHARACTERS:
+            break
+        kept[row_id] = turn
+    return kept
 
 
 def _row_of(connection: Connection, key: str) -> int:
@@ -343,8 +416,8 @@ def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now
 
 def _just_added(connection: Connection, namespace: int, digest: str) -> int | None:
     row = connection.execute(
-        "SELECT id FROM records WHERE digest = ? AND id >= ? AND retired_at IS NULL"
-        " ORDER BY id DESC LIMIT 1",
-        (digest, namespace << NAMESPACE_BITS),
+        "SELECT id FROM records WHERE digest = ? AND id >= ? AND id < ? AND kind = 'fact'"
+        " AND retired_at IS NULL ORDER BY id DESC LIMIT 1",
+        (digest, namespace << NAMESPACE_BITS, namespace + 1 << NAMESPACE_BITS),
     ).fetchone()
     return None if row is None else int(row[0])

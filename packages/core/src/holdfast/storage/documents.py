@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from holdfast.filters import Filter
-from holdfast.storage import items
+from holdfast.storage import erasure, items
 from holdfast.storage.columns import ALWAYS
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
@@ -126,13 +126,14 @@ class Documents:
             return items.labels(connection, region, ALWAYS if expired else self._file.now())
 
     def sweep(self) -> int:
-        """Delete expired items, a thousand a transaction; return how many."""
+        """Delete expired items, a thousand a transaction, and their bytes; return how many."""
         total = 0
         while True:
             with self._file.database.write() as connection:
                 gone = items.drop_expired(connection, self._file.now())
             total += gone
             if not gone:
+                erasure.finish(self._file.database)
                 return total
 
     def _refresh(self, read: Sequence[tuple[int, Item]]) -> None:

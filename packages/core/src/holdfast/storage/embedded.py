@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import erasure, listing, log, queue, records, versions
 from holdfast.storage.database import Durability
@@ -55,6 +56,7 @@ class EmbeddedStorage:
 
     Args:
         path, key, durability, indexed, view_budget: See `File`.
+        lease: See `Derivation`.
 
     Attributes:
         file: What all operations share.
@@ -71,13 +73,14 @@ class EmbeddedStorage:
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
         view_budget: int = VIEW_BUDGET,
+        lease: float = queue.LEASE,
     ) -> None:
         self.file = File(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self.database = self.file.database
         self.documents = Documents(self.file)
-        self.derivation = Derivation(self.file)
+        self.derivation = Derivation(self.file, lease)
         self.upkeep = Upkeep(self.file)
 
     # -- writing --------------------------------------------------------------------------------
@@ -114,8 +117,7 @@ class EmbeddedStorage:
             self.file.claim_embedder(connection, fingerprint, dimension)
             rows = records.add(connection, scope, fresh, now)
             if extract:
-                holder = self.derivation.worker if hold else None
-                queue.put(connection, rows, now, holder)
+                queue.put(connection, rows, now, self.derivation.claiming(now) if hold else None)
                 queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
             found = records.fetch(connection, rows)
             last = log.last(connection)
@@ -140,15 +142,23 @@ class EmbeddedStorage:
             return versions.changes_since(connection, seq)[0]
 
     def rewrite(
-        self, region: Region, key: str, text: str, indexed: Indexed, columns: Metadata
+        self,
+        region: Region,
+        key: str,
+        text: str,
+        indexed: Indexed,
+        columns: Metadata,
+        fingerprint: str,
     ) -> Change:
         """Give a record another text; the old one holds until now. Return the change.
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.file.now()
+            self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
             old, _ = records.current(connection, region, key, now)
             seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
@@ -161,9 +171,10 @@ class EmbeddedStorage:
             RecordNotFoundError: It is not in the region.
         """
         with self.database.write() as connection:
-            now = self.file.now()
-            records.current(connection, region, key, now)
-            erasure.erase(connection, [key], now, keep_away=True)
+            # Also what has expired, ended or was undone: its words are still in the file.
+            if not records.versions(connection, region, records.check_key(key)):
+                raise RecordNotFoundError(key)
+            erasure.erase(connection, [key], self.file.now(), keep_away=True)
             gone = versions.history(connection, region, key)[-1]
         erasure.finish(self.database)
         return gone
@@ -256,9 +267,8 @@ class EmbeddedStorage:
 
     def search(self, region: Region, probe: Probe, *, as_of: int | None = None) -> list[Found]:
         """Rank the region's records for a probe; whole records, in the same snapshot."""
-        now = self.file.now() if as_of is None else as_of
         with self.file.viewing(Reading("records", region, as_of)) as seen:
-            return [] if seen is None else find_records(*seen, probe, now)
+            return [] if seen is None else find_records(*seen, probe, self.file.now())
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -17,7 +17,6 @@ from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 
-PENDING = "erasure_pending"
 REDO = 1 << 30  # turns since the last summary, when there is none any more
 
 
@@ -40,12 +39,13 @@ def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: b
         if not rows:
             continue
         _note(connection, key, rows, now, keep_away)
+        _revive(connection, key, rows[0][0] >> NAMESPACE_BITS, now)
         _drop_summaries(connection, rows[0][0], now)
         _drop(connection, key, [row[0] for row in rows], now)
         gone.append(key)
         waiting += _bereaved(connection, key, now)
     if gone:
-        connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+        log.expect_erasure(connection, now)
     return gone
 
 
@@ -65,6 +65,7 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
     for row_id in row_ids:
         connection.execute("DELETE FROM records WHERE id = ?", (row_id,))
         connection.execute("DELETE FROM queue WHERE record = ?", (row_id,))
+        connection.execute("DELETE FROM reembedding WHERE id = ?", (row_id,))
         connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
         connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
     connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
@@ -97,25 +98,38 @@ def _drop_summaries(connection: Connection, row_id: int, now: int) -> None:
         )
 
 
+def _revive(connection: Connection, source: str, namespace: int, now: int) -> None:
+    """Let hold again what was ended on the word of this turn alone."""
+    rows = connection.execute(
+        "SELECT l.key FROM log l JOIN records r ON r.id = l.before WHERE l.namespace = ?"
+        " AND l.operation = 'DELETE' AND l.sources = ? AND r.retired_at IS NULL"
+        " AND l.seq = (SELECT max(m.seq) FROM log m WHERE m.key = l.key AND m.operation <> 'NONE')",
+        (namespace, codec.to_json([source])),
+    ).fetchall()
+    for (key,) in rows:
+        _reopen(connection, key, now)
+
+
 def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
     """Take a source away from what rests on it; return the keys left with nothing.
 
-    A version that is left with no source is dropped, and the version before it holds again.
+    A version that is left with no source is dropped, and the version before it holds again. A
+    procedure retells its whole run, so it may quote any turn of it: it goes with the first.
     """
     rows = connection.execute(
-        "SELECT r.id, r.key, r.sources FROM sources s JOIN records r ON r.id = s.record"
+        "SELECT r.id, r.key, r.sources, r.kind FROM sources s JOIN records r ON r.id = s.record"
         " WHERE s.source = ?",
         (source,),
     ).fetchall()
     connection.execute("DELETE FROM sources WHERE source = ?", (source,))
     orphans: list[str] = []
-    for row_id, key, listed in rows:
+    for row_id, key, listed, kind in rows:
         left = [other for other in codec.from_json(listed) if other != source]
-        if left:
+        if left and kind != "procedure":
             connection.execute(
                 "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(left), row_id)
             )
-        elif _only_version(connection, key):
+        elif kind == "procedure" or _only_version(connection, key):
             orphans.append(key)
         else:
             _drop(connection, key, [row_id], now)
@@ -172,9 +186,11 @@ def erase_region(
 
 
 def purge_expired(connection: Connection, now: int) -> list[str]:
-    """Erase what has expired."""
+    """Erase the records whose newest version has expired."""
     rows = connection.execute(
-        "SELECT DISTINCT key FROM records WHERE expires_at <= ?", (now,)
+        "SELECT key FROM records r WHERE expires_at <= ?"
+        " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key)",
+        (now,),
     ).fetchall()
     return erase(connection, [row[0] for row in rows], now, keep_away=False)
 
@@ -183,7 +199,7 @@ def finish(database: Database) -> bool:
     """Empty the write-ahead log of erased bytes if any wait; False while readers hold it."""
     with database.read() as connection:
         asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (PENDING,)
+            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
         ).fetchone()
     if asked is None:
         return True
@@ -191,6 +207,6 @@ def finish(database: Database) -> bool:
         return False
     with database.write() as connection:
         connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
+            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
         )
     return True

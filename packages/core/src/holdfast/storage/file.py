@@ -59,7 +59,8 @@ class File:
 
     def _index(self, name: str) -> None:
         path = path_sql(tuple(name.removeprefix("metadata.").split(".")))
-        label = "".join(char if char.isalnum() else "_" for char in name)
+        # In hex, for SQLite takes two names that differ in case alone for one.
+        label = name.encode().hex()
         with self.database.write() as connection:
             connection.execute(
                 f"CREATE INDEX IF NOT EXISTS records_by_{label}"

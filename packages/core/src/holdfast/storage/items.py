@@ -39,7 +39,6 @@ _SELECT = (
 _RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 # The plus takes the column's affinity away, which would keep SQLite from the index.
 _ONE = f"r.id >> {NAMESPACE_BITS} = (SELECT +no FROM namespaces WHERE path = ?) AND r.key = ?"
-_MANY = 500  # ids in one statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +87,7 @@ def put(connection: Connection, draft: ItemDraft, now: int) -> None:
     old = _find(connection, namespace, draft.key, now)
     if old is not None:
         connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
+        connection.execute("DELETE FROM reembedding WHERE id = ?", (old[0],))
     row_id = namespaces.take_ids(connection, namespace, 1)[0]
     connection.execute(
         _INSERT,
@@ -137,9 +137,18 @@ def delete(connection: Connection, labels: Sequence[str], key: str, now: int) ->
 
 
 def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
-    """Delete rows; one statement for all, for there may be thousands."""
+    """Delete rows, one statement for all, for there may be thousands.
+
+    Their bytes in the write-ahead log go with the next `erasure.finish`.
+    """
+    if not row_ids:
+        return
     ids = codec.to_json(list(row_ids))
-    connection.execute("DELETE FROM items WHERE id IN (SELECT value FROM json_each(?))", (ids,))
+    for table in ("items", "reembedding"):
+        connection.execute(
+            f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,)
+        )
+    log.expect_erasure(connection, now)
     connection.execute(
         "INSERT INTO log (namespace, operation, at, before)"
         f" SELECT value >> {NAMESPACE_BITS}, 'PUT', ?, value FROM json_each(?)",
@@ -170,9 +179,10 @@ def get(
 def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Item]:
     """Return whole items by row id."""
     found: dict[int, Item] = {}
-    for start in range(0, len(row_ids), _MANY):
-        some = tuple(row_ids[start : start + _MANY])
-        rows = connection.execute(f"{_SELECT} WHERE r.id IN ({','.join('?' * len(some))})", some)
+    for start in range(0, len(row_ids), 10_000):  # SQLite binds 32,766 values at most
+        some = tuple(row_ids[start : start + 10_000])
+        marks = ",".join("?" * len(some))
+        rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", some)
         found |= {row[0]: _item(row) for row in rows}
     return found
 

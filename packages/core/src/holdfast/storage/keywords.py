@@ -63,7 +63,7 @@ class Keywords:
         self._ends = _Column(np.int64)  # the empty place behind each position's words
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
-        self._after = _Column(np.int32)
+        self._after = _Column(np.int32)  # the turn after, or -1
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
@@ -188,9 +188,9 @@ class Keywords:
         """Return the live positions with words of their own or lent ones, and their sums."""
         slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
         slot[hit] = np.arange(len(hit))
-        links = np.append(self._before.values, -1)  # so that -1 has nothing before it either
-        chain = (links[:-1], links[links[:-1]], self._after.values)
-        lenders = [slot[link] for link in chain]
+        before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
+        links = (before[:-1], before[before[:-1]], self._after.values)
+        lenders = [slot[link] for link in links]
         touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
         rows = np.flatnonzero(touched & self._alive.values)
         lent = own[slot[rows]]

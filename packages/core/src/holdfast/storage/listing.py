@@ -23,7 +23,7 @@ ORDERS = {
     "importance": "r.importance",
 }
 _RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
-_VISIBLE = (
+VISIBLE = (
     "r.retired_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?)"
     " AND (r.valid_to IS NULL OR r.valid_to > ?)"
 )
@@ -69,7 +69,7 @@ def page(
         InvalidInputError: An unknown order, or a cursor of another list.
     """
     column, sign, way = _order(order)
-    where = [_VISIBLE, f"r.kind IN ({','.join('?' * len(kinds))})"]
+    where = [VISIBLE, f"r.kind IN ({','.join('?' * len(kinds))})"]
     values: list[Any] = [now, now, *kinds]
     if tree is not None:
         condition = Condition("r.metadata")
@@ -108,6 +108,8 @@ def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
         known, value, row_id = codec.from_json(base64.urlsafe_b64decode(cursor).decode())
     except (binascii.Error, ValueError, TypeError) as error:
         raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()") from error
+    if not all(type(part) in (int, float) and abs(part) < 1 << 63 for part in (value, row_id)):
+        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()")
     if known != order:
         raise InvalidInputError(f"the cursor belongs to a list in order {known!r}, not {order!r}")
     return value, row_id
@@ -117,7 +119,7 @@ def recent_turns(connection: Connection, region: Region, now: int, limit: int) -
     """Return the newest turns of a region, oldest first."""
     rows = connection.execute(
         f"SELECT r.id FROM namespaces n JOIN records r ON {_RANGE} WHERE {region.condition}"
-        f" AND r.kind = 'turn' AND {_VISIBLE} ORDER BY r.occurred_at DESC, r.id DESC LIMIT ?",
+        f" AND r.kind = 'turn' AND {VISIBLE} ORDER BY r.occurred_at DESC, r.id DESC LIMIT ?",
         (*region.parameters, now, now, limit),
     ).fetchall()
     found = records.fetch(connection, [row[0] for row in rows])

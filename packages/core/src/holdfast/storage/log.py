@@ -16,6 +16,9 @@ FEW = 64
 # A view this far behind is cheaper to build anew than to bring up to date.
 TOO_FAR = 50_000
 
+# The property that remembers bytes to be erased from the write-ahead log.
+ERASURE_PENDING = "erasure_pending"
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -52,6 +55,11 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.reason,
         sources,
     )
+
+
+def expect_erasure(connection: Connection, now: int) -> None:
+    """Note that deleted bytes wait in the write-ahead log until it is emptied."""
+    connection.execute("REPLACE INTO properties VALUES (?, ?)", (ERASURE_PENDING, now))
 
 
 def last(connection: Connection) -> int:

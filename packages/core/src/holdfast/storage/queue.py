@@ -12,11 +12,21 @@ from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 
-LEASE = 600_000_000  # microseconds; longer than any model call with its retries
-MOST_ATTEMPTS = 5
+LEASE = 600.0  # seconds; longer than any model call with its retries
+MOST_ATTEMPTS = 5  # at an answer that cannot be read
+PATIENCE = 12  # attempts at a model that fails; with the delays between them more than an hour
 BATCH_TURNS = 20  # of one run, read by one model call
 BATCH_CHARACTERS = 24_000  # about 6,000 tokens
 FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Who takes turns, when, and until when nobody else may (microseconds)."""
+
+    worker: str
+    now: int
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +38,39 @@ class Backlog:
     error: str | None = None
 
 
-def put(connection: Connection, row_ids: Sequence[int], now: int, holder: str | None) -> None:
-    """Queue turns; `holder` claims them at once, so that no other worker takes them first."""
-    until = None if holder is None else now + LEASE
+def put(connection: Connection, row_ids: Sequence[int], now: int, by: Claim | None) -> None:
+    """Queue turns; whoever stored them may claim them at once, before any other worker can."""
+    worker, until = (None, None) if by is None else (by.worker, by.until)
     connection.executemany(
         "INSERT OR IGNORE INTO queue (record, due_at, worker, claimed_until) VALUES (?, ?, ?, ?)",
-        [(row_id, now, holder, until) for row_id in row_ids],
+        [(row_id, now, worker, until) for row_id in row_ids],
     )
 
 
-def claim(connection: Connection, worker: str, now: int) -> list[int]:
+def claim(connection: Connection, by: Claim) -> list[int]:
     """Take a batch of due turns of the namespace that has waited longest; return their row ids.
 
     Turns of one run are extracted in order: a namespace of which a turn is held is left alone.
+    The last attempt before turns are parked takes them one by one, that a bad one spares the rest.
     """
     first = connection.execute(
-        "SELECT q.record FROM queue q WHERE q.parked = 0 AND q.due_at <= ?1"
-        " AND coalesce(q.claimed_until, 0) <= ?1 AND NOT EXISTS (SELECT 1 FROM queue h"
-        f" WHERE h.record >= q.record >> {NAMESPACE_BITS} << {NAMESPACE_BITS}"
-        f" AND h.record < ((q.record >> {NAMESPACE_BITS}) + 1) << {NAMESPACE_BITS}"
-        " AND h.claimed_until > ?1) ORDER BY q.due_at, q.record LIMIT 1",
-        (now,),
+        "SELECT record, attempts FROM queue WHERE parked = 0 AND due_at <= ?1"
+        f" AND record >> {NAMESPACE_BITS} NOT IN (SELECT record >> {NAMESPACE_BITS} FROM queue"
+        " WHERE claimed_until > ?1) ORDER BY due_at, record LIMIT 1",
+        (by.now,),
     ).fetchone()
     if first is None:
         return []
-    low = first[0] >> NAMESPACE_BITS << NAMESPACE_BITS
+    row_id, attempts = first
+    low = row_id >> NAMESPACE_BITS << NAMESPACE_BITS
     rows = connection.execute(
         "SELECT q.record, coalesce(length(r.text), 0) FROM queue q LEFT JOIN records r"
         " ON r.id = q.record WHERE q.record >= ? AND q.record < ? AND q.parked = 0"
-        " AND q.due_at <= ? ORDER BY q.record LIMIT ?",
-        (low, low + (1 << NAMESPACE_BITS), now, BATCH_TURNS),
+        " AND q.due_at <= ? AND q.attempts = ? ORDER BY q.record LIMIT ?",
+        (low, low + (1 << NAMESPACE_BITS), by.now, attempts, BATCH_TURNS),
     ).fetchall()
-    return hold(connection, worker, batches(rows)[0], now)
+    batch = batches(rows)[0]
+    return hold(connection, batch[:1] if attempts == MOST_ATTEMPTS - 1 else batch, by)
 
 
 def batches(rows: Sequence[tuple[int, int]]) -> list[list[int]]:
@@ -76,7 +87,7 @@ def batches(rows: Sequence[tuple[int, int]]) -> list[list[int]]:
     return made
 
 
-def hold(connection: Connection, worker: str, row_ids: Sequence[int], now: int) -> list[int]:
+def hold(connection: Connection, row_ids: Sequence[int], by: Claim) -> list[int]:
     """Claim these turns as far as nobody holds them; return the ones obtained."""
     return [
         row_id
@@ -84,7 +95,7 @@ def hold(connection: Connection, worker: str, row_ids: Sequence[int], now: int) 
         if connection.execute(
             "UPDATE queue SET worker = ?, claimed_until = ?"
             " WHERE record = ? AND coalesce(claimed_until, 0) <= ?",
-            (worker, now + LEASE, row_id, now),
+            (by.worker, by.until, row_id, by.now),
         ).rowcount
     ]
 
@@ -99,27 +110,47 @@ def done(connection: Connection, worker: str, row_ids: Sequence[int]) -> bool:
     )
     if held < len(row_ids):
         return False
-    connection.executemany("DELETE FROM queue WHERE record = ?", [(row_id,) for row_id in row_ids])
+    forget(connection, worker, row_ids)
     return True
 
 
+def forget(connection: Connection, worker: str, row_ids: Sequence[int]) -> None:
+    """Take those turns off the queue that the worker still holds."""
+    connection.executemany(
+        "DELETE FROM queue WHERE record = ? AND worker = ?",
+        [(row_id, worker) for row_id in row_ids],
+    )
+
+
 def failed(
-    connection: Connection, worker: str, row_ids: Sequence[int], error: str, now: int
+    connection: Connection, worker: str, row_ids: Sequence[int], error: str, now: int, most: int
 ) -> None:
-    """Put turns back for a later try, each attempt later than the last; then park them."""
+    """Put turns back for a later try, each attempt later than the last; then park them.
+
+    Args:
+        connection: An open write.
+        worker: Who held them.
+        row_ids: The turns.
+        error: Why; kept for `backlog`.
+        now: Record time.
+        most: Attempts after which they are parked.
+    """
     connection.executemany(
         "UPDATE queue SET attempts = attempts + 1, worker = NULL, claimed_until = NULL, error = ?,"
         " due_at = ? + (? << min(attempts, 10)), parked = attempts + 1 >= ?"
         " WHERE record = ? AND worker = ?",
-        [(error, now, FIRST_DELAY, MOST_ATTEMPTS, row_id, worker) for row_id in row_ids],
+        [(error, now, FIRST_DELAY, most, row_id, worker) for row_id in row_ids],
     )
 
 
-def release(connection: Connection, worker: str, row_ids: Sequence[int]) -> None:
-    """Give turns back untried."""
-    connection.executemany(
-        "UPDATE queue SET worker = NULL, claimed_until = NULL WHERE record = ? AND worker = ?",
-        [(row_id, worker) for row_id in row_ids],
+def release(connection: Connection, worker: str, row_ids: Sequence[int]) -> int:
+    """Give turns back untried; return how many of them the worker still held."""
+    return sum(
+        connection.execute(
+            "UPDATE queue SET worker = NULL, claimed_until = NULL WHERE record = ? AND worker = ?",
+            (row_id, worker),
+        ).rowcount
+        for row_id in row_ids
     )
 
 
@@ -141,20 +172,34 @@ def count_turns(connection: Connection, namespace: int, count: int) -> None:
     )
 
 
-def claim_summary(connection: Connection, worker: str, now: int, after: int) -> int | None:
+def claim_summary(connection: Connection, by: Claim, after: int) -> int | None:
     """Claim a namespace with at least so many turns since its summary; None: there is none."""
     row = connection.execute(
         "UPDATE summaries SET worker = ?, claimed_until = ? WHERE namespace ="
         " (SELECT namespace FROM summaries WHERE turns >= ? AND coalesce(claimed_until, 0) <= ?"
         " LIMIT 1) RETURNING namespace",
-        (worker, now + LEASE, after, now),
+        (by.worker, by.until, after, by.now),
     ).fetchone()
     return None if row is None else int(row[0])
 
 
-def summarised(connection: Connection, namespace: int) -> None:
-    """Begin to count anew."""
-    connection.execute("DELETE FROM summaries WHERE namespace = ?", (namespace,))
+def summarised(connection: Connection, worker: str, namespace: int, left: int) -> bool:
+    """Count anew, from the turns that are still not covered; False: the claim was lost."""
+    return bool(
+        connection.execute(
+            "UPDATE summaries SET turns = ?, worker = NULL, claimed_until = NULL"
+            " WHERE namespace = ? AND worker = ?",
+            (left, namespace, worker),
+        ).rowcount
+    )
+
+
+def release_summary(connection: Connection, worker: str, namespace: int, until: int) -> None:
+    """Give up the claim on a summary; nobody tries again before `until`."""
+    connection.execute(
+        "UPDATE summaries SET worker = NULL, claimed_until = ? WHERE namespace = ? AND worker = ?",
+        (until, namespace, worker),
+    )
 
 
 def next_due(connection: Connection) -> int | None:

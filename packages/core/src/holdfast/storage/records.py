@@ -175,9 +175,13 @@ def close(connection: Connection, row_id: int, valid_to: int, now: int) -> None:
 
 
 def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
-    """Let another version take the place of these; they stay readable as of before."""
+    """Let another version take the place of these; they stay readable as of before.
+
+    What was retired earlier keeps its time: a second version must not come back in between.
+    """
     connection.executemany(
-        "UPDATE records SET retired_at = ? WHERE id = ?", [(now, row_id) for row_id in row_ids]
+        "UPDATE records SET retired_at = ? WHERE id = ? AND retired_at IS NULL",
+        [(now, row_id) for row_id in row_ids],
     )
 
 
@@ -256,14 +260,27 @@ def current(connection: Connection, region: Region, key: str, now: int) -> tuple
         RecordNotFoundError: The region has no such record, or it has expired.
     """
     row = connection.execute(
-        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL"
-        f" AND (r.expires_at IS NULL OR r.expires_at > ?) AND {region.condition}"
+        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL AND {region.condition}"
         " ORDER BY r.version DESC LIMIT 1",
-        (key, now, *region.parameters),
+        (check_key(key), *region.parameters),
     ).fetchone()
-    if row is None:
+    # The newest version decides: when it expires, the one before must not come back.
+    if row is None or ((expiry := row[_READ.index("expires_at")]) is not None and expiry <= now):
         raise RecordNotFoundError(key)
     return row[0], _record(row)
+
+
+def check_key(key: str) -> str:
+    """Return a key that SQLite can look for.
+
+    Raises:
+        RecordNotFoundError: It holds a lone surrogate, so nothing can be stored under it.
+    """
+    try:
+        key.encode()
+    except UnicodeEncodeError as error:
+        raise RecordNotFoundError(key) from error
+    return key
 
 
 def versions(connection: Connection, region: Region, key: str) -> dict[int, Record]:

@@ -82,12 +82,16 @@ CREATE TABLE sources (
     PRIMARY KEY (source, record)
 ) WITHOUT ROWID;
 
+CREATE INDEX sources_record ON sources(record);
+
 -- Subject and relation of a single-valued fact: what a newer one supersedes.
 CREATE TABLE slots (
     slot TEXT NOT NULL,
     record INTEGER NOT NULL,
     PRIMARY KEY (slot, record)
 ) WITHOUT ROWID;
+
+CREATE INDEX slots_record ON slots(record);
 
 -- A framework's own documents: a key in a namespace, a JSON value, several vectors.
 CREATE TABLE items (

@@ -8,12 +8,13 @@ file only: an import numbers anew and keeps the keys.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError
 from holdfast.storage import codec, namespaces
-from holdfast.storage.database import Connection, Database
+from holdfast.storage.database import Connection
 from holdfast.storage.items import COLUMNS as ITEM_COLUMNS
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import COLUMNS
@@ -24,6 +25,7 @@ VERSION = 1
 PAGE = 500
 
 Line = Mapping[str, Any]
+Borrow: TypeAlias = Callable[[], AbstractContextManager[Connection]]
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "record": ("records", tuple(COLUMNS)),
@@ -38,7 +40,14 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 # Which column pages a table, and which of its columns hold row ids or namespace numbers.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
 _ROW_IDS = {"id", "place", "before", "after", "record"}
-_BLOBS = {"vectors", "passages", "terms", "digest", "message"}
+_SLOTS = "(SELECT json_group_array(slot) FROM slots s WHERE s.record = records.id)"
+_MIXED = (
+    "this file already holds other memories in a scope of the export: import into a new file, or "
+    "delete_all() that scope first"
+)
+_BLOBS = {("erasure", "digest"), ("erasure", "message")} | {
+    (table, column) for table in ("record", "item") for column in ("vectors", "passages", "terms")
+}
 
 
 def header(connection: Connection) -> Line:
@@ -52,46 +61,50 @@ def header(connection: Connection) -> Line:
     }
 
 
-def lines(database: Database, region: Region | None) -> Iterator[Line]:
-    """Yield every line behind the header; no transaction stays open between two."""
+def lines(borrow: Borrow, region: Region | None) -> Iterator[Line]:
+    """Yield every line, the header first; `borrow` lends a reading connection for each page."""
     where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
-    with database.read() as connection:
+    with borrow() as connection:
+        first = header(connection)
         spaces = connection.execute(
             "SELECT no, path, user_id, agent_id, run_id, app_id, next FROM namespaces n"
             f" WHERE {where} ORDER BY no",
             values,
         ).fetchall()
+    yield first
     names = ("no", "path", "user_id", "agent_id", "run_id", "app_id", "next")
     for row in spaces:
         yield {"table": "namespace", **dict(zip(names, row, strict=True))}
     for table in TABLES:
         for number in [row[0] for row in spaces]:
-            yield from _rows(database, table, number)
+            yield from _rows(borrow, table, number)
 
 
-def _rows(database: Database, table: str, namespace: int) -> Iterator[Line]:
+def _rows(borrow: Borrow, table: str, namespace: int) -> Iterator[Line]:
     name, columns = TABLES[table]
     page, owner = _PAGED_BY[table], "namespace"
     if "namespace" not in columns:
         owner = f"{page} >> {NAMESPACE_BITS}"
     after: Any = "" if table == "erasure" else 0
+    slots = f", {_SLOTS}" if table == "record" else ""
     while True:
-        with database.read() as connection:
+        with borrow() as connection:
             rows = connection.execute(
-                f"SELECT {', '.join(columns)} FROM {name}"
+                f"SELECT {', '.join(columns)}{slots} FROM {name}"
                 f" WHERE {owner} = ? AND {page} > ? ORDER BY {page} LIMIT {PAGE}",
                 (namespace, after),
             ).fetchall()
         for row in rows:
-            values = dict(zip(columns, row, strict=True))
-            yield {"table": table} | {key: _encode(key, item) for key, item in values.items()}
+            values = dict(zip(columns, row, strict=False))
+            line = {"table": table} | {key: _encode(item) for key, item in values.items()}
+            yield line | {"slots": codec.from_json(row[-1])} if slots else line
         if len(rows) < PAGE:
             return
         after = rows[-1][columns.index(page)]
 
 
-def _encode(column: str, value: Any) -> Any:
-    if column in _BLOBS and value is not None:
+def _encode(value: Any) -> Any:
+    if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     return value
 
@@ -124,12 +137,15 @@ class Importer:
             return 0
         name, columns = TABLES[line["table"]]
         kept = [column for column in columns if column != "seq"]
-        values = [self._decode(column, line.get(column)) for column in kept]
+        values = [self._decode(line["table"], column, line[column]) for column in kept]
         if name == "log" and self._logged(connection, line, values):
             return 0
+        if name in ("records", "items"):
+            self._refuse_another(connection, name, line)
         marks = ", ".join("?" * len(kept))
         written = connection.execute(
-            f"INSERT OR IGNORE INTO {name} ({', '.join(kept)}) VALUES ({marks})", values
+            f"INSERT INTO {name} ({', '.join(kept)}) VALUES ({marks}) ON CONFLICT DO NOTHING",
+            values,
         ).rowcount
         if written and name == "records":
             self._link(connection, line)
@@ -165,18 +181,23 @@ class Importer:
     def _refuse_foreign(self, connection: Connection, line: Line, number: int, upto: int) -> None:
         """Refuse to mix two histories in one namespace; importing the same one again is fine."""
         if upto != line["next"] and upto != 1:
-            raise InvalidInputError(
-                f"this file already holds other memories under {line['path']!r}: import into a new "
-                "file, or delete_all() that scope first"
-            )
+            raise InvalidInputError(_MIXED)
         connection.execute(
             "UPDATE namespaces SET next = max(next, ?) WHERE no = ?", (line["next"], number)
         )
 
-    def _decode(self, column: str, value: Any) -> Any:
+    def _refuse_another(self, connection: Connection, name: str, line: Line) -> None:
+        """Refuse a row whose place another record or item already has."""
+        known = connection.execute(
+            f"SELECT key FROM {name} WHERE id = ?", (self._decode("record", "id", line["id"]),)
+        ).fetchone()
+        if known is not None and known[0] != line["key"]:
+            raise InvalidInputError(_MIXED)
+
+    def _decode(self, table: str, column: str, value: Any) -> Any:
         if value is None:
             return None
-        if column in _BLOBS:
+        if (table, column) in _BLOBS:
             return base64.b64decode(value)
         if column == "namespace":
             return self._numbers[value]
@@ -186,8 +207,11 @@ class Importer:
         return value
 
     def _link(self, connection: Connection, line: Line) -> None:
-        row_id = self._decode("id", line["id"])
+        row_id = self._decode("record", "id", line["id"])
         connection.executemany(
             "INSERT OR IGNORE INTO sources VALUES (?, ?)",
             [(source, row_id) for source in codec.from_json(line["sources"])],
+        )
+        connection.executemany(
+            "INSERT OR IGNORE INTO slots VALUES (?, ?)", [(slot, row_id) for slot in line["slots"]]
         )

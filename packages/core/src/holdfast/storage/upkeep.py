@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from holdfast.errors import InvalidInputError
@@ -21,7 +22,7 @@ class Upkeep:
     def stats(self, region: Region | None) -> dict[str, Any]:
         """Count what a region, or the whole file, holds."""
         with self._file.database.read() as connection:
-            counted = check.counts(connection, region)
+            counted = check.counts(connection, region, self._file.now())
             return counted | {"backlog": queue.backlog(connection, region)}
 
     def check(self) -> list[str]:
@@ -35,12 +36,18 @@ class Upkeep:
 
     # -- transfer -------------------------------------------------------------------------------
 
-    def export(self, region: Region | None) -> Iterator[transfer.Line]:
-        """Yield the lines of an export."""
-        with self._file.database.read() as connection:
-            first = transfer.header(connection)
-        yield first
-        yield from transfer.lines(self._file.database, region)
+    def export(self, region: Region | None) -> Generator[transfer.Line, None, None]:
+        """Yield the lines of an export, all of one moment; close the iterator when done early.
+
+        An export must not mix two moments, so it is the one stream that keeps its snapshot open.
+        A memory database has one connection, which others need between two pages.
+        """
+        database = self._file.database
+        if database.in_memory:
+            yield from transfer.lines(database.read, region)
+            return
+        with database.read() as connection:
+            yield from transfer.lines(lambda: nullcontext(connection), region)
 
     def import_(
         self, lines: Iterable[transfer.Line], progress: Callable[[int], None] | None = None

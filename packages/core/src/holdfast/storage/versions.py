@@ -46,10 +46,20 @@ def rewrite(
     now: int,
     reason: str,
 ) -> int:
-    """End a version now and add a copy with another text (and other columns); return its row id."""
-    written = records.text_columns(text, indexed) | {"valid_from": now, **columns}
+    """End a version now and add a copy with another text (and other columns); return its row id.
+
+    A version that had ended before keeps its end; the new words hold from now on all the same.
+    What the old words said as relations is not known of the new ones.
+    """
+    ends = connection.execute("SELECT valid_to FROM records WHERE id = ?", (old,)).fetchone()[0]
+    written = records.text_columns(text, indexed) | {"valid_from": now, "relations": "[]"}
+    written |= columns
+    if ends is not None and ends <= now:
+        written |= {"valid_to": None, "closed_at": None}
     new = records.copy_version(connection, old, now, written)
-    records.close(connection, old, now, now)
+    connection.execute("DELETE FROM slots WHERE record = ?", (new,))
+    if ends is None or ends > now:
+        records.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason)
     return new
 
@@ -114,7 +124,7 @@ def history(connection: Connection, region: Region, key: str) -> list[Change]:
         "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
         " FROM log l JOIN namespaces n ON n.no = l.namespace"
         f" WHERE l.key = ? AND {region.condition} ORDER BY l.seq",
-        (key, *region.parameters),
+        (records.check_key(key), *region.parameters),
     ).fetchall()
     if not rows:
         raise RecordNotFoundError(key)
@@ -169,8 +179,8 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
         raise InvalidInputError(
             f"only the newest change of {taken_back.id} can be undone; history() lists them"
         )
-    _, before, after = connection.execute(
-        "SELECT operation, before, after FROM log WHERE seq = ?", (newest.seq,)
+    before, after, at = connection.execute(
+        "SELECT before, after, at FROM log WHERE seq = ?", (newest.seq,)
     ).fetchone()
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
@@ -178,10 +188,22 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     if before is None:
         _log(connection, "DELETE", after, None, now, "undo")
     else:
-        reopened = {"valid_to": None, "closed_at": None}
-        restored = records.copy_version(connection, before, now, reopened)
+        restored, ended = _restore(connection, before, at, now)
+        if after is None and not ended:  # it had been taken away whole, and comes back so
+            _log(connection, "ADD", None, restored, now, "undo")
+            return _newest(connection, taken_back.id)
+        # An entry without a key is no history; it tells views that this row changed as well.
+        log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
         _log(connection, "UPDATE", after or before, restored, now, "undo")
     return _newest(connection, taken_back.id)
+
+
+def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:
+    """Copy a version as it was before the change at `at`; say whether that change had ended it."""
+    closed = connection.execute("SELECT closed_at FROM records WHERE id = ?", (before,)).fetchone()
+    ended = closed[0] == at
+    reopened = {"valid_to": None, "closed_at": None} if ended else {}
+    return records.copy_version(connection, before, now, reopened), ended
 
 
 def _newest(connection: Connection, key: str) -> int:

@@ -21,6 +21,7 @@ from holdfast.storage import codec, log, namespaces
 from holdfast.storage.codec import Hashes, Passage
 from holdfast.storage.columns import Row, Rows
 from holdfast.storage.database import Connection
+from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -71,6 +72,7 @@ class View:
         self.rows = Rows()
         self.vectors = Vectors(self._dimension)
         self.keywords = Keywords()
+        self.fields = Fields()
         self._places: dict[int, range] = {}  # row id -> positions of its passages
         self._namespaces: list[int] = []
         self._seq = 0
@@ -80,7 +82,7 @@ class View:
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly: vectors, columns, postings."""
-        return self.vectors.nbytes + self.rows.nbytes + self.keywords.nbytes
+        return sum(part.nbytes for part in (self.vectors, self.rows, self.keywords, self.fields))
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
         """Return the positions of all passages of these rows; unknown rows are left out."""
@@ -125,7 +127,9 @@ class View:
                 self.rows.refresh(places, found[row_id])
             elif places is not None:
                 self._remove(row_id, places)
-        new = [found[row_id] for row_id in sorted(found) if row_id not in self._places]
+        # In the order of a view built anew: a new version stands in the place of the old one.
+        new = [row for row_id, row in found.items() if row_id not in self._places]
+        new.sort(key=lambda row: (row[1], row[0]))
         if not self.rows.extends(new):
             return False
         self._load(new)

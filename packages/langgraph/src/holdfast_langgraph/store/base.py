@@ -161,22 +161,22 @@ class HoldfastStore(BaseStore):
             ProviderError, StorageError: The embedder or the file failed; nothing was written.
         """
         own, others = self._divided(ops)
+        results = {number: self._memories.read(op) for number, op in own.items() if self._memories}
         found = self._opened().batch(
             [translated(op, self._habits) for op in others.values()], strict=True
         )
-        results = {number: self._memories.read(op) for number, op in own.items() if self._memories}
         return _in_order(results, others, found)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Async twin of `batch`; never blocks the event loop."""
         own, others = self._divided(ops)
+        results = {
+            number: await self._memories.aread(op) for number, op in own.items() if self._memories
+        }
         opened = await self._aopened()
         found = await opened.abatch(
             [translated(op, self._habits) for op in others.values()], strict=True
         )
-        results = {
-            number: await self._memories.aread(op) for number, op in own.items() if self._memories
-        }
         return _in_order(results, others, found)
 
     def _divided(self, ops: Iterable[Op]) -> tuple[dict[int, Op], dict[int, Op]]:

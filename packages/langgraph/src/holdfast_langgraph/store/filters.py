@@ -25,7 +25,6 @@ Tree: TypeAlias = dict[str, Any]
 
 OPERATORS = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$in", "$nin", "$exists", "$contains")
 JOINTS = {"$and": "AND", "$or": "OR"}
-_ORDER = ("$gt", "$gte", "$lt", "$lte")
 # Nothing in a key can reach SQL; but a key like this is an attack or a mistake, never a field.
 _SUSPICIOUS = re.compile(r"""['"\\();\x00-\x1f]""")
 
@@ -94,24 +93,25 @@ def _compare(name: str, operator: str, operand: Any) -> Tree:
     if operator in ("$in", "$nin") and isinstance(operand, list):
         operand = [item for item in operand if not _is_endless(item)]
     elif _is_endless(operand):
-        return _beyond(name, operator, float(operand))
+        return _beyond(name, operator, operand)
     return {name: {operator[1:]: operand}}
 
 
 def _is_endless(value: Any) -> bool:
     """Say whether no stored number can equal this one."""
-    try:
-        return isinstance(value, int | float) and not math.isfinite(value)
-    except OverflowError:
-        return True
+    if isinstance(value, int):
+        return not -sys.float_info.max <= value <= sys.float_info.max
+    return isinstance(value, float) and not math.isfinite(value)
 
 
-def _beyond(name: str, operator: str, operand: float) -> Tree:
+def _beyond(name: str, operator: str, operand: int | float) -> Tree:
     """Compare with infinity, which all numbers lie below, or NaN, which none is anything to."""
     if operator == "$ne":
         return {name: {"nin": []}}
-    if operator in _ORDER and not math.isnan(operand) and (operand > 0) == (operator[1] == "l"):
-        return {name: {"lte" if operand > 0 else "gte": math.copysign(sys.float_info.max, operand)}}
+    if operator in ("$lt", "$lte") and operand > 0:
+        return {name: {"lte": sys.float_info.max}}
+    if operator in ("$gt", "$gte") and operand < 0:
+        return {name: {"gte": -sys.float_info.max}}
     return {name: {"in": []}}
 
 

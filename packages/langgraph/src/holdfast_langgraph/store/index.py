@@ -32,7 +32,10 @@ class Index:
         if choice is False or self.embedder is None:
             return ()
         paths = self.paths if choice is None else _paths(choice)
-        texts = (text for path in paths for text in get_text_at_path(value, path))
+        try:
+            texts = [text for path in paths for text in get_text_at_path(value, path)]
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"an item's value must be JSON: {error}") from error
         return tuple(dict.fromkeys(text.replace("\x00", " ") for text in texts))
 
 

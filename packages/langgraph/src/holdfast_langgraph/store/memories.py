@@ -104,7 +104,7 @@ def _own_fields(tree: Tree) -> Tree:
             named[name] = [_own_fields(part) for part in value]
         elif name == "NOT":
             named[name] = _own_fields(value)
-        else:
+        elif name != "metadata":  # which every record has
             named["text" if name == "content" else name] = value
     return named
 

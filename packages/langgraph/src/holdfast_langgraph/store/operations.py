@@ -104,10 +104,10 @@ def lifetime(minutes: float | None) -> timedelta | None:
 
 
 def _search(operation: SearchOp, habits: Habits) -> items.Search:
-    query = operation.query if operation.query and operation.query.strip() else None
+    query = (operation.query or "").replace("\x00", " ")
     return items.Search(
         tuple(operation.namespace_prefix),
-        query,
+        query if query.strip() else None,
         translate(operation.filter) if operation.filter else None,
         operation.limit,
         operation.offset,

@@ -46,6 +46,7 @@ class Decision:
         decided_by: Who settled it.
         closes_at: The target's ``valid_to``; never before it began.
         valid_to: Of what is stored, where something known had already taken its place.
+        repeats: For NONE without a target: the earlier fact of the batch that says the same.
     """
 
     event: Event
@@ -56,6 +57,7 @@ class Decision:
     decided_by: Literal["rule", "model"] = "rule"
     closes_at: datetime | None = None
     valid_to: datetime | None = None
+    repeats: int | None = None
 
 
 def decide(plan: Plan, verdicts: Mapping[int, Verdict] | None = None) -> tuple[Decision, ...]:
@@ -74,7 +76,8 @@ def decide(plan: Plan, verdicts: Mapping[int, Verdict] | None = None) -> tuple[D
 def _of_fact(plan: Plan, index: int, verdict: Verdict | None) -> list[Decision]:
     rules = plan.settled[index]
     if rules.known:
-        return [Decision("NONE", index, rules.known_as, reason=rules.known)]
+        again = rules.repeats
+        return [Decision("NONE", index, rules.known_as, reason=rules.known, repeats=again)]
     if rules.ends:
         return _superseding(plan, index, verdict)
     if verdict is None:

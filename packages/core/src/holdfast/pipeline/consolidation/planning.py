@@ -52,7 +52,8 @@ class Settled:
 
     Attributes:
         known: The fact is known already: the rule that found out; empty otherwise.
-        known_as: Id of the record that says the same; None for an earlier fact of the batch.
+        known_as: Id of the record that says the same; None for an earlier fact of the batch,
+        repeats: and this is its position.
         ends: Neighbours whose place it takes (id: when), in the order of the neighbours.
         yields_to: Ids of neighbours that took its own place later.
         valid_to: When the fact itself was over, if something known began later.
@@ -60,6 +61,7 @@ class Settled:
 
     known: str = ""
     known_as: str | None = None
+    repeats: int | None = None
     ends: Mapping[str, datetime] = field(default_factory=dict)
     yields_to: tuple[str, ...] = ()
     valid_to: datetime | None = None
@@ -152,7 +154,7 @@ class _Ledger:
                 return Settled(known=rule, known_as=found.id)
         for other in self._seen:
             if rule := repeats(new, self._claims[other], None):
-                return Settled(known=f"{rule} within the batch")
+                return Settled(known=f"{rule} within the batch", repeats=other)
         self._against_batch(index)
         return self._against_stored(index, stored)
 

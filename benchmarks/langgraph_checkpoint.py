@@ -1,0 +1,183 @@
+"""The checkpointer beside LangGraph's own `SqliteSaver`: time of a put, of a turn, size on disk.
+
+    uv run --with langgraph-checkpoint-sqlite python benchmarks/langgraph_checkpoint.py
+
+Every contestant does the same work in turn, so a busy machine slows all alike. Durability is equal
+within a group: in "normal" a commit survives the death of the process (WAL, synchronous NORMAL),
+in "full" also of the machine (WAL, synchronous FULL, which is how `SqliteSaver` ships).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from holdfast_langgraph import HoldfastSaver
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
+from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+
+Saver = BaseCheckpointSaver[Any]
+Rows = dict[str, dict[str, float]]
+CONTESTANTS = ("holdfast normal", "sqlite normal", "holdfast full", "sqlite full")
+MESSAGE_CHARACTERS = 240  # 400 of them: the 96 kB chat of the research page
+PUTS = 300
+
+
+def open_saver(name: str, folder: Path, stack: ExitStack) -> Saver:
+    """Return a saver on a file of its own."""
+    kind, durability = name.split()
+    path = str(folder / f"{name.replace(' ', '-')}.db")
+    if kind == "holdfast":
+        full = durability == "full"
+        return stack.enter_context(
+            HoldfastSaver.from_conn_string(path, durability="full" if full else "normal")
+        )
+    saver = stack.enter_context(SqliteSaver.from_conn_string(path))
+    saver.setup()
+    if durability == "normal":
+        saver.conn.execute("PRAGMA synchronous = NORMAL")
+    return saver
+
+
+def interleave(
+    savers: dict[str, Saver], rounds: int, step: Callable[[str, Saver, int], None]
+) -> dict[str, list[float]]:
+    """Run a step for every contestant in every round, in changing order; return milliseconds."""
+    times: dict[str, list[float]] = {name: [] for name in savers}
+    order = list(savers)
+    shuffle = random.Random(7)
+    for at in range(rounds):
+        shuffle.shuffle(order)
+        for name in order:
+            begin = time.perf_counter()
+            step(name, savers[name], at)
+            times[name].append(1000 * (time.perf_counter() - begin))
+    return times
+
+
+def small_put() -> Callable[[str, Saver, int], None]:
+    """Put checkpoints of a few small channels, each the child of the one before."""
+    last: dict[str, Any] = {}
+
+    def step(name: str, saver: Saver, at: int) -> None:
+        checkpoint = empty_checkpoint()
+        checkpoint["id"] = str(uuid6(clock_seq=at))
+        checkpoint["channel_values"] = {"count": at, "note": "a short note", "flag": True}
+        checkpoint["channel_versions"] = {"count": at + 1, "note": 1, "flag": 1}
+        config = last.get(name) or {"configurable": {"thread_id": "t", "checkpoint_ns": ""}}
+        metadata = {"source": "loop", "step": at, "parents": {}}
+        last[name] = saver.put(config, checkpoint, metadata, {"count": at + 1})
+
+    return step
+
+
+def long_put(length: int) -> Callable[[str, Saver, int], None]:
+    """Put checkpoints of a conversation that begins `length` messages long and grows by one."""
+    words = random.Random(1)
+    said = [HumanMessage(sentence(words), id=str(at)) for at in range(length + PUTS)]
+    last: dict[str, Any] = {}
+
+    def step(name: str, saver: Saver, at: int) -> None:
+        checkpoint = empty_checkpoint()
+        checkpoint["id"] = str(uuid6(clock_seq=at))
+        checkpoint["channel_values"] = {"messages": said[: length + at]}
+        checkpoint["channel_versions"] = {"messages": at + 1}
+        config = last.get(name) or {"configurable": {"thread_id": "l", "checkpoint_ns": ""}}
+        metadata = {"source": "loop", "step": at, "parents": {}}
+        last[name] = saver.put(config, checkpoint, metadata, {"messages": at + 1})
+
+    return step
+
+
+def sentence(words: random.Random) -> str:
+    """Return made-up words, `MESSAGE_CHARACTERS` long."""
+    letters = "etaoinshrdlu"
+    text = ""
+    while len(text) < MESSAGE_CHARACTERS:
+        text += "".join(words.choices(letters, k=words.randint(2, 9))) + " "
+    return text[:MESSAGE_CHARACTERS]
+
+
+def chat_turn(savers: dict[str, Saver]) -> Callable[[str, Saver, int], None]:
+    """Run a turn of a graph: a person speaks, the assistant answers."""
+    words = random.Random(2)
+    graph = StateGraph(MessagesState)
+    graph.add_node("answer", lambda state: {"messages": [AIMessage(sentence(words))]})
+    graph.add_edge(START, "answer")
+    graph.add_edge("answer", END)
+    compiled = {name: graph.compile(checkpointer=saver) for name, saver in savers.items()}
+
+    def step(name: str, saver: Saver, at: int) -> None:
+        said = {"messages": [HumanMessage(sentence(words))]}
+        compiled[name].invoke(said, {"configurable": {"thread_id": "chat"}})
+
+    return step
+
+
+def read_latest(name: str, saver: Saver, at: int) -> None:
+    """Read the chat's latest checkpoint."""
+    assert saver.get_tuple({"configurable": {"thread_id": "chat"}})
+
+
+def measure_chat(turns: int, rows: Rows) -> None:
+    """Hold a chat, read its end, and weigh the closed files."""
+    with tempfile.TemporaryDirectory() as given:
+        folder = Path(given)
+        with ExitStack() as stack:
+            savers = {name: open_saver(name, folder, stack) for name in CONTESTANTS}
+            chat = interleave(savers, turns, chat_turn(savers))
+            reads = interleave(savers, 40, read_latest)
+        for name in CONTESTANTS:
+            rows[name]["turn, first 20"] = statistics.median(chat[name][:20])
+            rows[name]["turn, last 20"] = statistics.median(chat[name][-20:])
+            rows[name]["read at the end"] = statistics.median(reads[name])
+            files = folder.glob(f"{name.replace(' ', '-')}.db*")
+            rows[name]["file, kB"] = sum(path.stat().st_size for path in files) / 1000
+
+
+def measure_puts(rows: Rows) -> None:
+    """Put small and large checkpoints, each kind on new files."""
+    for title, step in (
+        ("put, 3 small channels", small_put()),
+        ("put, 20 messages", long_put(20)),
+        ("put, 400 messages", long_put(400)),
+    ):
+        with tempfile.TemporaryDirectory() as given, ExitStack() as stack:
+            savers = {name: open_saver(name, Path(given), stack) for name in CONTESTANTS}
+            times = interleave(savers, PUTS, step)
+        for name in CONTESTANTS:
+            rows[name][title] = statistics.median(times[name])
+            rows[name][title + ", mean"] = statistics.mean(times[name])
+
+
+def main() -> None:
+    """Print a table, and write JSON if asked to."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--turns", type=int, default=200)
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    arguments = parser.parse_args()
+    rows: Rows = {name: {} for name in CONTESTANTS}
+    measure_chat(arguments.turns, rows)
+    measure_puts(rows)
+    text = 2 * arguments.turns * MESSAGE_CHARACTERS / 1000
+    print(f"milliseconds (median); a chat of {arguments.turns} turns, {text:.0f} kB of text")
+    print(f"{'':28}" + "".join(f"{name:>18}" for name in CONTESTANTS))
+    for title in rows[CONTESTANTS[0]]:
+        print(f"{title:28}" + "".join(f"{rows[name][title]:18.3f}" for name in CONTESTANTS))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""Keys of encrypted files: from a passphrase to what SQLCipher takes, and what a failure means."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError
+
+# SQLCipher 4's own derivation, done once here instead of once a connection.
+KDF_ROUNDS = 256_000
+SALT_BYTES = 16
+PLAIN_HEADER = b"SQLite format 3\x00"
+
+
+def raw_key(key: str | bytes, path: Path) -> str:
+    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
+    salt = os.urandom(SALT_BYTES)
+    if path.exists() and path.stat().st_size >= SALT_BYTES:
+        with path.open("rb") as file:
+            salt = file.read(SALT_BYTES)
+    return derive(key, salt)
+
+
+def derive(key: str | bytes, salt: bytes) -> str:
+    """Return key and salt in hex.
+
+    Raises:
+        WrongKeyError: The key is empty.
+    """
+    if not key:
+        raise WrongKeyError("the key is empty; give a passphrase or 32 raw bytes")
+    if isinstance(key, bytes) and len(key) == 32:
+        return key.hex() + salt.hex()
+    phrase = key.encode() if isinstance(key, str) else key
+    return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
+
+
+def unreadable(path: Path, keyed: bool) -> StorageError:
+    """Tell a wrong key from a file that is no database at all."""
+    with path.open("rb") as file:
+        head = file.read(512)
+    if head.startswith(PLAIN_HEADER):
+        return WrongKeyError(f"{path} is not encrypted; open it without key=")
+    looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
+    if keyed or looks_encrypted:
+        return WrongKeyError(
+            f"{path} cannot be read with this key; give the key it was written with"
+        )
+    return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

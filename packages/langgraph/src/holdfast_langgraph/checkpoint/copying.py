@@ -1,0 +1,79 @@
+"""Copying a thread: every checkpoint, buried ones too, with its writes and blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from holdfast import Connection
+
+from holdfast_langgraph.checkpoint.forms import (
+    pack,
+    pack_manifest,
+    renumber,
+    unpack,
+    unpack_manifest,
+)
+from holdfast_langgraph.checkpoint.writing import add_thread, find_thread
+
+
+def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
+    """Copy a thread to another id; what the other has under the same checkpoint ids is replaced."""
+    source = find_thread(connection, source_id)
+    if source is None or source.no is None or source_id == target_id:
+        return
+    target = find_thread(connection, target_id)
+    # A new thread takes over the salt, so that it finds the blobs it was given.
+    number = (target and target.no) or add_thread(connection, target_id, source.salt)
+    numbers = _copy_blobs(connection, source.no, number)
+    _copy_checkpoints(connection, source.no, number, numbers)
+    _copy_writes(connection, source.no, number, numbers)
+
+
+def _copy_blobs(connection: Connection, source: int, target: int) -> Mapping[int, int]:
+    connection.execute(
+        "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data)"
+        " SELECT ?, digest, type, data FROM langgraph_blobs WHERE thread = ?",
+        (target, source),
+    )
+    return dict(
+        connection.execute(
+            "SELECT s.id, t.id FROM langgraph_blobs s"
+            " JOIN langgraph_blobs t ON t.digest = s.digest AND t.thread = ? WHERE s.thread = ?",
+            (target, source),
+        ).fetchall()
+    )
+
+
+def _copy_checkpoints(
+    connection: Connection, source: int, target: int, numbers: Mapping[int, int]
+) -> None:
+    columns = (
+        "ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, type, body, manifest"
+    )
+    rows = connection.execute(
+        f"SELECT {columns} FROM langgraph_checkpoints WHERE thread = ? ORDER BY id", (source,)
+    ).fetchall()
+    connection.executemany(
+        f"INSERT OR REPLACE INTO langgraph_checkpoints(thread, {columns})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(target, *row[:-1], _renumbered(row[-1], numbers)) for row in rows],
+    )
+
+
+def _renumbered(manifest: bytes, numbers: Mapping[int, int]) -> bytes:
+    values = unpack_manifest(manifest)
+    return pack_manifest({name: renumber(value, numbers) for name, value in values.items()})
+
+
+def _copy_writes(
+    connection: Connection, source: int, target: int, numbers: Mapping[int, int]
+) -> None:
+    columns = "ns, checkpoint_id, task_id, idx, task_path, channel, value"
+    rows = connection.execute(
+        f"SELECT {columns} FROM langgraph_writes WHERE thread = ?", (source,)
+    ).fetchall()
+    connection.executemany(
+        f"INSERT OR REPLACE INTO langgraph_writes(thread, {columns})"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(target, *row[:-1], pack(renumber(unpack(row[-1]), numbers))) for row in rows],
+    )

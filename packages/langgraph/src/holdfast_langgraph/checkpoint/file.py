@@ -1,0 +1,59 @@
+"""The file behind a saver: opened when first needed, closed by whoever opened it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Literal, TypeAlias
+
+from holdfast import Database
+
+from holdfast_langgraph.checkpoint.schema import NAME, STEPS
+
+Durability = Literal["normal", "full"]
+Where: TypeAlias = "str | os.PathLike[str] | Database"
+
+
+class File:
+    """A database opened at its first use; shared by a saver and its shallow copies.
+
+    Args:
+        where: A path, ``":memory:"``, or a database that somebody else closes.
+        key: Encrypts a file given by its path.
+        durability: Of a file given by its path.
+    """
+
+    def __init__(self, where: Where, key: str | bytes | None, durability: Durability) -> None:
+        self._where = where
+        self._key = key
+        self._durability = durability
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+
+    def __repr__(self) -> str:
+        where = self._where
+        return repr(str(where.path if isinstance(where, Database) else where))
+
+    def open(self) -> Database:
+        """Return the database, its tables up to date.
+
+        Raises:
+            StorageError: It cannot be opened; `WrongKeyError`, `SchemaVersionError`.
+        """
+        if self._database is None:
+            with self._lock:
+                if self._database is None:
+                    self._database = self._opened()
+        return self._database
+
+    def _opened(self) -> Database:
+        database = self._where
+        if not isinstance(database, Database):
+            database = Database(database, key=self._key, durability=self._durability)
+        database.migrate(NAME, STEPS)
+        return database
+
+    def close(self) -> None:
+        """Close a database that was given by its path."""
+        if self._database is not None and self._database is not self._where:
+            self._database.close()

@@ -1,0 +1,136 @@
+"""The statements of a read, and checkpoint tuples from their rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from holdfast import Connection
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    PendingWrite,
+    writes_sort_key,
+)
+
+from holdfast_langgraph.checkpoint.address import Address, config_of
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.forms import Sealed, Stored, references, unpack, unpack_manifest
+
+COLUMNS = (
+    "c.id, t.thread_id, t.no, c.ns, c.checkpoint_id, c.parent_id, c.metadata, c.type, c.body,"
+    " c.manifest"
+)
+TABLES = "langgraph_checkpoints c JOIN langgraph_threads t ON t.no = c.thread"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A checkpoint as it lies in the file; `manifest` is unpacked."""
+
+    id: int
+    thread_id: str
+    thread: int
+    ns: str
+    checkpoint_id: str
+    parent_id: str | None
+    metadata: str
+    type: str
+    body: bytes
+    manifest: Mapping[str, Stored]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A pending write as it lies in the file; `value` is unpacked."""
+
+    task_path: str
+    task_id: str
+    idx: int
+    channel: str
+    value: Stored
+
+
+Fetched = tuple[Row, list[Write], dict[int, Sealed]]
+"""A checkpoint, its writes in order, and the blobs both need."""
+
+
+def find(connection: Connection, address: Address) -> Row | None:
+    """Return the checkpoint at an address; the latest where it names none."""
+    which, values = "", [address.thread_id, address.ns]
+    if address.checkpoint_id is not None:
+        which = " AND c.checkpoint_id = ?"
+        values.append(address.checkpoint_id)
+    row = connection.execute(
+        f"SELECT {COLUMNS} FROM {TABLES} WHERE t.thread_id = ? AND c.ns = ? AND c.buried = 0"
+        f"{which} ORDER BY c.checkpoint_id DESC LIMIT 1",
+        values,
+    ).fetchone()
+    return None if row is None else read_row(row)
+
+
+def read_row(row: Sequence[Any]) -> Row:
+    """Return a row of `COLUMNS` with its manifest unpacked."""
+    return Row(*(*row[:-1], unpack_manifest(row[-1])))
+
+
+def fetch(connection: Connection, row: Row) -> Fetched:
+    """Add what a checkpoint's tuple needs."""
+    writes = find_writes(connection, row.thread, row.ns, row.checkpoint_id)
+    needed = [*row.manifest.values(), *(write.value for write in writes)]
+    return row, writes, find_blobs(connection, needed)
+
+
+def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str) -> list[Write]:
+    """Return the writes that follow a checkpoint, in the order a run applies them."""
+    rows = connection.execute(
+        "SELECT task_path, task_id, idx, channel, value FROM langgraph_writes"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        (thread, ns, checkpoint_id),
+    ).fetchall()
+    rows.sort(key=lambda row: writes_sort_key(*row[:3]))
+    return [Write(*(*row[:-1], unpack(row[-1]))) for row in rows]
+
+
+def find_blobs(connection: Connection, values: Iterable[Stored]) -> dict[int, Sealed]:
+    """Return type and data of every blob that these values name."""
+    numbers = sorted({number for value in values for number in references(value)})
+    if not numbers:
+        return {}
+    rows = connection.execute(
+        "SELECT id, type, data FROM langgraph_blobs WHERE id IN (SELECT value FROM json_each(?))",
+        (json.dumps(numbers),),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def assemble(
+    codec: Codec, fetched: Fetched, config: RunnableConfig | None = None
+) -> CheckpointTuple:
+    """Return the tuple that LangGraph expects.
+
+    Args:
+        codec: Reads the values.
+        fetched: What the file holds.
+        config: The caller's own, handed back; by default one that names the checkpoint.
+    """
+    row, writes, blobs = fetched
+    body = codec.load(row.type, row.body)
+    values = {channel: codec.decode(value, blobs) for channel, value in row.manifest.items()}
+    parent = row.parent_id
+    return CheckpointTuple(
+        config or config_of(row.thread_id, row.ns, row.checkpoint_id),
+        cast(Checkpoint, {**body, "channel_values": values}),
+        cast(CheckpointMetadata, json.loads(row.metadata)),
+        config_of(row.thread_id, row.ns, parent) if parent else None,
+        [pending(codec, write, blobs) for write in writes],
+    )
+
+
+def pending(codec: Codec, write: Write, blobs: Mapping[int, Sealed]) -> PendingWrite:
+    """Return a write as LangGraph knows it."""
+    return write.task_id, write.channel, codec.decode(write.value, blobs)

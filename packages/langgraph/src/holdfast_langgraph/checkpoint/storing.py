@@ -1,0 +1,168 @@
+"""Storing a checkpoint or a task's writes: serialize first, then one short transaction.
+
+The bytes are made before the file's pen is taken, from what is known of the thread. If the thread
+has been swept or deleted meanwhile, the transaction changes nothing and all starts over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast import Database
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+)
+
+from holdfast_langgraph.checkpoint.address import Address
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.forms import Blobs, Draft, Stored, prefix_of, settle
+from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
+from holdfast_langgraph.checkpoint.recent import Head, Known, Recent
+from holdfast_langgraph.checkpoint.writing import (
+    ThreadMovedError,
+    add_blobs,
+    add_checkpoint,
+    add_writes,
+    claim_thread,
+    find_thread,
+)
+
+NO_HEAD = Head("", {}, {}, {})
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What storing works with."""
+
+    database: Database
+    codec: Codec
+    recent: Recent
+    retention: Retention | None
+
+
+def store_checkpoint(
+    desk: Desk,
+    address: Address,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
+    new_versions: ChannelVersions,
+) -> None:
+    """Store a checkpoint under its parent's address; then let go what retention does not keep."""
+    body = desk.codec.dump({k: v for k, v in checkpoint.items() if k != "channel_values"})
+
+    def attempt(known: Known) -> Known | None:
+        drafts, blobs = _draft(desk.codec, known, address, checkpoint, new_versions)
+        sealed = _sealed(desk.codec, known, blobs)
+        with desk.database.write() as connection:
+            thread = claim_thread(connection, address.thread_id, known)
+            numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
+            manifest = {name: settle(draft, numbers) for name, draft in drafts.items()}
+            place = (thread, known.epoch)
+            add_checkpoint(connection, place, address, checkpoint["id"], metadata, body, manifest)
+            if desk.retention and is_due(connection, thread, address.ns, desk.retention):
+                prune(connection, thread, retained(desk.retention))
+                return None
+        head = _head(checkpoint, drafts, manifest, known.heads.get(address.ns))
+        return known.after(thread, numbers, blobs, {address.ns: head})
+
+    _settle(desk, address.thread_id, attempt)
+
+
+def store_writes(
+    desk: Desk, address: Address, writes: Sequence[tuple[str, Any]], task: tuple[str, str]
+) -> None:
+    """Store the writes of a task (its id and path) after the checkpoint at an address."""
+    special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+
+    def attempt(known: Known) -> Known | None:
+        blobs: Blobs = {}
+        drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
+        sealed = _sealed(desk.codec, known, blobs)
+        with desk.database.write() as connection:
+            thread = claim_thread(connection, address.thread_id, known)
+            numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
+            rows = [
+                (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
+                for at, ((channel, _), draft) in enumerate(zip(writes, drafts, strict=True))
+            ]
+            place = (thread, known.epoch)
+            add_writes(connection, place, address, task, rows, replace=special)
+        return known.after(thread, numbers, blobs)
+
+    _settle(desk, address.thread_id, attempt)
+
+
+def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], Known | None]) -> None:
+    """Attempt a write until the thread was as it was known; remember what it left behind."""
+    while True:
+        known = desk.recent.get(thread_id)
+        if known is None:
+            with desk.database.read() as connection:
+                known = find_thread(connection, thread_id) or Known.nothing()
+        try:
+            after = attempt(known)
+        except ThreadMovedError:
+            desk.recent.drop(thread_id)
+            continue
+        if after is None:
+            desk.recent.drop(thread_id)
+        else:
+            desk.recent.keep(thread_id, after)
+        return
+
+
+def _draft(
+    codec: Codec,
+    known: Known,
+    address: Address,
+    checkpoint: Checkpoint,
+    new_versions: ChannelVersions,
+) -> tuple[dict[str, Draft], Blobs]:
+    """Encode the channels that changed; the others are as the parent holds them."""
+    head = known.heads.get(address.ns, NO_HEAD)
+    parent = head if head.checkpoint_id == address.checkpoint_id else NO_HEAD
+    versions = checkpoint.get("channel_versions", {})
+    blobs: Blobs = {}
+    drafts: dict[str, Draft] = {}
+    for channel, value in checkpoint.get("channel_values", {}).items():
+        if channel not in new_versions and _unchanged(channel, versions, parent):
+            drafts[channel] = parent.manifest[channel]
+        else:
+            before = head.prefixes.get(channel)
+            drafts[channel] = codec.encode(value, known.salt, blobs, before)
+    return drafts, blobs
+
+
+def _head(
+    checkpoint: Checkpoint,
+    drafts: Mapping[str, Draft],
+    manifest: Mapping[str, Stored],
+    before: Head | None,
+) -> Head:
+    """Return what is worth knowing of the checkpoint just stored."""
+    prefixes = dict(before.prefixes) if before else {}
+    for channel, draft in drafts.items():
+        prefix = prefix_of(draft, manifest[channel])
+        if prefix is not None:
+            prefixes[channel] = prefix
+    versions = dict(checkpoint.get("channel_versions", {}))
+    return Head(checkpoint["id"], versions, manifest, prefixes)
+
+
+def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
+    version = versions.get(channel)
+    return (
+        version is not None and version == head.versions.get(channel) and channel in head.manifest
+    )
+
+
+def _sealed(codec: Codec, known: Known, blobs: Blobs) -> Blobs:
+    """Return the blobs not known to be there, ready for the file."""
+    return {
+        digest: codec.seal(*blob) for digest, blob in blobs.items() if digest not in known.numbers
+    }

@@ -1,0 +1,300 @@
+"""The checkpointer's operations, each one transaction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from holdfast import Database, InvalidInputError
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+    get_checkpoint_metadata,
+)
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from holdfast_langgraph.checkpoint import (
+    copying,
+    delta,
+    listing,
+    pruning,
+    reading,
+    storing,
+    writing,
+)
+from holdfast_langgraph.checkpoint.address import Address, config_of
+from holdfast_langgraph.checkpoint.capture import Capture
+from holdfast_langgraph.checkpoint.encoding import Codec
+from holdfast_langgraph.checkpoint.file import File
+from holdfast_langgraph.checkpoint.keys import digest_key
+from holdfast_langgraph.checkpoint.pruning import Retention
+from holdfast_langgraph.checkpoint.recent import Recent
+
+
+class SyncSaver(BaseCheckpointSaver[Any]):
+    """The sync face of `HoldfastSaver`; see there."""
+
+    def __init__(
+        self,
+        file: File,
+        serde: SerializerProtocol | None,
+        retention: Retention | None,
+        capture: Capture | None,
+    ) -> None:
+        super().__init__(serde=serde)
+        self._file = file
+        self._retention = retention
+        self._capture = capture
+        self._recent = Recent()
+        self._made_codec: Codec | None = None
+
+    def setup(self) -> None:
+        """Open the file and bring its tables up to date; every operation does so by itself.
+
+        Raises:
+            StorageError: It cannot be opened; `WrongKeyError`, `SchemaVersionError`.
+        """
+        self._file.open()
+
+    @property
+    def database(self) -> Database:
+        """The file, opened now if it was not yet."""
+        return self._file.open()
+
+    def _codec(self) -> Codec:
+        # `serde` may be set anew at any time, and is on a shallow copy (`with_allowlist`).
+        codec = self._made_codec
+        if codec is None or codec.serde is not self.serde:
+            codec = Codec(self.serde, digest_key(self.database, self.serde))
+            self._made_codec = codec
+        return codec
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return the checkpoint a config names, or its thread's latest; None if there is none."""
+        database, codec, address = self.database, self._codec(), Address.of(config)
+        with database.read() as connection:
+            row = reading.find(connection, address)
+            fetched = None if row is None else reading.fetch(connection, row)
+        if fetched is None:
+            return None
+        return reading.assemble(codec, fetched, config if address.checkpoint_id else None)
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: dict[str, Any] | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Yield checkpoints, newest first.
+
+        Nothing is held between two of them: read, write and list as you go.
+
+        Args:
+            config: A thread, and if given its namespace and checkpoint; None for all threads.
+            filter: Metadata that must be equal; a dot leads into a nested object, and a missing
+                key equals None.
+            before: Only checkpoints older than the one this config names.
+            limit: How many at most.
+
+        Raises:
+            FilterError: A filter key is malformed.
+        """
+        query = listing.read_query(config, filter, before)
+        left = limit
+        for ids in listing.pages(self._ids(query, limit)):
+            for found in self._page(query, ids)[:left]:
+                yield found
+                left = None if left is None else left - 1
+            if left == 0:
+                return
+
+    def _ids(self, query: listing.Query, limit: int | None) -> Sequence[int]:
+        if limit is not None and limit <= 0:
+            return []
+        with self.database.read() as connection:
+            return listing.find_ids(connection, query, limit)
+
+    def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
+        database, codec = self.database, self._codec()
+        with database.read() as connection:
+            fetched = listing.read_page(connection, query, ids)
+        return [reading.assemble(codec, one) for one in fetched]
+
+    def get_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> Mapping[str, DeltaChannelHistory]:
+        """Return what each delta channel needs to be rebuilt at a checkpoint (LangGraph's beta).
+
+        Args:
+            config: The checkpoint; by default the thread's latest.
+            channels: Their names.
+
+        Returns:
+            For each, the writes of its ancestors, oldest first, back to the nearest stored value,
+            and that value as ``seed`` where there is one.
+        """
+        if not channels:
+            return {}
+        database, codec = self.database, self._codec()
+        with database.read() as connection:
+            trails, blobs = delta.trace(connection, Address.of(config), channels)
+        return delta.tell(codec, trails, blobs)
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint; only what the thread did not hold yet takes room.
+
+        Args:
+            config: The thread, the namespace, and the parent's checkpoint id.
+            checkpoint: The checkpoint.
+            metadata: JSON; the config's own metadata is added to it.
+            new_versions: The channels this checkpoint changed.
+
+        Returns:
+            The config that names it.
+        """
+        stored = self._put(config, checkpoint, metadata, new_versions)
+        if self._capture is not None:
+            self._capture.feed(config, checkpoint)
+        return stored
+
+    def _put(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        address = Address.of(config)
+        full = get_checkpoint_metadata(config, metadata)
+        storing.store_checkpoint(self._desk(), address, checkpoint, full, new_versions)
+        return config_of(config["configurable"]["thread_id"], address.ns, checkpoint["id"])
+
+    def put_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what a task wrote after a checkpoint.
+
+        Writes already stored under the same task and index stay; interrupts, resumes and errors,
+        given on their own, take the place of earlier ones.
+
+        Args:
+            config: The checkpoint.
+            writes: Channels and values.
+            task_id: The task.
+            task_path: Its path, by which writes are ordered.
+        """
+        if writes:
+            storing.store_writes(self._desk(), Address.of(config), writes, (task_id, task_path))
+
+    def _desk(self) -> storing.Desk:
+        return storing.Desk(self.database, self._codec(), self._recent, self._retention)
+
+    # -- threads --------------------------------------------------------------------------------
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete a thread: checkpoints, writes and values, of all its namespaces."""
+        self._erase([thread_id], None)
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete the checkpoints of these runs and their writes.
+
+        What a later checkpoint's delta channel rests on stays, invisible, so that no state of
+        another run changes. A thread without checkpoints is deleted.
+        """
+        keep = pruning.without_runs(frozenset(map(str, run_ids)))
+        database = self.database
+        with database.write() as connection:
+            threads = pruning.threads_of_runs(connection, list(map(str, run_ids)))
+            for thread in threads:
+                pruning.prune(connection, thread, keep)
+        if threads:
+            database.truncate_wal()
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread with all its history to another id; a missing source copies nothing.
+
+        Checkpoints the target has under the same ids are replaced.
+        """
+        self._recent.drop(str(target_thread_id))
+        with self.database.write() as connection:
+            copying.copy_thread(connection, str(source_thread_id), str(target_thread_id))
+
+    def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Delete old checkpoints of these threads.
+
+        Args:
+            thread_ids: The threads; a missing one is passed over.
+            strategy: ``"keep_latest"`` keeps the newest checkpoint of each namespace, and,
+                invisible, what its delta channels rest on; ``"delete"`` keeps nothing.
+
+        Raises:
+            InvalidInputError: There is no such strategy.
+        """
+        if strategy not in ("keep_latest", "delete"):
+            raise InvalidInputError(
+                f"unknown strategy {strategy!r}; allowed are 'keep_latest' and 'delete'"
+            )
+        self._erase(thread_ids, pruning.latest if strategy == "keep_latest" else None)
+
+    def _erase(self, thread_ids: Sequence[str], keep: pruning.Keep | None) -> None:
+        """Prune threads in one transaction, whole without `keep`, and clear the log behind it."""
+        if not thread_ids:
+            return
+        database = self.database
+        with database.write() as connection:
+            for thread_id in map(str, thread_ids):
+                known = writing.find_thread(connection, thread_id)
+                if known is not None and known.no is not None:
+                    pruning.erase(connection, known.no, keep)
+        database.truncate_wal()
+
+    def sweep(self) -> int:
+        """Apply the retention to every thread, and delete those idle for longer than its age.
+
+        Returns:
+            How many checkpoints were deleted.
+        """
+        retention = self._retention
+        if retention is None:
+            return 0
+        database, deleted = self.database, 0
+        with database.read() as connection:
+            threads = pruning.all_threads(connection)
+        for thread in threads:
+            with database.write() as connection:
+                deleted += pruning.retire(connection, thread, retention)
+        database.truncate_wal()
+        return deleted
+
+    def get_next_version(self, current: int | str | float | None, channel: None) -> Any:
+        """Return the version after `current`: a count.
+
+        Other savers add a random tail, for they file values under their version and a fork would
+        write over its sibling. Here values are filed by content. A thread that came from another
+        saver goes on in that saver's form.
+        """
+        if isinstance(current, str):
+            return f"{int(current.split('.')[0]) + 1:032}.{random.random():016}"
+        return 1 if current is None else current + 1

@@ -1,0 +1,170 @@
+"""The statements of a write: threads, blobs, checkpoints, pending writes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast import Connection
+
+from holdfast_langgraph.checkpoint.address import Address
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
+from holdfast_langgraph.checkpoint.recent import Known
+
+
+class ThreadMovedError(Exception):
+    """The thread was swept, deleted or made by someone else since it was looked at."""
+
+
+def find_thread(connection: Connection, thread_id: str) -> Known | None:
+    """Return a thread as the file has it."""
+    row = connection.execute(
+        "SELECT no, salt, epoch FROM langgraph_threads WHERE thread_id = ?", (thread_id,)
+    ).fetchone()
+    return None if row is None else Known(row[0], row[1], row[2])
+
+
+def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
+    """Return a thread's number as it was known, right or wrong; make a thread that was not there.
+
+    `add_checkpoint` and `add_writes` find out whether it was right.
+
+    Raises:
+        ThreadMovedError: Somebody else has made it.
+    """
+    return add_thread(connection, thread_id, known.salt) if known.no is None else known.no
+
+
+def _check_thread(connection: Connection, thread: int, epoch: int) -> None:
+    """Make sure that what was known of a thread still holds.
+
+    Raises:
+        ThreadMovedError: It has been swept or deleted.
+    """
+    row = connection.execute(
+        "SELECT 1 FROM langgraph_threads WHERE no = ? AND epoch = ?", (thread, epoch)
+    ).fetchone()
+    if row is None:
+        raise ThreadMovedError(thread)
+
+
+def add_thread(connection: Connection, thread_id: str, salt: bytes) -> int:
+    """Make a thread; return its number.
+
+    Raises:
+        ThreadMovedError: There is one.
+    """
+    cursor = connection.execute(
+        "INSERT OR IGNORE INTO langgraph_threads(thread_id, salt) VALUES (?, ?)",
+        (thread_id, salt),
+    )
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread_id)
+    return int(cursor.lastrowid or 0)
+
+
+def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest, int]:
+    """Store the blobs that the thread does not have; return the numbers of all of them.
+
+    Args:
+        connection: An open write.
+        thread: Its number.
+        blobs: Type and bytes (sealed) by digest.
+    """
+    numbers: dict[Digest, int] = {}
+    for digest, (type_, data) in blobs.items():
+        cursor = connection.execute(
+            "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data) VALUES (?, ?, ?, ?)",
+            (thread, digest, type_, data),
+        )
+        if cursor.rowcount == 1:
+            numbers[digest] = int(cursor.lastrowid or 0)
+        else:
+            numbers[digest] = connection.execute(
+                "SELECT id FROM langgraph_blobs WHERE thread = ? AND digest = ?", (thread, digest)
+            ).fetchone()[0]
+    return numbers
+
+
+def add_checkpoint(
+    connection: Connection,
+    thread: tuple[int, int],
+    address: Address,
+    checkpoint_id: str,
+    metadata: Mapping[str, Any],
+    body: Sealed,
+    manifest: Mapping[str, Stored],
+) -> None:
+    """Store a checkpoint, in place of one with the same id.
+
+    Args:
+        connection: An open write.
+        thread: Its number, and the epoch it must still be in.
+        address: Of the parent.
+        checkpoint_id: Its own.
+        metadata: JSON.
+        body: The checkpoint without its channel values.
+        manifest: The channel values.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+    """
+    run_id = metadata.get("run_id")
+    cursor = connection.execute(
+        "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
+        " created_at, metadata, type, body, manifest)"
+        " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?",
+        (
+            address.ns,
+            checkpoint_id,
+            address.checkpoint_id,
+            None if run_id is None else str(run_id),
+            time.time_ns() // 1000,
+            json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore").decode(),
+            *body,
+            pack_manifest(manifest),
+            *thread,
+        ),
+    )
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread)
+
+
+def add_writes(
+    connection: Connection,
+    thread: tuple[int, int],
+    address: Address,
+    task: tuple[str, str],
+    writes: Sequence[tuple[int, str, Stored]],
+    *,
+    replace: bool,
+) -> None:
+    """Store the writes of a task.
+
+    Args:
+        connection: An open write.
+        thread: Its number, and the epoch it must still be in.
+        address: The checkpoint they follow.
+        task: Its id and its path.
+        writes: Index, channel, value.
+        replace: In place of earlier ones with the same index; else those stay.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+    """
+    verb = "REPLACE" if replace else "IGNORE"
+    task_id, path = task
+    cursor = connection.executemany(
+        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, idx,"
+        " task_path, channel, value) SELECT no, ?, ?, ?, ?, ?, ?, ?"
+        " FROM langgraph_threads WHERE no = ? AND epoch = ?",
+        [
+            (address.ns, address.checkpoint_id, task_id, idx, path, channel, pack(value), *thread)
+            for idx, channel, value in writes
+        ],
+    )
+    if cursor.rowcount != len(writes):
+        # Some were there before, or the thread is gone.
+        _check_thread(connection, *thread)

@@ -1,0 +1,149 @@
+"""Long-term memory as a conversation uses it: note, remember, recall, forget.
+
+Nothing here belongs to one session: the ids come with every call, so one object serves any
+number of users and sessions at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from holdfast import Message, RecordNotFoundError, Scope, ScopeError
+
+from holdfast_llamaindex import history
+from holdfast_llamaindex.blocking import either, hop
+from holdfast_llamaindex.utterances import Utterance
+from holdfast_llamaindex.waiting import Ids, WaitingRoom
+
+if TYPE_CHECKING:
+    from holdfast import Match, Memory, Record
+
+# Candidates for a token budget; and how many more, since the window's own messages come first.
+CANDIDATES = 50
+MOST_LIVE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose memory a conversation has, beside its session."""
+
+    user_id: str | None = None
+    agent_id: str | None = None
+    app_id: str | None = None
+
+    def ids(self) -> Ids:
+        """Return the ids that are given, by name."""
+        given = {"user_id": self.user_id, "agent_id": self.agent_id, "app_id": self.app_id}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def check(self) -> None:
+        """Raise `ScopeError` if an id that is given cannot be one."""
+        if self.ids():
+            Scope(**self.ids())
+
+    def reading(self, session: str | None) -> Ids:
+        """Return what a recall may see: all sessions of the owner; without one, this session."""
+        return _some(self.ids() or ({} if session is None else {"run_id": session}))
+
+    def writing(self, session: str | None) -> Ids:
+        """Return the ids under which a session is remembered."""
+        return _some({**self.ids(), **({} if session is None else {"run_id": session})})
+
+
+def _some(ids: Ids) -> Ids:
+    if not ids:
+        raise ScopeError(
+            "whose memory? give user_id (or agent_id, app_id), or use it in a Memory, "
+            "which has a session_id"
+        )
+    return ids
+
+
+class LongTerm:
+    """The long-term memory of one file.
+
+    Args:
+        memory: The open file.
+    """
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        memory.database.migrate(history.NAME, history.STEPS)
+        self._waiting = WaitingRoom(memory.database)
+
+    async def note(self, ids: Ids, said: Sequence[Utterance]) -> None:
+        """Make messages durable; they are remembered together with what follows them."""
+        if said:
+            await hop(self._waiting.enter, ids, said)
+
+    async def remember(self, ids: Ids, said: Sequence[Utterance] = ()) -> None:
+        """Remember messages and what waits before them: one write, however many they are.
+
+        They are durable before a model is called. If one fails, they wait for the next time.
+
+        Raises:
+            HoldfastError: It could not be done yet.
+        """
+        waiting = await hop(self._waiting.enter, ids, said)
+        if not waiting:
+            return
+        messages = [
+            Message(one.said.text, one.said.role, id=one.said.id, occurred_at=one.at)
+            for one in waiting
+        ]
+        await either(self.memory.add, self.memory.aadd, messages, **ids, wait=False)
+        await hop(self._waiting.leave, waiting)
+
+    async def catch_up(self, reading: Ids, session: str | None = None) -> None:
+        """Remember what waits in scopes that a recall may see, this session's own left out."""
+        for ids in await hop(self._waiting.scopes, reading):
+            if session is None or ids.get("run_id") != session:
+                await self.remember(ids)
+
+    async def recall(
+        self, reading: Ids, session: str | None, query: str, live: Sequence[Utterance]
+    ) -> list[Match]:
+        """Return what answers a question, best first, without what the live window holds."""
+        await self.catch_up(reading, session)
+        limit = CANDIDATES + min(len(live), MOST_LIVE)
+        found = await either(self.memory.search, self.memory.asearch, query, **reading, limit=limit)
+        shown = {one.id for one in live}
+        return [match for match in found if not await self._is_live(match.record, session, shown)]
+
+    async def _is_live(self, record: Record, session: str | None, shown: set[str]) -> bool:
+        """Say whether a record is a message of the window, or rests on such messages alone."""
+        if record.scope.run_id != session:
+            return False
+        if not record.sources:
+            return record.message_id in shown
+        turns = [await self._source(record, source) for source in record.sources]
+        return all(turn is not None and turn.message_id in shown for turn in turns)
+
+    async def _source(self, record: Record, source: str) -> Record | None:
+        get, aget = self.memory.get, self.memory.aget
+        try:
+            return await either(get, aget, source, **record.scope.ids())
+        except RecordNotFoundError:
+            return None
+
+    async def forget(self, reading: Ids, id: str) -> None:
+        """Erase one memory.
+
+        Raises:
+            RecordNotFoundError: There is none of this id.
+        """
+        await either(self.memory.delete, self.memory.adelete, id, **reading)
+
+    async def forget_all(self, reading: Ids) -> None:
+        """Erase everything that a recall could see, and what waits to be remembered."""
+        await hop(self._waiting.drop, reading)
+        await either(self.memory.delete_all, self.memory.adelete_all, **reading)
+
+    async def flush(self, reading: Ids) -> None:
+        """Remember all that waits, and derive what facts are still to be derived."""
+        await self.catch_up(reading)
+        stats = await either(self.memory.stats, self.memory.astats)
+        if stats.waiting:
+            await either(self.memory.flush, self.memory.aflush)

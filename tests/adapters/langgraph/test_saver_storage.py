@@ -1,0 +1,241 @@
+"""What lies in the file: each message once, nothing that was deleted, nothing in the clear."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from holdfast import InvalidInputError
+from holdfast_langgraph import HoldfastSaver, Retention
+from langchain_core.messages import HumanMessage, RemoveMessage
+from support.checkpoints import (
+    bytes_of,
+    chat,
+    checkpoint,
+    encrypted,
+    put,
+    tables,
+    thread,
+    values_of,
+)
+
+TURNS = 60
+
+
+def said(at: int) -> HumanMessage:
+    """Return a message of 240 characters, no two alike."""
+    text = " ".join(f"{(at + 1) * prime % 99991:x}" for prime in range(7919, 7919 + 60))
+    return HumanMessage(text[:240], id=f"m{at}")
+
+
+def grow(saver: HoldfastSaver, turns: int) -> Any:
+    """Put a conversation that grows by a message a checkpoint; return the last config."""
+    config = thread()
+    for at in range(turns):
+        messages = [said(one) for one in range(at + 1)]
+        config = put(saver, {"messages": messages}, config, version=at + 1)
+    return config
+
+
+def blobs_and_bytes(saver: HoldfastSaver) -> tuple[int, int]:
+    with saver.database.read() as connection:
+        count, size = connection.execute(
+            "SELECT count(*), sum(length(data)) FROM langgraph_blobs"
+        ).fetchone()
+    return int(count), int(size)
+
+
+@pytest.mark.parametrize("serde", [None, encrypted()], ids=["plain", "encrypted"])
+def test_a_growing_conversation_stores_each_message_once_alone_and_once_in_a_run(
+    serde: Any, tmp_path: Path
+) -> None:
+    with HoldfastSaver(tmp_path / "c.db", serde=serde) as saver:
+        grow(saver, TURNS)
+        count, size = blobs_and_bytes(saver)
+    one = len(str(said(0).model_dump())) + 200
+    assert TURNS <= count <= 1.5 * TURNS
+    assert size < 2.2 * TURNS * one
+
+
+def test_a_chat_of_96_kilobytes_takes_less_than_ten_times_its_text(tmp_path: Path) -> None:
+    """The stock SqliteSaver takes over 50 MB for it."""
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        graph = chat(saver, answer=said(0).text[:-4])
+        for at in range(200):
+            graph.invoke({"messages": [said(at)]}, thread())
+        saver.database.truncate_wal()
+    assert path.stat().st_size < 10 * 96_000
+
+
+def test_dropping_old_messages_costs_no_new_copies(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        config = grow(saver, 200)
+        _, before = blobs_and_bytes(saver)
+        for at in range(10):
+            window = [said(one) for one in range(at + 1, 200)]
+            config = put(saver, {"messages": window}, config, version=1000 + at)
+        _, after = blobs_and_bytes(saver)
+    assert after - before < 0.5 * before
+
+
+def test_an_unchanged_channel_costs_nothing(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        first = put(saver, {"document": "word " * 5000})
+        made = checkpoint({"document": "word " * 5000, "n": 1})
+        saver.put(first, made, {}, {"n": 1})
+        assert tables(saver)["blobs"] == 1
+        assert values_of(saver, thread())["document"] == "word " * 5000
+
+
+def test_equal_files_in_a_mapping_are_stored_once(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        files = {"a.md": "one " * 500, "b.md": "two " * 500}
+        first = put(saver, {"files": files})
+        put(saver, {"files": {**files, "c.md": "three " * 500}}, first, version=2)
+        assert tables(saver)["blobs"] == 3
+
+
+def test_threads_share_nothing(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        put(saver, {"messages": [said(1)]}, thread("a"))
+        put(saver, {"messages": [said(1)]}, thread("b"))
+        with saver.database.read() as connection:
+            digests = connection.execute("SELECT digest FROM langgraph_blobs").fetchall()
+        assert len(set(digests)) == 2
+        saver.delete_thread("a")
+        assert values_of(saver, thread("b")) == {"messages": [said(1)]}
+
+
+def test_deleting_a_thread_leaves_no_word_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        stored = put(saver, {"note": "unforgettable-note"}, thread("tell-tale-thread"))
+        saver.put_writes(stored, [("note", "unforgettable-write")], "task")
+        assert b"unforgettable-note" in bytes_of(path)
+        saver.delete_thread("tell-tale-thread")
+        assert tables(saver) == dict.fromkeys(("threads", "checkpoints", "writes", "blobs"), 0)
+        left = bytes_of(path)
+    assert b"unforgettable" not in left
+    assert b"tell-tale" not in left
+
+
+def test_pruning_keeps_only_what_the_latest_needs(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        config = grow(saver, TURNS)
+        put(saver, {"messages": [said(0), said(TURNS - 1)]}, config, version=9999)
+        saver.prune(["t", "no such thread"])
+        assert values_of(saver, thread()) == {"messages": [said(0), said(TURNS - 1)]}
+        assert tables(saver)["checkpoints"] == 1
+        assert tables(saver)["blobs"] <= 2
+
+
+def test_pruning_keeps_writes_whose_checkpoint_is_still_to_come(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        put(saver)
+        latest = put(saver)
+        coming = checkpoint()
+        saver.put_writes(thread(checkpoint_id=coming["id"]), [("a", ["x" * 99])], "task")
+        saver.prune(["t"])
+        saver.put(latest, coming, {}, {})
+        found = saver.get_tuple(thread())
+        assert found is not None
+        assert found.pending_writes == [("task", "a", ["x" * 99])]
+
+
+def test_a_put_after_a_prune_by_another_saver_stores_what_the_prune_took(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver, HoldfastSaver(path) as other:
+        config = grow(saver, TURNS)
+        put(other, {"messages": [said(1)]}, config, version=TURNS + 1)
+        other.prune(["t"])
+        everything = [said(at) for at in range(TURNS)]
+        put(saver, {"messages": everything}, config, version=TURNS + 2)
+        assert values_of(saver, thread()) == {"messages": everything}
+        other.delete_thread("t")
+        put(saver, {"messages": everything}, version=1)
+        assert values_of(other, thread()) == {"messages": everything}
+
+
+def test_removed_messages_are_gone_after_a_prune(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        graph = chat(saver)
+        graph.invoke({"messages": [HumanMessage("unforgettable", id="x")]}, thread())
+        graph.update_state(thread(), {"messages": [RemoveMessage(id="x")]})
+        saver.prune(["t"])
+        left = bytes_of(path)
+    assert b"unforgettable" not in left
+
+
+def test_retention_keeps_the_last_and_a_quarter_more_at_most(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db", retention=Retention(last=8)) as saver:
+        for at in range(50):
+            put(saver, {"n": at}, version=at)
+            assert len(list(saver.list(thread()))) <= 10
+        kept = [one.checkpoint["channel_values"]["n"] for one in saver.list(thread())]
+        assert kept[:8] == list(range(49, 41, -1))
+        saver.sweep()
+        assert len(list(saver.list(thread()))) == 8
+
+
+def age(saver: HoldfastSaver, days: int, where: str = "1") -> None:
+    """Make checkpoints older."""
+    with saver.database.write() as connection:
+        connection.execute(
+            f"UPDATE langgraph_checkpoints SET created_at = created_at - ? WHERE {where}",
+            (days * 86_400_000_000,),
+        )
+
+
+def test_retention_by_age_clears_away_on_a_put_and_keeps_the_latest(tmp_path: Path) -> None:
+    keep = Retention(age=timedelta(days=30))
+    with HoldfastSaver(tmp_path / "c.db", retention=keep) as saver:
+        for at in range(3):
+            put(saver, {"n": at}, version=at)
+        age(saver, 40)
+        put(saver, {"n": 3}, version=3)
+        assert len(list(saver.list(thread()))) == 1
+
+
+def test_a_sweep_deletes_idle_threads_and_counts_what_it_deletes(tmp_path: Path) -> None:
+    keep = Retention(age=timedelta(days=30))
+    with HoldfastSaver(tmp_path / "c.db", retention=keep) as saver:
+        put(saver, parent=thread("idle"))
+        put(saver, parent=thread("idle"))
+        age(saver, 40)
+        put(saver, parent=thread("busy"))
+        assert saver.sweep() == 2
+        assert tables(saver)["threads"] == 1
+
+
+@pytest.mark.parametrize("wrong", [{"last": 0}, {"age": timedelta(0)}])
+def test_a_retention_that_keeps_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        Retention(**wrong)
+
+
+def test_a_cipher_leaves_no_word_in_the_file_and_no_guessable_digest(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    messages = [HumanMessage(f"secret word {at}", id=str(at)) for at in range(40)]
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        with HoldfastSaver(tmp_path / folder / path.name, serde=encrypted()) as saver:
+            state = {"messages": messages, "mood": "secret mood", "files": {"secret": "s" * 999}}
+            stored = put(saver, state)
+            saver.put_writes(stored, [("messages", messages), ("mood", "secret write")], "task")
+            assert b"secret" not in bytes_of(tmp_path / folder / path.name)
+            assert values_of(saver, thread()) == state
+            with saver.database.write() as connection:
+                # The same salt: only the key inside the cipher tells the two files apart.
+                connection.execute("UPDATE langgraph_threads SET salt = zeroblob(16), epoch = 1")
+            put(saver, state, thread(), version=2)
+    found = [digests(tmp_path / folder / path.name) for folder in ("one", "two")]
+    assert not found[0] & found[1]
+
+
+def digests(path: Path) -> set[bytes]:
+    with HoldfastSaver(path) as saver, saver.database.read() as connection:
+        return {row[0] for row in connection.execute("SELECT digest FROM langgraph_blobs")}

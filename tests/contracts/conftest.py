@@ -1,0 +1,34 @@
+"""Every contract runs once a face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.faces import FACES, Face
+
+
+@pytest.fixture(params=FACES)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def opened(kind: str, tmp_path: Path) -> Iterator[Callable[..., Face]]:
+    """Open any number of memories by the same face; each gets a file of its own by name."""
+    made: list[Face] = []
+
+    def open_(name: str = "memory.db", **options: Any) -> Face:
+        made.append(Face(kind, tmp_path / name, **options))
+        return made[-1]
+
+    yield open_
+    for face in made:
+        face.close()
+
+
+@pytest.fixture
+def face(opened: Callable[..., Face]) -> Face:
+    return opened()

@@ -1,0 +1,265 @@
+"""Filters compiled to SQL select what plain Python selects; a filtered search loses nothing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from holdfast import FilterError, Memory
+from holdfast.filters import MAX_DEPTH
+from holdfast.items import Put, Search
+from holdfast.testing import HashEmbedder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.judging import passes
+
+LABELS = ["a", "b", "c d", 'q"t', "back\\slash", "it's", "é", "$", "[0]", "#-1", "日本", "%", "_"]
+label = st.sampled_from(LABELS)
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=4) | st.sampled_from(
+    ["tea", "te", "1", "true", "null", "a\x00b", "\U0001f600", "z'"]
+)
+number = (
+    st.integers(-3, 3)
+    | st.floats(allow_nan=False, allow_infinity=False, width=32)
+    | st.sampled_from([0.5, -0.0, 2**53 + 1, 2**62, -(2**63), 2**63, 2**70, 1e300])
+)
+scalar = st.none() | st.booleans() | number | text
+value = st.recursive(
+    scalar, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(label, inner, max_size=3)
+)
+document = st.dictionaries(label, value, max_size=4)
+name = st.lists(label, min_size=1, max_size=2).map(".".join)
+ordered = number | text
+whole = scalar | st.recursive(scalar, lambda inner: st.lists(inner, max_size=3))
+comparison = st.one_of(
+    scalar,
+    st.fixed_dictionaries({"eq": whole}),
+    st.fixed_dictionaries({"ne": whole}),
+    st.fixed_dictionaries({"in": st.lists(whole, max_size=3)}),
+    st.fixed_dictionaries({"nin": st.lists(scalar, max_size=3)}),
+    st.fixed_dictionaries({"contains": scalar}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+    st.fixed_dictionaries({}, optional=dict.fromkeys(["gt", "gte", "lt", "lte"], ordered)).filter(
+        bool
+    ),
+)
+leaf = st.dictionaries(name, comparison, max_size=2)
+tree = st.recursive(
+    leaf,
+    lambda inner: st.one_of(
+        st.fixed_dictionaries({"AND": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"OR": st.lists(inner, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"NOT": inner}),
+    ),
+    max_leaves=4,
+)
+
+
+def fresh() -> Memory:
+    return Memory(":memory:", embedder=HashEmbedder(16))
+
+
+@settings(max_examples=150, deadline=None)
+@given(documents=st.lists(document, min_size=1, max_size=5), filters=tree)
+def test_sql_selects_the_items_that_python_selects(
+    documents: list[dict[str, Any]], filters: dict[str, Any]
+) -> None:
+    with fresh() as memory:
+        puts = [Put(("n",), str(n), one, texts=["tea"]) for n, one in enumerate(documents)]
+        memory.items.batch(puts)
+        for query in (None, "tea", "tea"):
+            found = memory.items.search(Search(("n",), query, filters=filters))
+            wanted = {str(n) for n, one in enumerate(documents) if passes(one, filters)}
+            assert {match.item.key for match in found} == wanted
+
+
+@settings(max_examples=75, deadline=None)
+@given(documents=st.lists(document, min_size=1, max_size=5), filters=tree)
+def test_sql_selects_the_records_that_python_selects(
+    documents: list[dict[str, Any]], filters: dict[str, Any]
+) -> None:
+    with fresh() as memory:
+        for n, one in enumerate(documents):
+            memory.add(f"tea {n}", user_id="ada", metadata=one)
+        listed = [record.text for record in memory.list(user_id="ada", filters=filters)]
+        matches = memory.search("tea", user_id="ada", filters=filters)
+        found = {match.record.text for match in matches}
+    assert listed == [f"tea {n}" for n, one in enumerate(documents) if passes(one, filters)]
+    assert found == set(listed)
+
+
+def cosine(left: list[float], right: list[float]) -> float:
+    return sum(a * b for a, b in zip(left, right, strict=True))
+
+
+WORDS = ["tea", "milk", "rain", "road", "cat", "garden", "moon", "stone", "paper", "lamp"]
+OPERATORS: list[dict[str, Any]] = [
+    {"n": 3},
+    {"n": {"ne": 3}},
+    {"n": {"gt": 200}},
+    {"n": {"gte": 250, "lt": 270}},
+    {"n": {"lte": 9}},
+    {"n": {"in": [1, 150, 299, 1000]}},
+    {"n": {"nin": list(range(290))}},
+    {"tags": {"contains": "t5"}},
+    {"word": {"contains": "oon"}},
+    {"odd": {"exists": True}},
+    {"OR": [{"n": {"lt": 4}}, {"word": "cat"}]},
+    {"AND": [{"n": {"gt": 4}}, {"NOT": {"word": "cat"}}]},
+    {"word": "never"},
+]
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Any:
+    """Three hundred items of one tenant among as many of another, more than a pool holds."""
+    memory = fresh()
+    puts = []
+    for n in range(300):
+        said = " ".join(WORDS[(n * k) % len(WORDS)] for k in range(1, 2 + n % 5))
+        about = {"n": n, "word": WORDS[n % 10], "tags": [f"t{n % 7}"]}
+        about |= {"odd": 1} if n % 2 else {}
+        puts.append(Put(("ada",), str(n), about | {"said": said}, texts=[said]))
+        puts.append(Put(("bob",), str(n), about | {"said": said}, texts=[said]))
+    memory.items.batch(puts)
+    yield memory
+    memory.close()
+
+
+@pytest.mark.parametrize("filters", OPERATORS, ids=lambda filters: repr(filters)[:40])
+@pytest.mark.parametrize("query", ["tea and milk", "moon", "stone paper lamp lamp"])
+def test_a_filtered_search_is_a_brute_force_search(
+    shelf: Memory, filters: dict[str, Any], query: str
+) -> None:
+    asked = HashEmbedder(16).embed_query(query)
+    chosen = [
+        match.item
+        for match in shelf.items.search(Search(("ada",), limit=300))
+        if passes(match.item.value, filters)
+    ]
+    vectors = HashEmbedder(16).embed([item.value["said"] for item in chosen])
+    scores = {item.key: cosine(asked, one) for item, one in zip(chosen, vectors, strict=True)}
+    for limit in (1, 10, 300):
+        found = shelf.items.search(
+            Search(("ada",), query, filters=filters, mode="vector", limit=limit)
+        )
+        assert {match.item.namespace for match in found} <= {("ada",)}
+        best = sorted(scores.values(), reverse=True)[:limit]
+        assert [match.score for match in found] == pytest.approx(best, abs=1e-5)
+        assert [scores[match.item.key] for match in found] == pytest.approx(best, abs=1e-5)
+
+
+def test_many_values_and_many_parts_are_one_filter() -> None:
+    many = list(range(5000))
+    with fresh() as memory:
+        memory.add("tea", user_id="ada", metadata={"n": 4999, "many": many})
+        for filters in (
+            {"n": {"in": many}},
+            {"OR": [{"n": n} for n in many]},
+            {"AND": [{"n": {"ne": n}} for n in many[:-1]]},
+            {"kind": {"in": ["turn"] * 5000}},
+            {"many": many},
+        ):
+            assert len(memory.list(user_id="ada", filters=filters)) == 1
+            assert len(memory.search("tea", user_id="ada", filters=filters)) == 1
+
+
+def deep(levels: int) -> dict[str, Any]:
+    filters: dict[str, Any] = {"n": 1}
+    for _ in range(levels):
+        filters = {"NOT": filters}
+    return filters
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        "topic",
+        [("a", 1)],
+        {"": 1},
+        {"a..b": 1},
+        {"a\x00": 1},
+        {"a": {}},
+        {"a": {"like": "x"}},
+        {"a": {"eq": [object()]}},
+        {"a": {"gt": [1]}},
+        {"kind": ["turn"]},
+        {"a": {"gt": None}},
+        {"a": {"lt": True}},
+        {"a": {"in": "abc"}},
+        {"a": {"in": 5}},
+        {"a": {"exists": 1}},
+        {"a": math.nan},
+        {"a": math.inf},
+        {"a": 10**400},
+        {"a": "\ud800"},
+        {"a": {"contains": "\ud800"}},
+        {"a": b"bytes"},
+        {"AND": []},
+        {"OR": "x"},
+        {"OR": {"a": 1}},
+        {"AND": [1]},
+        {"NOT": 1},
+        {"NOT": []},
+        {"created_at": "2024-01-01"},
+        {"created_at": {"contains": 1}},
+        {"kind": 5},
+        {"speaker": {"gt": 1}},
+        {"text": {"contains": 5}},
+        {"importance": "0.5"},
+        {"version": True},
+        {"version": {"contains": 1}},
+        deep(MAX_DEPTH + 1),
+        deep(500),
+    ],
+    ids=lambda filters: repr(filters)[:40],
+)
+def test_a_malformed_filter_is_an_error(filters: Any) -> None:
+    with fresh() as memory:
+        memory.add("tea", user_id="ada")
+        for call in (memory.list, lambda **options: memory.search("tea", **options)):
+            with pytest.raises(FilterError):
+                call(user_id="ada", filters=filters)
+
+
+def test_a_deep_filter_within_the_limit_works() -> None:
+    with fresh() as memory:
+        memory.add("tea", user_id="ada", metadata={"n": 1})
+        assert len(memory.list(user_id="ada", filters=deep(MAX_DEPTH))) == 1
+
+
+def test_the_records_own_fields_can_be_filtered() -> None:
+    with fresh() as memory:
+        said = {"role": "assistant", "content": "green tea", "name": "Eve"}
+        (change,) = memory.add(said, user_id="ada", metadata={"kind": "mine"})
+        record = change.after
+        assert record is not None
+        for filters in (
+            {"id": record.id},
+            {"kind": "turn", "role": "assistant", "speaker": {"in": ["Eve", None]}},
+            {"text": {"contains": "een"}},
+            {"created_at": record.created_at, "updated_at": {"lte": record.created_at}},
+            {"occurred_at": {"gte": record.occurred_at}, "expires_at": None},
+            {"importance": {"gt": 0.4, "lt": 0.6}, "version": 1},
+            {"metadata.kind": "mine"},
+            {"speaker": {"exists": True}, "expires_at": {"exists": False}},
+        ):
+            assert len(memory.list(user_id="ada", filters=filters)) == 1
+            assert len(memory.list(user_id="ada", filters={"NOT": filters})) == 0
+
+
+def test_an_index_changes_no_answer() -> None:
+    fields = ["topic", "Topic", "a.b", "a_b", 'q"t', "it's"]
+    with Memory(":memory:", embedder=HashEmbedder(16), indexed=fields) as memory:
+        memory.add("one", user_id="ada", metadata={"topic": "tea", "Topic": 1, "a": {"b": 2}})
+        memory.add("two", user_id="ada", metadata={'q"t': 1, "it's": 2, "a_b": 3})
+        for filters in ({"topic": "tea"}, {"Topic": 1}, {"a.b": 2}):
+            assert [r.text for r in memory.list(user_id="ada", filters=filters)] == ["one"]
+        for filters in ({'q"t': 1}, {"it's": 2}, {"a_b": 3}):
+            assert [r.text for r in memory.list(user_id="ada", filters=filters)] == ["two"]
+        with memory.database.read() as connection:
+            made = connection.execute(
+                "SELECT count(*) FROM sqlite_master WHERE name LIKE 'records_by_%'"
+            ).fetchone()
+        assert made[0] == len(fields)
