@@ -92,7 +92,12 @@ def test_an_assistant_that_talks_like_everybody_is_one_more_speaker() -> None:
 
 def test_a_row_is_returned_once_by_its_best_passage() -> None:
     found = candidates(
-        4, dense=[0.1, 0.2, 0.9, 0.3], id=[0, 1, 1, 1], session=[0, 1, 1, 1], passages=[1, 3, 3, 3]
+        4,
+        dense=[0.1, 0.2, 0.9, 0.3],
+        id=[0, 1, 1, 1],
+        session=[0, 1, 1, 1],
+        passage=[0, 0, 1, 2],
+        passages=[1, 3, 3, 3],
     )
     assert rank(found, PLAIN).order.tolist() == [2, 0]
 
@@ -128,7 +133,10 @@ NUMBERS = st.floats(-1, 1, width=32)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(0, 5)), min_size=1))
 def test_parts_add_up_and_scores_fall(rows: list[tuple[float, float, int]]) -> None:
     dense, keywords, ids = (np.array(column) for column in zip(*rows, strict=True))
-    found = candidates(len(rows), dense, np.abs(keywords), id=ids, session=ids // 2)
+    passage = [ids[:place].tolist().count(id) for place, id in enumerate(ids.tolist())]
+    found = candidates(
+        len(rows), dense, np.abs(keywords), id=ids, session=ids // 2, passage=passage
+    )
     ranked = rank(found, replace(PLAIN, when=True, speakers=("Ann",)))
     np.testing.assert_allclose(sum(ranked.parts.values()), ranked.scores, atol=1e-5)
     assert (np.diff(ranked.scores[ranked.order]) <= 0).all()
