@@ -97,7 +97,7 @@ def test_the_last_of_many_scopes_is_searched(memory: HoldfastMemory) -> None:
     for number in range(25):
         memory.remember(f"note of user {number:02}", scope=f"/user/{number:02}")
     memory.remember("the vault opens at noon", scope="/user/zz")
-    assert contents(memory.recall("when does the vault open", limit=1)) == [
+    assert contents(memory.recall("when does the vault open", scope="/user", limit=1)) == [
         "the vault opens at noon"
     ]
 
@@ -275,8 +275,8 @@ def two(path: str) -> Iterator[tuple[HoldfastMemory, HoldfastMemory]]:
     """Two crews on one file, one name the beginning of the other."""
     sales = memory_at(path, root_scope="/crew/sales")
     europe = memory_at(path, root_scope="/crew/sales-eu")
-    sales.remember("our price is nine")
     europe.remember("our price is ten")
+    sales.remember("our price is nine")
     yield sales, europe
     sales.close()
     europe.close()
