@@ -78,6 +78,13 @@ async def test_messages_come_back_as_they_were(history: HoldfastHistoryProvider)
     assert [message.to_dict() for message in found] == [message.to_dict() for message in given]
 
 
+async def test_no_character_is_lost(history: HoldfastHistoryProvider) -> None:
+    text = "\x00 \ud800 \u2028 öß 海鸥"
+    await history.save_messages("s", [user(text)])
+
+    assert await texts(history) == [text]
+
+
 async def test_who_guesses_a_session_reads_nothing(memory: Memory) -> None:
     await agent(Witness(), HoldfastHistoryProvider(memory)).run(
         "My secret", session=session_of("ada", "s")

@@ -68,6 +68,8 @@ class Shelf:
         """Append what is new of the messages."""
         told = [message.to_dict() for message in messages]
         digests = [_digest(message) for message in told]
+        # As ASCII: half a surrogate pair is no text for SQLite, yet a part of what was said.
+        written = [json.dumps(message) for message in told]
         with self.database.write() as connection:
             known = connection.execute(
                 f"SELECT digest FROM agent_framework_messages WHERE {_OWN} ORDER BY id",
@@ -79,8 +81,8 @@ class Shelf:
                 "INSERT INTO agent_framework_messages (owner, session, digest, data)"
                 " VALUES (?, ?, ?, ?)",
                 [
-                    (_name(owner), session, digest, json.dumps(data, ensure_ascii=False))
-                    for digest, data in zip(digests[start:], told[start:], strict=True)
+                    (_name(owner), session, digest, data)
+                    for digest, data in zip(digests[start:], written[start:], strict=True)
                     if not (digest.startswith(_ID) and digest in earlier)
                 ],
             )
@@ -104,7 +106,12 @@ def repeated(known: Sequence[str], given: Sequence[str]) -> int:
         if known and given[start : start + len(known)] == known and _is_transcript(known):
             return start + len(known)
     for size in range(min(len(known), len(given) - 1), 0, -1):
-        if known[-size:] == given[:size] and _is_transcript(given[:size]):
+        # The first is looked at first, so that a long history costs no copies.
+        if (
+            known[-size] == given[0]
+            and known[-size:] == given[:size]
+            and _is_transcript(given[:size])
+        ):
             return size
     return 0
 
