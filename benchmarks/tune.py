@@ -52,6 +52,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--leave-one-out", action="store_true")
+    parser.add_argument("--steps", type=float, nargs="+", default=STEPS)
+    parser.add_argument("--rounds", type=int, default=2, help="how often each weight is tried")
     asked = parser.parse_args()
     embedder = Remembering(LocalEmbedder())
     questions = [
@@ -60,7 +62,7 @@ def main() -> None:
         for conversation in read_conversations(path)
         for question in record(path.stem, conversation, embedder)
     ]
-    bench = Bench(questions)
+    bench = Bench(questions, asked.steps, asked.rounds)
     fitted = bench.fit()
     print(line("as it is ", bench.figures(bench.scores(DEFAULT))))
     print(line("refitted ", bench.figures(bench.scores(fitted))))
@@ -108,8 +110,10 @@ def message_ids(
 class Bench:
     """Scores of all questions under any weights, each set of weights ranked once."""
 
-    def __init__(self, questions: Sequence[Asked]) -> None:
+    def __init__(self, questions: Sequence[Asked], steps: Sequence[float], rounds: int) -> None:
         self.questions = questions
+        self._steps = steps
+        self._rounds = rounds
         self._known: dict[Weights, Scores] = {}
 
     def scores(self, weights: Weights) -> Scores:
@@ -134,9 +138,9 @@ class Bench:
             return float(np.mean(list(self.figures(self.scores(weights), among).values())))
 
         weights, best = DEFAULT, aim(DEFAULT)
-        for _ in range(2):
+        for _ in range(self._rounds):
             for one in fields(Weights):
-                for step in STEPS:
+                for step in self._steps:
                     value = getattr(DEFAULT, one.name) * step
                     tried = replace(weights, **{one.name: value})
                     if (reached := aim(tried)) > best + LEAST:

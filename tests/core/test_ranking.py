@@ -131,9 +131,9 @@ NUMBERS = st.floats(-1, 1, width=32)
 @given(st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(0, 5)), min_size=1))
 def test_parts_add_up_and_scores_fall(rows: list[tuple[float, float, int]]) -> None:
     dense, keywords, ids = (np.array(column) for column in zip(*rows, strict=True))
-    passages = np.bincount(ids)[ids]
+    passage = [ids[:place].tolist().count(id) for place, id in enumerate(ids.tolist())]
     found = candidates(
-        len(rows), dense, np.abs(keywords), id=ids, session=ids // 2, passages=passages
+        len(rows), dense, np.abs(keywords), id=ids, session=ids // 2, passage=passage
     )
     ranked = rank(found, replace(PLAIN, when=True, speakers=("Ann",)))
     np.testing.assert_allclose(sum(ranked.parts.values()), ranked.scores, atol=1e-5)

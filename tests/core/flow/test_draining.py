@@ -373,3 +373,13 @@ def test_extraction_error_is_what_a_waiting_caller_sees(tmp_path: Path) -> None:
     with opened(tmp_path, llm) as memory, pytest.raises(ExtractionError, match="JSON"):
         memory.add("I sail", user_id="ada")
     assert asked_to(llm) == ["record_facts"] * 2
+
+
+def test_the_newest_error_is_the_one_shown(tmp_path: Path) -> None:
+    llm = ScriptedLLM([ProviderError("zero"), ProviderError("a later one")])
+    with opened(tmp_path, llm) as memory:
+        for user in ("ada", "bob"):
+            with pytest.raises(ProviderError):
+                memory.add("I sail", user_id=user)
+        assert memory.stats().error == "ProviderError: a later one"
+        assert memory.scoped(user_id="ada").stats().error == "ProviderError: zero"

@@ -167,6 +167,18 @@ def test_many_adds_at_once_lose_nothing(memory: Memory, openai_server: OpenAISer
     assert (stats.records, stats.waiting, stats.problems) == ({"turn": 40, "fact": 40}, 0, ())
 
 
+def test_one_fact_told_by_many_at_once_is_stored_once(
+    memory: Memory, openai_server: OpenAIServer
+) -> None:
+    openai_server.default = called(facts("Tea is good"), delay=0.02)
+
+    async def flow() -> None:
+        await asyncio.gather(*(memory.aadd("tea", user_id="ada", run_id=f"{n}") for n in range(20)))
+
+    asyncio.run(flow())
+    assert len(only(memory).sources) == 20
+
+
 # -- Paris and Berlin ---------------------------------------------------------------------------
 
 PARIS = facts(fact("User lives in Paris", relations=[lives_in("Paris")]))

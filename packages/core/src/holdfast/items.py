@@ -56,10 +56,6 @@ __all__ = [
     "Search",
 ]
 
-# So many items are ranked whole, so that every page is cut from one order; ranking items is two
-# multiplications, ranking records is not.
-SMALL = 20_000
-
 
 class Items:
     """Documents by namespace and key. Get it from `Memory.items`, or open a file of its own.
@@ -360,7 +356,7 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
         offset=search.offset,
         tree=tree,
         min_score=search.min_score,
-        small=SMALL,
+        score=ranking.item_scores[search.mode],
     )
 
 

@@ -268,7 +268,10 @@ class Memory:
         if not writing.wait:
             self._wake()
             return Changes(added.changes, pending=len(added.rows))
-        derived = await conductor.extract_added(self._pipeline(runtime), added)
+        try:
+            derived = await conductor.extract_added(self._pipeline(runtime), added)
+        finally:
+            self._wake()  # other turns of this scope had to wait meanwhile
         return Changes(
             added.changes + derived.changes, derived.usage, derived.pending, derived.problems
         )

@@ -32,17 +32,17 @@ class Weights:
     weight moves either by less than a point or two.
 
     Attributes:
-        dense: Nearness in meaning, over the spread among the candidates; +4.3, +10.7.
+        dense: Nearness in meaning, over the spread among the candidates; +4.6, +4.4.
         dense_range: That spread counts as at least so much, or noise decides in a small store.
-        keyword: The words that are asked for; +10.7, +7.9.
+        keyword: The words that are asked for; +10.4, +5.5.
         keyword_range: A best score below this (some two rare words) counts as a part of it.
-        speaker: Someone named in the question said it; +2.7, no names in BEAM.
-        time: The question is for a time and the text tells one; +.9, +.5.
-        date: Said in the time that the question names, or soon after; +1.6, no dates in BEAM.
-        question: A text that ends with a question seldom answers one; +.7, -.8.
+        speaker: Someone named in the question said it; +2.9, no names in BEAM.
+        time: The question is for a time and the text tells one; +.9, -.5.
+        date: Said in the time that the question names, or soon after; +1.7, no dates in BEAM.
+        question: A text that ends with a question seldom answers one; +1.1, -1.2.
         assistant: Said by an assistant that talks at greater length than the others, where the
-            question is not for its words; 0, +2.1.
-        passages: By the logarithm of their number: many tries, one of which lands; 0, +4.8.
+            question is not for its words; 0, +2.2.
+        passages: By the logarithm of their number: many tries, one of which lands; 0, +3.0.
         session: The best of its session are good, too; +2, +.7.
         recency: The question is for the present state of things; half as much every thirty days
             before the newest. (For every question, .02 of it costs .3.)
@@ -155,55 +155,70 @@ def _session(of: Candidates, scores: Floats) -> Floats:
     return spread
 
 
-def _by_cosine(candidates: Candidates) -> Ranked:
-    return _ordered(candidates, candidates.dense, {"dense": candidates.dense})
+def _cosine(dense: Floats, keywords: Floats) -> Floats:
+    return dense
 
 
-def _by_keywords(candidates: Candidates) -> Ranked:
-    share = _share(candidates.keywords)
-    return _ordered(candidates, share, {"keywords": share})
+def _share(dense: Floats, keywords: Floats) -> Floats:
+    """The keywords as a share of the best."""
+    high = keywords.max()
+    return keywords / high if high > 0 else keywords
 
 
-def _by_both(candidates: Candidates) -> Ranked:
+def _lifted(dense: Floats, keywords: Floats) -> Floats:
     """The cosine, lifted towards 1 by the keywords: the best ones take half of what is missing.
 
     So the score stays a cosine: 1 for the same text, and unchanged where no word is shared.
     """
-    share = _share(candidates.keywords)
-    scores = candidates.dense + 0.5 * share * (1 - candidates.dense)
-    return _ordered(candidates, scores, {"dense": candidates.dense, "keywords": share})
+    lifted: Floats = dense + 0.5 * _share(dense, keywords) * (1 - dense)
+    return lifted
+
+
+item_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+    "hybrid": _lifted,
+    "vector": _cosine,
+    "keyword": _share,
+}
+"""How items are scored by cosine and keywords: by mode."""
+
+
+def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates], Ranked]:
+    """Return what puts items in order, by a score alone."""
+
+    def ranked(candidates: Candidates) -> Ranked:
+        dense, keywords = candidates.dense, candidates.keywords
+        parts = {"dense": dense, "keywords": _share(dense, keywords)}
+        scores = score(dense, keywords)
+        return Ranked(_by_score(candidates, scores), scores, parts)
+
+    return ranked
 
 
 items: Mapping[str, Callable[[Candidates], Ranked]] = {
-    "hybrid": _by_both,
-    "vector": _by_cosine,
-    "keyword": _by_keywords,
+    mode: _ranking(score) for mode, score in item_scores.items()
 }
 """How items are ranked, by mode."""
 
 
-def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
-    """Put the best passage of each row in order; of equals, the row that was put first leads."""
+def _by_score(candidates: Candidates, scores: Floats) -> Positions:
+    """Return the place of each row's best passage; of equals, the row that was put first leads."""
     rows = candidates.rows
     order: Positions = np.argsort(-scores)
     if (scores[order[1:]] == scores[order[:-1]]).any():
         order = np.lexsort((rows["id"], -scores))
-    if rows["passage"].any():
+    if (rows["passages"] > 1).any():
         _, first = np.unique(rows["id"][order], return_index=True)
         order = order[np.sort(first)]
-    return Ranked(order, scores, parts)
+    return order
+
+
+def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
+    return Ranked(_best_passages(candidates, scores), scores, parts)
 
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
     order = np.argsort(-scores, kind="stable")
-    if (candidates.rows["passages"] == 1).all():
-        return order
     _, first = np.unique(candidates.rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best
-
-
-def _share(values: Floats) -> Floats:
-    high = values.max()
-    return values / high if high > 0 else values

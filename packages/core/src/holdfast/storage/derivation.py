@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from holdfast.storage import codec, log, namespaces, queue, records, versions
+from holdfast.storage import codec, log, namespaces, queue, records, runs, versions
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
@@ -23,9 +23,6 @@ from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.searching import Probe, find
 from holdfast.storage.views import Reading, View
 from holdfast.types import Change, Record, Scope
-
-# Turns before the new ones that a model is shown.
-RECENT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +177,14 @@ class Derivation:
         """Return what extraction needs of turns of one namespace; None when they are gone."""
         with self._file.database.read() as connection:
             claimed = records.fetch(connection, row_ids)
-            turns = _as_they_stand(connection, claimed, self._file.now())
+            turns = runs.as_they_stand(connection, claimed, self._file.now())
             if not turns:
                 return None
             first = min(claimed)
             return Material(
                 next(iter(turns.values())).scope,
                 turns,
-                tuple(_turns_before(connection, first, self._file.now())),
+                tuple(runs.turns_before(connection, first, self._file.now())),
                 records.summary_of(connection, first >> NAMESPACE_BITS),
                 tuple(claimed),
             )
@@ -196,7 +193,7 @@ class Derivation:
         """Return all lasting turns stored under exactly this scope; None when there are none."""
         with self._file.database.read() as connection:
             namespace = namespaces.known_scope(connection, scope)
-            turns = {} if namespace is None else _turns_since(connection, namespace, 0)
+            turns = {} if namespace is None else runs.turns_since(connection, namespace, 0)
             return Material(scope, turns) if turns else None
 
     def nearby(self, region: Region, approaches: Sequence[Approach]) -> Nearby:
@@ -260,9 +257,9 @@ class Derivation:
             by = self.claiming(self._file.now())
             while (namespace := queue.claim_summary(connection, by, after)) is not None:
                 summary = records.summary_of(connection, namespace)
-                turns = _turns_since(connection, namespace, _covered(connection, summary))
+                turns = runs.turns_since(connection, namespace, runs.covered(connection, summary))
                 if turns:
-                    some = _readable(turns)
+                    some = runs.readable(turns, queue.BATCH_CHARACTERS)
                     return Material(next(iter(some.values())).scope, some, (), summary)
                 queue.summarised(connection, self.worker, namespace, 0)
         return None
@@ -273,7 +270,7 @@ class Derivation:
             now, seq = self._file.now(), log.last(connection)
             last = max(material.turns)
             namespace = last >> NAMESPACE_BITS
-            left = len(_turns_since(connection, namespace, last))
+            left = len(runs.turns_since(connection, namespace, last))
             if not queue.summarised(connection, self.worker, namespace, left):
                 return None
             self._file.claim_embedder(connection, fingerprint, draft.indexed.vectors.shape[1])
@@ -294,68 +291,6 @@ class Derivation:
             queue.release_summary(connection, self.worker, namespace, until)
 
 
-def _as_they_stand(
-    connection: Connection, claimed: dict[int, Record], now: int
-) -> dict[int, Record]:
-    """Return claimed turns in their newest words, without those taken back or expired."""
-    found = {}
-    for row_id, turn in sorted(claimed.items()):
-        row = connection.execute(
-            "SELECT id FROM records WHERE key = ? AND retired_at IS NULL AND valid_to IS NULL"
-            " AND (expires_at IS NULL OR expires_at > ?) ORDER BY version DESC LIMIT 1",
-            (turn.id, now),
-        ).fetchone()
-        if row is not None:
-            found[row_id] = turn if row[0] == row_id else records.fetch(connection, row)[row[0]]
-    return found
-
-
-def _turns_before(connection: Connection, first: int, now: int) -> list[Record]:
-    low = first >> NAMESPACE_BITS << NAMESPACE_BITS
-    rows = connection.execute(
-        "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
-        " AND valid_to IS NULL AND (expires_at IS NULL OR expires_at > ?)"
-        " ORDER BY id DESC LIMIT ?",
-        (low, first, now, RECENT),
-    ).fetchall()
-    found = records.fetch(connection, [row[0] for row in rows])
-    return [found[row[0]] for row in reversed(rows)]
-
-
-def _turns_since(connection: Connection, namespace: int, since: int) -> dict[int, Record]:
-    """Return lasting turns: what retells one that expires would outlive it."""
-    low = max(since + 1, namespace << NAMESPACE_BITS)
-    rows = connection.execute(
-        "SELECT id FROM records WHERE id >= ? AND id < ? AND kind = 'turn' AND retired_at IS NULL"
-        " AND valid_to IS NULL AND expires_at IS NULL ORDER BY id",
-        (low, namespace + 1 << NAMESPACE_BITS),
-    ).fetchall()
-    found = records.fetch(connection, [row[0] for row in rows])
-    return {row[0]: found[row[0]] for row in rows}
-
-
-def _covered(connection: Connection, summary: Record | None) -> int:
-    """Return the row id of the last turn that a summary retells, as it was first stored."""
-    if summary is None or not summary.sources:
-        return 0
-    row = connection.execute(
-        "SELECT min(id) FROM records WHERE key = ?", (summary.sources[-1],)
-    ).fetchone()
-    return int(row[0] or 0)
-
-
-def _readable(turns: dict[int, Record]) -> dict[int, Record]:
-    """Return the first turns, as many as one call reads; one at least."""
-    kept: dict[int, Record] = {}
-    size = 0
-    for row_id, turn in turns.items():
-        size += len(turn.text)
-        if kept and size > queue.BATCH_CHARACTERS:
-            break
-        kept[row_id] = turn
-    return kept
-
-
 def _row_of(connection: Connection, key: str) -> int:
     row = connection.execute(
         "SELECT id FROM records WHERE key = ? AND retired_at IS NULL ORDER BY version DESC LIMIT 1",
@@ -365,14 +300,28 @@ def _row_of(connection: Connection, key: str) -> int:
 
 
 def _same_place(connection: Connection, region: Region, approach: Approach) -> list[int]:
-    """Return live rows that fill a slot of the fact, or say the same in the same words."""
+    """Return live facts that fill a slot of the fact, or say the same in the same words.
+
+    Namespace by namespace: every user of a file may fill a slot of this name.
+    """
     marks = ",".join("?" * len(approach.slots))
+    within = f">= n.no << {NAMESPACE_BITS}", f"< (n.no + 1) << {NAMESPACE_BITS}"
+    named = (
+        "SELECT r.id AS found FROM namespaces n CROSS JOIN records r"
+        f" ON r.digest = ? AND r.id {within[0]} AND r.id {within[1]} WHERE {region.condition}"
+    )
+    placed = (
+        "SELECT s.record FROM namespaces n CROSS JOIN slots s ON s.slot IN"
+        f" ({marks}) AND s.record {within[0]} AND s.record {within[1]} WHERE {region.condition}"
+    )
+    values = [approach.digest, *region.parameters]
+    if approach.slots:
+        named = f"{named} UNION {placed}"
+        values += [*approach.slots, *region.parameters]
     rows = connection.execute(
-        "SELECT r.id FROM records r JOIN namespaces n"
-        f" ON n.no = r.id >> {NAMESPACE_BITS} WHERE r.retired_at IS NULL AND {region.condition}"
-        " AND r.kind = 'fact' AND (r.digest = ? OR r.id IN"
-        f" (SELECT record FROM slots WHERE slot IN ({marks})))",
-        (*region.parameters, approach.digest, *approach.slots),
+        f"SELECT id FROM records WHERE id IN ({named}) AND kind = 'fact' AND retired_at IS NULL"
+        " ORDER BY id",
+        values,
     )
     return [row[0] for row in rows]
 

@@ -205,7 +205,9 @@ def release_summary(connection: Connection, worker: str, namespace: int, until: 
 def next_due(connection: Connection) -> int | None:
     """Return when the next turn may be tried, or None when nothing waits."""
     row = connection.execute(
-        "SELECT min(max(due_at, coalesce(claimed_until, 0))) FROM queue WHERE parked = 0"
+        "SELECT min(max(q.due_at, coalesce(h.until, 0))) FROM queue q LEFT JOIN"
+        f" (SELECT record >> {NAMESPACE_BITS} AS no, max(claimed_until) AS until FROM queue"
+        f" GROUP BY no) h ON h.no = q.record >> {NAMESPACE_BITS} WHERE q.parked = 0"
     ).fetchone()
     return None if row[0] is None else int(row[0])
 
@@ -219,8 +221,9 @@ def backlog(connection: Connection, region: Region | None) -> Backlog:
         else f" FROM queue q JOIN namespaces n ON n.no = q.record >> {NAMESPACE_BITS}"
     )
     row = connection.execute(
-        "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), max(q.error)"
-        f"{source}{where}",
+        # With one max() SQLite takes a bare column from the row where it is reached.
+        "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), q.error,"
+        f" max(CASE WHEN q.error IS NOT NULL THEN q.due_at END){source}{where}",
         () if region is None else region.parameters,
     ).fetchone()
-    return Backlog(*row)
+    return Backlog(*row[:3])

@@ -73,6 +73,8 @@ CREATE UNIQUE INDEX records_message ON records(id >> 32, message_id)
 
 CREATE INDEX records_digest ON records(digest) WHERE digest IS NOT NULL;
 
+CREATE INDEX records_summary ON records(id) WHERE kind = 'summary';
+
 CREATE INDEX records_expiry ON records(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Which derived record rests on which source.
@@ -129,6 +131,8 @@ CREATE TABLE log (
 );
 
 CREATE INDEX log_namespace ON log(namespace, seq);
+
+CREATE INDEX log_sources ON log(namespace) WHERE sources IS NOT NULL;
 
 CREATE INDEX log_key ON log(key) WHERE key IS NOT NULL;
 

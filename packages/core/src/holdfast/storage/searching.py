@@ -73,7 +73,8 @@ class Probe:
         valid_at: Event time in microseconds.
         ended: Find what is over, too.
         min_score: Least score.
-        small: Up to so many passages every one is a candidate.
+        score: Score of a passage by its cosine and its keywords, where ranking asks no more: then
+            the candidates are the best by it, and every page is cut from one order.
     """
 
     vector: Floats
@@ -86,7 +87,7 @@ class Probe:
     valid_at: int | None = None
     ended: bool = False
     min_score: float | None = None
-    small: int = ALL
+    score: Callable[[Floats, Floats], Floats] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,7 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         return []
     dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    wanted = probe.offset + probe.limit
-    places = pool(view, dense, keywords, allowed, wanted, small=probe.small)
+    places = pool(view, dense, keywords, allowed, probe)
     rows = view.rows.table.take(places)
     ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranked, rows))
@@ -189,22 +189,36 @@ def _through(connection: Connection, view: View, tree: Filter) -> Bools:
     return through
 
 
-def pool(
-    view: View, dense: Floats, keywords: Floats, allowed: Bools, wanted: int, *, small: int
-) -> Positions:
-    """Return the positions that either channel puts among its best; all, where those are few.
+def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Probe) -> Positions:
+    """Return the positions that may come out best; all, where those are few.
 
     Passages of a few long texts may fill a pool: then all are candidates as well.
     """
-    places = np.flatnonzero(allowed)
-    if len(places) <= small or wanted > POOL:
+    places, wanted = np.flatnonzero(allowed), probe.offset + probe.limit
+    if len(places) <= ALL:
         return places
-    chosen = np.zeros(len(dense), dtype=np.bool_)
-    chosen[_largest(dense, places)] = True
-    chosen[_largest(keywords, places[keywords[places] > 0])] = True
-    best = np.flatnonzero(chosen)
+    if probe.score is not None:
+        best = _foremost(probe.score(dense[places], keywords[places]), places, keywords, wanted)
+    elif wanted > POOL:
+        return places
+    else:
+        chosen = np.zeros(len(dense), dtype=np.bool_)
+        chosen[_largest(dense, places)] = True
+        chosen[_largest(keywords, places[keywords[places] > 0])] = True
+        best = np.flatnonzero(chosen)
     rows = np.unique(view.rows.table["id"][best])
     return best if len(rows) >= wanted else places
+
+
+def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
+    """Return the positions of the best scores, of equals all."""
+    least = len(scores) - max(POOL, 2 * wanted)
+    if least <= 0:
+        return places
+    chosen = scores >= np.partition(scores, least)[least]
+    chosen[np.argmax(keywords[places])] = True  # the others' keywords are measured by its
+    best: Positions = places[chosen]
+    return best
 
 
 def _largest(values: Floats, places: Positions) -> Positions:

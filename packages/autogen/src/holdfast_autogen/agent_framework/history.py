@@ -1,0 +1,159 @@
+"""`HoldfastHistoryProvider`: the messages of every session, as they were, in the file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent_framework import AgentSession, HistoryProvider, Message, SessionContext
+from holdfast import ScopeError
+
+from holdfast_autogen.agent_framework.sessions import NAMES, stated
+from holdfast_autogen.agent_framework.shelf import Shelf
+from holdfast_autogen.connections import Handle, Place
+from holdfast_autogen.scopes import Owner
+
+if TYPE_CHECKING:
+    from agent_framework import SupportsAgentRun
+
+# Where the provider's own state says whose session it is, for the methods that get no session.
+_WHOSE = "whose"
+
+
+class HoldfastHistoryProvider(HistoryProvider):
+    """Keeps conversations in the file of a memory: a session goes on in another process.
+
+    A session belongs to the ids that stand in its state (``user_id``, ``agent_id``, ``app_id``),
+    are fixed here or said by `serving`: who guesses another's session id reads nothing.
+
+    Args:
+        place: The file's path, or an open `holdfast.Memory`.
+        source_id: The provider's name in an agent.
+        user_id, agent_id, app_id: Fixed ids; a session of another user's is refused.
+        load_messages, store_inputs, store_context_messages, store_context_from, store_outputs:
+            As of `agent_framework.HistoryProvider`.
+        limit: Load only so many of the last messages; never beginning with a tool's result.
+    """
+
+    DEFAULT_SOURCE_ID = "holdfast_history"
+
+    def __init__(
+        self,
+        place: Place,
+        source_id: str = DEFAULT_SOURCE_ID,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        app_id: str | None = None,
+        load_messages: bool = True,
+        store_inputs: bool = True,
+        store_context_messages: bool = False,
+        store_context_from: set[str] | None = None,
+        store_outputs: bool = True,
+        limit: int | None = None,
+    ) -> None:
+        super().__init__(
+            source_id,
+            load_messages=load_messages,
+            store_inputs=store_inputs,
+            store_context_messages=store_context_messages,
+            store_context_from=store_context_from,
+            store_outputs=store_outputs,
+        )
+        self._handle = Handle.of(place)
+        self._owner = Owner(user_id, agent_id, None, app_id)
+        self._limit = limit
+
+    async def before_run(
+        self,
+        *,
+        agent: SupportsAgentRun,
+        session: AgentSession,
+        context: SessionContext,
+        state: dict[str, Any],
+    ) -> None:
+        """Load the session's messages.
+
+        Raises:
+            ScopeError: The session is another's than this provider's.
+        """
+        state[_WHOSE] = stated(session.state)
+        await super().before_run(agent=agent, session=session, context=context, state=state)
+
+    async def after_run(
+        self,
+        *,
+        agent: SupportsAgentRun,
+        session: AgentSession,
+        context: SessionContext,
+        state: dict[str, Any],
+    ) -> None:
+        """Store what was asked and answered."""
+        state[_WHOSE] = stated(session.state)
+        await super().after_run(agent=agent, session=session, context=context, state=state)
+
+    async def get_messages(
+        self, session_id: str | None, *, state: dict[str, Any] | None = None, **kwargs: Any
+    ) -> list[Message]:
+        """Return a session's messages, oldest first.
+
+        Args:
+            session_id: Which session.
+            state: The provider's own state of the session, which says whose it is.
+            **kwargs: Agent Framework's signature; nothing is read from it.
+
+        Raises:
+            ScopeError: No session id, or the session is another's than this provider's.
+        """
+        owner, session = self._address(session_id, state)
+        shelf = await self._shelf()
+        return await asyncio.to_thread(shelf.messages, owner, session, self._limit)
+
+    async def save_messages(
+        self,
+        session_id: str | None,
+        messages: Sequence[Message],
+        *,
+        state: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append messages to a session, those of a transcript sent again left out.
+
+        Args:
+            session_id: Which session.
+            messages: In their order.
+            state: The provider's own state of the session, which says whose it is.
+            **kwargs: Agent Framework's signature; nothing is read from it.
+
+        Raises:
+            ScopeError: No session id, or the session is another's than this provider's.
+            StorageError: The file failed; nothing was stored.
+        """
+        owner, session = self._address(session_id, state)
+        if messages:
+            shelf = await self._shelf()
+            await asyncio.to_thread(shelf.append, owner, session, list(messages))
+
+    async def clear(self, session_id: str, *, state: dict[str, Any] | None = None) -> int:
+        """Erase a session's messages; return how many there were. Memories stay."""
+        owner, session = self._address(session_id, state)
+        shelf = await self._shelf()
+        return await asyncio.to_thread(shelf.erase, owner, session)
+
+    async def close(self) -> None:
+        """Let the file go; nothing is deleted, and a later run opens it again."""
+        self._handle.close()
+
+    async def _shelf(self) -> Shelf:
+        memory = await self._handle.memory()
+        return await asyncio.to_thread(Shelf.on, memory.database)
+
+    def _address(
+        self, session_id: str | None, state: Mapping[str, Any] | None
+    ) -> tuple[dict[str, str], str]:
+        if not session_id:
+            raise ScopeError("a history belongs to a session: give a session id")
+        whose = (state or {}).get(_WHOSE, {})
+        ids = dict(self._owner.writing({**whose, "run_id": session_id}))
+        return {name: str(ids[name]) for name in NAMES if name in ids}, session_id

@@ -1,0 +1,124 @@
+"""The table of Agent Framework's histories, and how a transcript sent again is recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent_framework import Message
+
+if TYPE_CHECKING:
+    from holdfast import Database
+
+NAME = "agent_framework"
+STEPS = (
+    """
+CREATE TABLE agent_framework_messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    owner TEXT NOT NULL,
+    session TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    data TEXT NOT NULL
+);
+CREATE INDEX agent_framework_messages_session
+    ON agent_framework_messages(owner, session, id, digest)
+""",
+)
+
+# A message that has an id is known by it; of any other its role and content tell.
+_ID = "id:"
+
+_OWN = "owner = ? AND session = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The histories of one file. Every method is one transaction.
+
+    Attributes:
+        database: The file, migrated to `STEPS`.
+    """
+
+    database: Database
+
+    @classmethod
+    def on(cls, database: Database) -> Shelf:
+        """Return the shelf of a file; make it where there is none."""
+        database.migrate(NAME, STEPS)
+        return cls(database)
+
+    def messages(
+        self, owner: Mapping[str, str], session: str, limit: int | None = None
+    ) -> list[Message]:
+        """Return the (last) messages of a session, oldest first."""
+        with self.database.read() as connection:
+            rows = connection.execute(
+                f"SELECT data FROM agent_framework_messages WHERE {_OWN} ORDER BY id DESC LIMIT ?",
+                (_name(owner), session, -1 if limit is None else limit),
+            ).fetchall()
+        loaded = [Message.from_dict(json.loads(row[0])) for row in reversed(rows)]
+        while limit is not None and loaded and loaded[0].role == "tool":
+            del loaded[0]  # its call is no longer in the window
+        return loaded
+
+    def append(self, owner: Mapping[str, str], session: str, messages: Sequence[Message]) -> None:
+        """Append what is new of the messages."""
+        told = [message.to_dict() for message in messages]
+        digests = [_digest(message) for message in told]
+        with self.database.write() as connection:
+            known = connection.execute(
+                f"SELECT digest FROM agent_framework_messages WHERE {_OWN} ORDER BY id",
+                (_name(owner), session),
+            ).fetchall()
+            earlier = [row[0] for row in known]
+            start = repeated(earlier, digests)
+            connection.executemany(
+                "INSERT INTO agent_framework_messages (owner, session, digest, data)"
+                " VALUES (?, ?, ?, ?)",
+                [
+                    (_name(owner), session, digest, json.dumps(data, ensure_ascii=False))
+                    for digest, data in zip(digests[start:], told[start:], strict=True)
+                    if not (digest.startswith(_ID) and digest in earlier)
+                ],
+            )
+
+    def erase(self, owner: Mapping[str, str], session: str) -> int:
+        """Erase a session; return how many messages it had."""
+        with self.database.write() as connection:
+            return connection.execute(
+                f"DELETE FROM agent_framework_messages WHERE {_OWN}", (_name(owner), session)
+            ).rowcount
+
+
+def repeated(known: Sequence[str], given: Sequence[str]) -> int:
+    """Return how many of the given digests, from the first, repeat what is known.
+
+    That is a transcript sent again: all that is known, anywhere in what is given, or the end of
+    it at the beginning. Something new always follows it (the answer at least); where nothing
+    does, the same was said once more, as people do.
+    """
+    for start in range(len(given) - len(known)):
+        if known and given[start : start + len(known)] == known and _is_transcript(known):
+            return start + len(known)
+    for size in range(min(len(known), len(given) - 1), 0, -1):
+        if known[-size:] == given[:size] and _is_transcript(given[:size]):
+            return size
+    return 0
+
+
+def _is_transcript(digests: Sequence[str]) -> bool:
+    return len(digests) > 1 or digests[0].startswith(_ID)
+
+
+def _name(owner: Mapping[str, str]) -> str:
+    return json.dumps(dict(owner), sort_keys=True)
+
+
+def _digest(message: Mapping[str, object]) -> str:
+    if message.get("message_id"):
+        return f"{_ID}{message['message_id']}"
+    told = json.dumps([message.get("role"), message.get("contents")], sort_keys=True, default=repr)
+    return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()

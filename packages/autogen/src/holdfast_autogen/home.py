@@ -1,0 +1,33 @@
+"""The event loop an async client belongs to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Home:
+    """The loop of the first call, as long as it runs; connections of a client live in it."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work in that loop, from whichever loop it is asked for."""
+        here = asyncio.get_running_loop()
+        if self._loop is None or not self._loop.is_running():
+            self._loop = here
+        if self._loop is here:
+            return await work
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+def refusal(client: object) -> str:
+    """Return what is said to who asks an async client without a loop."""
+    return (
+        f"{type(client).__name__} is async only: await Memory.aadd, aflush, adistil instead of "
+        "add, flush, distil, and open the memory without background=True"
+    )
