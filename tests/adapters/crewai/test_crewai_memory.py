@@ -122,6 +122,13 @@ def test_a_blank_query_recalls_nothing(memory: HoldfastMemory) -> None:
     assert memory.recall("  ") == []
 
 
+def test_as_many_are_recalled_as_asked_for(memory: HoldfastMemory) -> None:
+    memory.take([MemoryRecord(content=f"apple {number}") for number in range(30)])
+    assert len(memory.recall("apple", limit=7)) == 7
+    assert len(memory.recall("apple", limit=9_999)) == 30
+    assert memory.recall("apple", limit=0) == []
+
+
 def test_recalling_notes_the_access_and_read_only_does_not(memory: HoldfastMemory) -> None:
     memory.remember("alpha")
     before = memory.list_records()[0].last_accessed

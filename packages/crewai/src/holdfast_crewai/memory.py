@@ -29,6 +29,7 @@ from holdfast_crewai.records import RecordStorage
 SOURCE = "unified_memory"
 # Composite scores put matches in another order: look at more than are asked for.
 OVERSAMPLE = 2
+MOST_RESULTS = 10_000
 
 
 class NoLLMWarning(UserWarning):
@@ -113,10 +114,7 @@ class HoldfastMemory(CrewMemory):
     @field_serializer("storage")
     def _specification(self, storage: Any) -> str:
         """Write down file and tenant, so that a restored memory is fenced as this one is."""
-        if isinstance(storage, Memory):
-            path = str(storage.database.path)
-        else:
-            path = Spec.read(storage).path
+        path = Spec.read(storage.database.path if isinstance(storage, Memory) else storage).path
         ids = {name: value for name in IDS if (value := getattr(self, name)) is not None}
         return str(Spec(path, ids))
 
@@ -199,7 +197,8 @@ class HoldfastMemory(CrewMemory):
             future = self._derive_pool.submit(self._flush)
         except RuntimeError:  # closed: the turns wait in the file's own queue
             return
-        self._deriving.append(future)
+        with self._pending_lock:
+            self._deriving.append(future)
         future.add_done_callback(self._on_save_done)
 
     def _flush(self) -> None:
@@ -216,7 +215,8 @@ class HoldfastMemory(CrewMemory):
     def drain_writes(self) -> None:
         """Wait until everything is stored, and all facts are derived that can be."""
         self._stored()
-        waiting, self._deriving = self._deriving, []
+        with self._pending_lock:
+            waiting, self._deriving = self._deriving, []
         for future in waiting:
             error = future.exception()
             if error is not None:
@@ -280,8 +280,8 @@ class HoldfastMemory(CrewMemory):
         try:
             path, asked = self._asked(scope, categories, source, include_private)
             found = []
-            if query.strip():
-                found = self._records.find(query, path, asked, limit * OVERSAMPLE)
+            if query.strip() and limit > 0:
+                found = self._records.find(query, path, asked, _enough(limit))
             return self._found(query, limit, found, start)
         except Exception as error:
             self._failed(query, limit, error)
@@ -305,8 +305,8 @@ class HoldfastMemory(CrewMemory):
                 self._asked, scope, categories, source, include_private
             )
             found = []
-            if query.strip():
-                found = await self._records.afind(query, path, asked, limit * OVERSAMPLE)
+            if query.strip() and limit > 0:
+                found = await self._records.afind(query, path, asked, _enough(limit))
             return await asyncio.to_thread(self._found, query, limit, found, start)
         except Exception as error:
             self._failed(query, limit, error)
@@ -410,3 +410,7 @@ class HoldfastMemory(CrewMemory):
     def reset_all(self) -> None:
         """Erase everything below the root, as `reset` does: no crew's reset reaches another's."""
         self.reset()
+
+
+def _enough(limit: int) -> int:
+    return max(limit, min(limit * OVERSAMPLE, MOST_RESULTS))
