@@ -150,12 +150,3 @@ def test_what_is_forgotten_under_one_face_is_forgotten_under_the_others(memory: 
     shown = {name: face(memory, "ada") for name, face in HERE.items()}
 
     assert [name for name, text in shown.items() if "Rex" in text] == []
-
-
-@pytest.mark.skipif("crewai" not in HERE, reason="holdfast-crewai is not in this workspace")
-@pytest.mark.xfail(reason="holdfast_crewai reads only records that have a path in app_id")
-def test_a_crew_recalls_what_has_no_path(tmp_path: Path) -> None:
-    with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as memory:
-        autogen_tells(memory, "ada", TOLD, app_id=None)
-
-        assert "called Rex" in crewai(memory, "ada")
