@@ -44,6 +44,7 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.graph import Graph
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
@@ -65,6 +66,7 @@ __all__ = [
     "EmbedderMismatchError",
     "ExtractionError",
     "FilterError",
+    "Graph",
     "Guidance",
     "HoldfastError",
     "InvalidInputError",
@@ -91,6 +93,7 @@ _LAZY = {
     "Connection": "holdfast.storage.database",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
+    "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",
