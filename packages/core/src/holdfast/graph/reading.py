@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from holdfast.graph import walking
@@ -132,7 +133,7 @@ def statements(file: File, region: Region, a: str, b: str) -> list[Relation]:
 
 def _path(seen: Seen, way: Sequence[Node]) -> Path:
     hops = []
-    for start, end in zip(way, way[1:], strict=False):
+    for start, end in pairwise(way):
         edges = _newest(seen.walk.near(start)[end])
         names = seen.entity(start).name, seen.entity(end).name
         hops.append(Hop(*names, tuple(seen.relations(edges))))

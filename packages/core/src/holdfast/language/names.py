@@ -20,7 +20,7 @@ _BESIDE: Final = _listed(
     "a an the mr mrs ms miss mx dr prof professor sir madam herr frau monsieur madame mme sr sra "
     "senor senora don dona le la les der die das el los"
 )
-"""Articles and titles: "Dr Weber" and "Weber" are one name, and so are "the Louvre" and "Louvre"."""
+"""Articles and titles: "Dr Weber" is "Weber", and "the Louvre" is "Louvre"."""
 
 _PERSON: Final = _listed(
     "person people human individual man woman boy girl child user friend colleague sibling sister "

@@ -274,8 +274,16 @@ class GraphView:
 
 
 def _edges(row: Row) -> Iterator[Edge]:
+    """Yield what a row states.
+
+    "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is
+    not. So of a fact that also states something of one value, that alone ends with it.
+    """
     row_id, user, relations, occurred, valid_from, valid_to, expires = row
-    for said in codec.from_json(relations):
+    stated = codec.from_json(relations)
+    begins = occurred if valid_from is None else valid_from
+    single = any(said.get("single_valued") for said in stated)
+    for said in stated:
         names = (said["subject"], said["object"])
         types = (said.get("subject_type", ""), said.get("object_type", ""))
         if not (bare(names[0]) and bare(names[1])):
@@ -283,9 +291,9 @@ def _edges(row: Row) -> Iterator[Edge]:
         source, target = (
             (user, bare(name), sort(type)) for name, type in zip(names, types, strict=True)
         )
-        begins = occurred if valid_from is None else valid_from
-        label, times = said["relation"], (occurred, begins, valid_to, expires)
-        yield Edge(row_id, source, label, target, names, types, *times)
+        lasts = single and not said.get("single_valued")
+        times = (occurred, begins, None if lasts else valid_to, expires)
+        yield Edge(row_id, source, said["relation"], target, names, types, *times)
 
 
 @dataclass(slots=True)
