@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import pathlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from holdfast.errors import InvalidInputError
-from holdfast.graph import reading, stating
-from holdfast.graph.reading import Asked
+from holdfast.graph import exporting, reading, stating
+from holdfast.graph.reading import Asked, Whole
 from holdfast.graph.values import Entity, Neighbour, Path, Relation
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
@@ -17,6 +19,9 @@ from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
 from holdfast.types import Changes, Scope, check_time
+
+if TYPE_CHECKING:
+    from networkx import MultiDiGraph
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -223,6 +228,71 @@ class Graph:
     async def asplit(self, a: str, b: str) -> Changes:
         """Async twin of `split`."""
         return await stating.split(self._async, self._storage, self._embedder, self._scope, a, b)
+
+    # -- exports --------------------------------------------------------------------------------
+
+    def to_networkx(
+        self, *, valid_at: datetime | None = None, as_of: datetime | None = None
+    ) -> MultiDiGraph[str]:
+        """Return a ``networkx.MultiDiGraph`` of what holds (extra ``graph``).
+
+        Raises:
+            InvalidInputError: networkx is not installed.
+        """
+        return exporting.to_networkx(self._whole(valid_at, as_of))
+
+    def to_graphml(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        valid_at: datetime | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        """Write what holds as GraphML (extra ``graph``).
+
+        Raises:
+            InvalidInputError: networkx is not installed.
+        """
+        exporting.to_graphml(self._whole(valid_at, as_of), pathlib.Path(path))
+
+    def to_html(
+        self, path: str | os.PathLike[str], *, limit: int = 500, as_of: datetime | None = None
+    ) -> None:
+        """Write one page to look at in a browser: it needs no network and shows any date.
+
+        Args:
+            path: The file.
+            limit: Relations drawn, the newest ones, ended ones among them.
+            as_of: What the memory knew then.
+        """
+        asked, most = self._asked(None, as_of), _most("limit", limit, MOST_RESULTS)
+        exporting.to_html(reading.whole(self._file, asked, most, ended=True), pathlib.Path(path))
+
+    async def ato_networkx(
+        self, *, valid_at: datetime | None = None, as_of: datetime | None = None
+    ) -> MultiDiGraph[str]:
+        """Async twin of `to_networkx`."""
+        return await self._await(self.to_networkx, valid_at=valid_at, as_of=as_of)
+
+    async def ato_graphml(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        valid_at: datetime | None = None,
+        as_of: datetime | None = None,
+    ) -> None:
+        """Async twin of `to_graphml`."""
+        await self._await(self.to_graphml, path, valid_at=valid_at, as_of=as_of)
+
+    async def ato_html(
+        self, path: str | os.PathLike[str], *, limit: int = 500, as_of: datetime | None = None
+    ) -> None:
+        """Async twin of `to_html`."""
+        await self._await(self.to_html, path, limit=limit, as_of=as_of)
+
+    def _whole(self, valid_at: datetime | None, as_of: datetime | None) -> Whole:
+        asked = self._asked(valid_at, as_of)
+        return reading.whole(self._file, asked, MOST_RESULTS, ended=False)
 
     async def _await(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._async.store(ask, *args, **kwargs)

@@ -33,6 +33,21 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A graph at one snapshot, for an export.
+
+    Attributes:
+        entities: Those that a link touches.
+        links: Positions of two entities, and the relation from the first to the second.
+        total: How many relations there are; `links` may hold only the newest.
+    """
+
+    entities: tuple[Entity, ...]
+    links: tuple[tuple[int, int, Relation], ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One snapshot of a graph, while it is locked."""
 
@@ -123,6 +138,25 @@ def paths(file: File, asked: Asked, a: str, b: str, most_hops: int, limit: int) 
         return [_path(seen, way) for way in ways]
 
 
+def whole(file: File, asked: Asked, limit: int, *, ended: bool) -> Whole:
+    """Return the newest relations and the entities they join; with `ended`, what is over too."""
+    now = file.now()
+    with seeing(file, asked) as seen:
+        edges = [
+            edge
+            for edge in seen.view.edges()
+            if (ended and (edge.expires is None or edge.expires > now)) or seen.walk.holds(edge)
+        ]
+        kept = _newest(edges, limit)
+        places: dict[Node, int] = {}
+        links = []
+        for edge, relation in zip(kept, seen.relations(kept), strict=True):
+            ends = map(seen.view.class_of, (edge.source, edge.target))
+            source, target = (places.setdefault(node, len(places)) for node in ends)
+            links.append((source, target, relation))
+        return Whole(tuple(map(seen.entity, places)), tuple(links), len(edges))
+
+
 def statements(file: File, region: Region, a: str, b: str) -> list[Relation]:
     """Return the live statements that two names are one, or are not, oldest first."""
     names = {bare(a), bare(b)}
@@ -140,8 +174,8 @@ def _path(seen: Seen, way: Sequence[Node]) -> Path:
     return Path(tuple(hops))
 
 
-def _newest(edges: Sequence[Edge]) -> list[Edge]:
-    return sorted(edges, key=lambda edge: (-edge.begins, edge.row_id))[:MOST_SHOWN]
+def _newest(edges: Sequence[Edge], most: int = MOST_SHOWN) -> list[Edge]:
+    return sorted(edges, key=lambda edge: (-edge.begins, edge.row_id))[:most]
 
 
 def _edges_of(view: GraphView, name: str) -> Iterable[Edge]:
