@@ -14,6 +14,7 @@ const starts = data.edges.map((edge) => edge.from);
 const low = Math.floor(Math.min(...starts, Date.now()) / DAY) * DAY;
 const today = Math.ceil(Date.now() / DAY) * DAY;
 const high = Math.max(today, Math.ceil(Math.max(...starts, 0) / DAY) * DAY);
+const small = innerWidth <= 720;
 let chosen = null;
 
 function element(tag, text, parent) {
@@ -35,15 +36,15 @@ const cy = cytoscape({
   ],
   style: [
     { selector: "node", style: {
-      "background-color": "data(colour)", label: "data(name)", color: ink, "font-size": 12,
+      "background-color": "data(colour)", label: "data(name)", color: ink, "font-size": small ? 17 : 12,
       "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "ellipsis", "text-max-width": 130,
       width: "mapData(degree, 1, 30, 18, 48)", height: "mapData(degree, 1, 30, 18, 48)",
-      "min-zoomed-font-size": 7 } },
+      "min-zoomed-font-size": 5 } },
     { selector: "edge", style: {
       width: 1.4, "line-color": soft, "target-arrow-color": soft, "target-arrow-shape": "triangle",
-      "arrow-scale": 0.8, "curve-style": "bezier", label: "data(shown)", "font-size": 9, color: ink,
+      "arrow-scale": 0.8, "curve-style": "bezier", label: "data(shown)", "font-size": small ? 12 : 9, color: ink,
       "text-rotation": "autorotate", "text-background-color": dark ? "#12161c" : "#f5f7fa",
-      "text-background-opacity": 0.85, "min-zoomed-font-size": 8 } },
+      "text-background-opacity": 0.85, "min-zoomed-font-size": 6 } },
     { selector: "edge.over", style: { "line-style": "dashed", opacity: 0.6 } },
     { selector: ".hidden", style: { display: "none" } },
     { selector: ".faint", style: { opacity: 0.15 } },
@@ -51,7 +52,7 @@ const cy = cytoscape({
   ],
   layout: {
     name: "cose", animate: false, padding: 40, nodeDimensionsIncludeLabels: true,
-    idealEdgeLength: () => 110, nodeRepulsion: () => 12000, randomize: true,
+    idealEdgeLength: () => 120, nodeRepulsion: () => 90000, gravity: 0.5, randomize: true,
     numIter: data.edges.length > 400 ? 300 : 1000,
   },
   minZoom: 0.05, maxZoom: 4,
@@ -157,4 +158,11 @@ types.forEach((type) => {
   entry.append(type || "unknown");
 });
 refresh();
-cy.fit(cy.elements(":visible"), 40);
+
+function fit() {
+  cy.resize(); // the legend has grown the header since the canvas was made
+  cy.fit(cy.elements(":visible"), small ? 24 : 48);
+}
+
+new ResizeObserver(fit).observe(by("graph"));
+fit();
