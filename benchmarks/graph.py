@@ -13,11 +13,17 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
-from holdfast import Memory
+from holdfast import Memory, Scope
 from holdfast.graph import Graph
+from holdfast.ingestion import index
+from holdfast.language.wording import fingerprint
+from holdfast.pipeline.relations import Relation
+from holdfast.runtime import SYNC, run
+from holdfast.storage.records import Draft
 from holdfast.testing import HashEmbedder
 
 LABELS = ("works_with", "knows", "visited", "likes", "owns")
@@ -57,14 +63,27 @@ def measure(count: int) -> dict[str, str]:
     """Return the figures of one size."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "memory.db"
-        given = list(triples(count))
-        begun = time.perf_counter()
         with Memory(path, embedder=HashEmbedder(8)) as memory:
-            for start in range(0, count, BATCH):
-                memory.add_relations(given[start : start + BATCH], user_id="u")
-        wrote = time.perf_counter() - begun
+            fill(memory, list(triples(count)))
         with Memory(path, embedder=HashEmbedder(8)) as memory:
-            return {"writing one": f"{1000 * wrote / count:.2f}", **asked(memory)}
+            return asked(memory)
+
+
+def fill(memory: Memory, given: Sequence[tuple[str, str, str]]) -> None:
+    """Write facts straight into the storage: what a sentence costs to index is not at issue."""
+    indexed = run(index(SYNC, HashEmbedder(8), "fact", [("a relation", None)]))[0]
+    drafts = [
+        Draft(
+            " ".join(one),
+            "fact",
+            indexed,
+            relations=(asdict(Relation(*one)),),
+            digest=fingerprint(" ".join(one)),
+        )
+        for one in given
+    ]
+    for start in range(0, len(drafts), BATCH):
+        memory._storage.add(Scope("u"), drafts[start : start + BATCH], "hash/8", extract=False)
 
 
 def asked(memory: Memory) -> dict[str, str]:
@@ -77,6 +96,10 @@ def asked(memory: Memory) -> dict[str, str]:
     def write_and_ask(number: int) -> None:
         memory.add_relations([(f"new {number}", "knows", "entity 1")], user_id="u")
 
+    def write_many(number: int) -> None:
+        many = [(f"{number} of {n}", "knows", f"entity {n}") for n in range(1_000)]
+        memory.add_relations(many, user_id="u")
+
     return {
         "opening (first question)": opened,
         "neighbours, depth 1": timed(lambda n: graph.neighbours(pairs[n][0])),
@@ -85,7 +108,8 @@ def asked(memory: Memory) -> dict[str, str]:
         "paths, up to 4 hops": timed(lambda n: graph.paths(*pairs[n])),
         "paths from the largest hub": timed(lambda n: graph.paths("entity 0", pairs[n][1])),
         "paths to a stranger (none)": paths_to_nobody(memory, graph, pairs),
-        "adding one relation": timed(write_and_ask, 20),
+        "add_relations, one": timed(write_and_ask, 20),
+        "add_relations, 1,000 at once": timed(write_many, 1),
         "neighbours after a write": after_a_write(memory, graph),
     }
 
