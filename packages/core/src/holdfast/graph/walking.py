@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from operator import attrgetter
 from typing import TypeAlias
 
 from holdfast.storage.graphs import Edge, GraphView, Node
@@ -39,7 +40,8 @@ class Walk:
         if found is None:
             found = self._near[node] = {}
             if self._steps < MOST_STEPS:
-                for edge in self.view.edges_at(node):
+                # Oldest first, whatever the order in which the view came to know them.
+                for edge in sorted(self.view.edges_at(node), key=attrgetter("row_id")):
                     self._steps += 1
                     if self.holds(edge):
                         self._lead(node, edge, found)
