@@ -27,7 +27,7 @@ from holdfast.storage.records import Draft
 from holdfast.testing import HashEmbedder
 
 LABELS = ("works_with", "knows", "visited", "likes", "owns")
-ASKED = 200
+ASKED = 50
 BATCH = 5_000
 
 

@@ -168,7 +168,7 @@ def statements(file: File, region: Region, a: str, b: str) -> list[Relation]:
 def _path(seen: Seen, way: Sequence[Node]) -> Path:
     hops = []
     for start, end in pairwise(way):
-        edges = _newest(seen.walk.near(start)[end])
+        edges = _newest(seen.walk.edges(start, end))
         names = seen.entity(start).name, seen.entity(end).name
         hops.append(Hop(*names, tuple(seen.relations(edges))))
     return Path(tuple(hops))

@@ -6,18 +6,14 @@ edge; a library's graph would have to be copied for either.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
-from itertools import islice
-from operator import attrgetter
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice, product
 from typing import TypeAlias
 
 from holdfast.storage.graphs import Edge, GraphView, Node
 
 Holds: TypeAlias = Callable[[Edge], bool]
-
-MOST_STEPS = 200_000
-"""Edges looked at for one answer; ways beyond are not found, and the nearest are found first."""
 
 
 @dataclass(slots=True)
@@ -31,27 +27,19 @@ class Walk:
 
     view: GraphView
     holds: Holds
-    _near: dict[Node, dict[Node, list[Edge]]] = field(default_factory=dict)
-    _steps: int = 0
 
     def near(self, node: Node) -> dict[Node, list[Edge]]:
-        """Return the classes one hop away, each with the edges between; none is its own."""
-        found = self._near.get(node)
-        if found is None:
-            found = self._near[node] = {}
-            if self._steps < MOST_STEPS:
-                # Oldest first, whatever the order in which the view came to know them.
-                for edge in sorted(self.view.edges_at(node), key=attrgetter("row_id")):
-                    self._steps += 1
-                    if self.holds(edge):
-                        self._lead(node, edge, found)
-        return found
+        """Return the classes one hop away, each with the edges that lead there."""
+        led = ((other, self.edges(node, other)) for other in self.view.near(node))
+        return {other: edges for other, edges in led if edges}
 
-    def _lead(self, node: Node, edge: Edge, found: dict[Node, list[Edge]]) -> None:
-        source, target = self.view.class_of(edge.source), self.view.class_of(edge.target)
-        other = target if source == node else source
-        if other != node:  # a loop leads nowhere
-            found.setdefault(other, []).append(edge)
+    def edges(self, node: Node, other: Node) -> list[Edge]:
+        """Return the edges between two classes."""
+        return [edge for edge in self.view.near(node).get(other, ()) if self.holds(edge)]
+
+    def leads(self, node: Node, other: Node) -> bool:
+        """Say whether an edge leads from one class to another."""
+        return any(map(self.holds, self.view.near(node)[other]))
 
 
 def around(
@@ -79,31 +67,41 @@ def ways(
 ) -> list[list[Node]]:
     """Return the shortest ways that visit nothing twice, shortest first."""
     found: list[list[Node]] = []
-    for start in starts:
-        search = _Search(walk, start, frozenset(ends) - {start})
-        for hops in range(1, most_hops + 1):
-            found += islice(search.ways(hops), limit)
+    for start, end in product(starts, ends):
+        if start != end:
+            found += _between(walk, start, end, most_hops, limit)
     return sorted(found, key=len)[:limit]
 
 
+def _between(walk: Walk, start: Node, end: Node, most_hops: int, limit: int) -> list[list[Node]]:
+    """Search from the end that has fewer neighbours: a hub is then looked at once."""
+    turned = len(walk.view.near(start)) > len(walk.view.near(end))
+    search = _Search(walk, end, start) if turned else _Search(walk, start, end)
+    found: list[list[Node]] = []
+    for hops in range(1, most_hops + 1):
+        found += islice(search.ways(hops), limit - len(found))
+        if len(found) >= limit:
+            break
+    return [way[::-1] for way in found] if turned else found
+
+
 class _Search:
-    """Ways from one node, of a given length, past the nodes from which the end is near enough.
+    """Ways between two nodes, of a given length, through what is near enough to the end.
 
     Half of the hops are known from the end backwards; so a way of four looks two hops around
     either side, never four around one.
     """
 
-    def __init__(self, walk: Walk, start: Node, ends: frozenset[Node]) -> None:
+    def __init__(self, walk: Walk, start: Node, end: Node) -> None:
         self._walk = walk
         self._start = start
-        self._away = dict.fromkeys(ends, 0)
-        self._ring = list(ends)
-        self._radius = 0
+        self._within: list[set[Node]] = [{end}]  # by hops: what reaches the end without the start
+        self._ring = [end]
         self._reached: dict[tuple[Node, int], bool] = {}
 
     def ways(self, hops: int) -> Iterator[list[Node]]:
         """Yield the ways of exactly so many hops."""
-        while self._radius < hops // 2:
+        while len(self._within) <= hops // 2:
             self._widen()
         self._reached.clear()
         yield from self._extend([self._start], hops)
@@ -112,33 +110,37 @@ class _Search:
         if left == 0:
             yield list(way)
             return
-        for node in self._walk.near(way[-1]):
-            # An end ends a way: it is no station on it.
-            through = left > 1 and self._away.get(node) == 0
-            if node in way or through or not self._reaches(node, left - 1):
-                continue
-            way.append(node)
-            yield from self._extend(way, left - 1)
-            way.pop()
+        for node in self._next(way, left - 1):
+            if node not in way and self._walk.leads(way[-1], node):
+                way.append(node)
+                yield from self._extend(way, left - 1)
+                way.pop()
+
+    def _next(self, way: list[Node], left: int) -> Iterable[Node]:
+        """Return the neighbours from which the end is at most `left` hops away, in one order."""
+        near = self._walk.view.near(way[-1])
+        if left < len(self._within):
+            return sorted((near.keys() & self._within[left]) - (self._within[0] if left else set()))
+        return (node for node in near if node not in self._within[0] and self._reaches(node, left))
 
     def _reaches(self, node: Node, left: int) -> bool:
-        """Say whether an end is at most so many hops away."""
-        known = self._away.get(node)
-        if known is not None or left <= self._radius:
-            return known is not None and known <= left
+        """Say whether the end is at most so many hops away, by any edges."""
         answer = self._reached.get((node, left))
         if answer is None:
-            others = (other for other in self._walk.near(node) if other != self._start)
-            answer = any(self._reaches(other, left - 1) for other in others)
+            near = self._walk.view.near(node)
+            if left <= len(self._within):
+                answer = not near.keys().isdisjoint(self._within[left - 1])
+            else:
+                answer = any(self._reaches(other, left - 1) for other in near)
             self._reached[node, left] = answer
         return answer
 
     def _widen(self) -> None:
-        outer = []
+        known, outer = set(self._within[-1]), []
         for node in self._ring:
-            for other in self._walk.near(node):
-                if other not in self._away and other != self._start:
-                    self._away[other] = self._radius + 1
+            for other in self._walk.view.near(node):
+                if other not in known and other != self._start and self._walk.leads(node, other):
+                    known.add(other)
                     outer.append(other)
         self._ring = outer
-        self._radius += 1
+        self._within.append(known)

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from holdfast.language.names import bare, sort
@@ -88,6 +89,7 @@ class GraphView:
     def _clear(self) -> None:
         self.memo: dict[Node, Any] = {}  # what readers work out of a class, until a write
         self._statements: dict[Edge, None] = {}
+        self._near: dict[Node, dict[Node, list[Edge]]] = {}  # by class, as far as asked for
         self._edges: dict[int, list[Edge]] = {}  # row id -> what it states
         self._touching: dict[Node, dict[Edge, None]] = {}
         self._sorts: dict[tuple[str, str], set[str]] = {}
@@ -160,6 +162,7 @@ class GraphView:
                 sorts.add(node[2])
                 self._users.add(node[0])
             self._touching[node][edge] = None
+            self._near.pop(self._root(node), None)
         if edge.label in STATEMENTS:
             self._statements[edge] = None
             self._stale = True
@@ -172,6 +175,7 @@ class GraphView:
             for node in (edge.source, edge.target):
                 at = self._touching.get(node, {})
                 at.pop(edge, None)
+                self._near.pop(self._root(node), None)
                 if not at:
                     self._forget(node)
         self.memo.clear()
@@ -199,7 +203,7 @@ class GraphView:
         if not self._stale:
             return
         self._stale = False
-        self._roots, self._members = {}, {}
+        self._roots, self._members, self._near = {}, {}, {}
         for (user, name), sorts in self._sorts.items():
             if "" in sorts and len(sorts) > 1:
                 kind = "person" if "person" in sorts else "place"
@@ -251,6 +255,20 @@ class GraphView:
             for edge in self._touching.get(node, ()):
                 if edge.label not in STATEMENTS:
                     yield edge
+
+    def near(self, root: Node) -> dict[Node, list[Edge]]:
+        """Return the classes next to a class, each with the edges between, the oldest first."""
+        self._settle()
+        found = self._near.get(root)
+        if found is None:
+            found = self._near[root] = {}
+            # Not in the order in which this view came to know them: another process's differs.
+            for edge in sorted(self.edges_at(root), key=attrgetter("row_id")):
+                source, target = self._root(edge.source), self._root(edge.target)
+                other = target if source == root else source
+                if other != root:  # a loop leads nowhere
+                    found.setdefault(other, []).append(edge)
+        return found
 
     def naming(self, root: Node) -> Iterator[Edge]:
         """Return the statements by which a class has its names."""
