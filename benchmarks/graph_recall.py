@@ -19,13 +19,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from holdfast import Match
+from holdfast import Match, Memory
 from holdfast.graph import Graph, Triple
 from holdfast.language.names import bare
 from holdfast.language.stopwords import ENGLISH
 from holdfast.language.wording import words
 from holdfast.providers.local import LocalEmbedder
 from holdfast.readers import Conversation, Question, read_conversations
+from holdfast.testing import HashEmbedder
 from measures import Shown, counter, interval, means, measured, rendered
 from retrieval import Remembering, answerable, stored, turns_of
 
@@ -39,13 +40,18 @@ def main() -> None:
     """Measure and print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--conversations", type=int, default=100, help="only the first so many")
+    given = parser.parse_args()
     embedder = Remembering(LocalEmbedder())
     rows: dict[tuple[int, float], list[dict[str, float]]] = defaultdict(list)
     kinds: list[str] = []
-    for conversation in read_conversations(parser.parse_args().data):
-        with stored(conversation, embedder, facts=False) as memory:
-            memory.add_relations(list(triples(conversation)), user_id=conversation.name)
-            graph = memory.graph(user_id=conversation.name)
+    for conversation in read_conversations(given.data)[: given.conversations]:
+        with (
+            stored(conversation, embedder, facts=False) as memory,
+            Memory(":memory:", embedder=HashEmbedder(8)) as network,
+        ):
+            network.add_relations(list(triples(conversation)), user_id=conversation.name)
+            graph = network.graph(user_id=conversation.name)
             for question in answerable(conversation):
                 asked = {"user_id": conversation.name, "limit": POOL, "kinds": ("turn",)}
                 matches = memory.search(question.text, **asked)

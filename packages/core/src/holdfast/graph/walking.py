@@ -28,11 +28,6 @@ class Walk:
     view: GraphView
     holds: Holds
 
-    def near(self, node: Node) -> dict[Node, list[Edge]]:
-        """Return the classes one hop away, each with the edges that lead there."""
-        led = ((other, self.edges(node, other)) for other in self.view.near(node))
-        return {other: edges for other, edges in led if edges}
-
     def edges(self, node: Node, other: Node) -> list[Edge]:
         """Return the edges between two classes."""
         return [edge for edge in self.view.near(node).get(other, ()) if self.holds(edge)]
@@ -45,21 +40,34 @@ class Walk:
 def around(
     walk: Walk, starts: Collection[Node], depth: int, limit: int
 ) -> list[tuple[Node, int, list[Edge]]]:
-    """Return the nearest classes: node, distance, edges of the last hop; nearest first."""
-    seen, found = set(starts), []
-    ring = list(starts)
+    """Return the nearest classes: node, distance, edges of the last hop; nearest first.
+
+    Where `limit` cuts a ring short, not every edge that leads into it is among them.
+    """
+    seen, ring = set(starts), list(starts)
+    found: list[tuple[Node, int, list[Edge]]] = []
     for distance in range(1, depth + 1):
         outer: dict[Node, list[Edge]] = {}
-        for node in ring:
-            for other, edges in walk.near(node).items():
-                if other not in seen:
-                    outer.setdefault(other, []).extend(edges)
+        for node, other in _outward(walk, ring, seen):
+            if other in outer or len(found) + len(outer) < limit:
+                outer.setdefault(other, []).extend(walk.edges(node, other))
+            else:
+                break
         found += [(node, distance, edges) for node, edges in outer.items()]
-        if len(found) >= limit or not outer:
+        if len(found) >= limit:
             break
         seen |= outer.keys()
         ring = list(outer)
-    return found[:limit]
+    return found
+
+
+def _outward(
+    walk: Walk, ring: Iterable[Node], seen: Collection[Node]
+) -> Iterator[tuple[Node, Node]]:
+    for node in ring:
+        for other in walk.view.near(node):
+            if other not in seen and walk.leads(node, other):
+                yield node, other
 
 
 def ways(

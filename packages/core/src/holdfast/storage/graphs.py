@@ -162,11 +162,10 @@ class GraphView:
                 sorts.add(node[2])
                 self._users.add(node[0])
             self._touching[node][edge] = None
-            self._near.pop(self._root(node), None)
+            self._touched(node)
         if edge.label in STATEMENTS:
             self._statements[edge] = None
             self._stale = True
-        self.memo.clear()
 
     def _remove(self, row_id: int) -> None:
         for edge in self._edges.pop(row_id, ()):
@@ -175,10 +174,13 @@ class GraphView:
             for node in (edge.source, edge.target):
                 at = self._touching.get(node, {})
                 at.pop(edge, None)
-                self._near.pop(self._root(node), None)
+                self._touched(node)
                 if not at:
                     self._forget(node)
-        self.memo.clear()
+
+    def _touched(self, node: Node) -> None:
+        self._near.pop(self._root(node), None)
+        self.memo.pop(self._root(node), None)
 
     def _forget(self, node: Node) -> None:
         """Nothing names it any more: its name must not stay in memory either."""
@@ -204,6 +206,7 @@ class GraphView:
             return
         self._stale = False
         self._roots, self._members, self._near = {}, {}, {}
+        self.memo.clear()
         for (user, name), sorts in self._sorts.items():
             if "" in sorts and len(sorts) > 1:
                 kind = "person" if "person" in sorts else "place"
