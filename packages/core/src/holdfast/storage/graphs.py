@@ -185,8 +185,11 @@ class GraphView:
     def _forget(self, node: Node) -> None:
         """Nothing names it any more: its name must not stay in memory either."""
         if self._touching.pop(node, None) is not None:
-            self._stale |= len(self._sorts[node[:2]]) > 1
-            self._sorts[node[:2]].discard(node[2])
+            sorts = self._sorts[node[:2]]
+            self._stale |= len(sorts) > 1
+            sorts.discard(node[2])
+            if not sorts:
+                del self._sorts[node[:2]]
 
     # -- which names are one --------------------------------------------------------------------
 
