@@ -18,7 +18,7 @@ BLOCKS = [
     for match in re.finditer(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
     if (number := README[: match.start(1)].count("\n") + 1)
 ]
-OFFLINE = ["quickstart.py"]
+OFFLINE = ["graph_paths.py", "quickstart.py"]
 """Examples that need the core alone; an adapter's are run by its own tests."""
 
 

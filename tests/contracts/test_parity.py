@@ -10,7 +10,7 @@ import holdfast
 import pytest
 from holdfast import Items, Memory
 
-SYNC_ONLY = {Memory: {"scoped", "rekey"}, Items: {"open", "close"}}
+SYNC_ONLY = {Memory: {"scoped", "rekey", "graph"}, Items: {"open", "close"}}
 
 
 def verbs(owner: type) -> list[str]:

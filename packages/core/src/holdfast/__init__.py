@@ -47,6 +47,7 @@ from holdfast.types import (
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
     from holdfast.context.rendering import quote
+    from holdfast.graph import Graph
     from holdfast.items import Items
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
@@ -69,6 +70,7 @@ __all__ = [
     "EmbedderMismatchError",
     "ExtractionError",
     "FilterError",
+    "Graph",
     "Guidance",
     "HoldfastError",
     "InvalidInputError",
@@ -102,6 +104,7 @@ _LAZY = {
     "quote": "holdfast.context.rendering",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
+    "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",
     "Items": "holdfast.items",
     "LLM": "holdfast.providers.base",

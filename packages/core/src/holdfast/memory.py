@@ -19,6 +19,7 @@ from holdfast.context.reading import ScopeReader
 from holdfast.context.tokens import Counter, counter
 from holdfast.errors import InvalidInputError, ScopeError
 from holdfast.filters import parse
+from holdfast.graph import Graph, stating
 from holdfast.items import Items
 from holdfast.maintenance import Stats
 from holdfast.messages import Given
@@ -344,6 +345,67 @@ class Memory:
         """Async twin of `distil`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
+
+    # -- graph ----------------------------------------------------------------------------------
+
+    def add_relations(
+        self,
+        relations: Sequence[stating.Given],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """State relations yourself, as facts: without a model, in one transaction.
+
+        A new object of a single-valued relation (``lives_in``) ends the old one; what is known
+        already is confirmed.
+
+        Args:
+            relations: `holdfast.graph.Triple`, (subject, relation, object), or mappings with the
+                fields of a triple.
+            user_id, agent_id, run_id, app_id: Stored under exactly the ids given.
+
+        Raises:
+            ScopeError: No scope, or a malformed id.
+            InvalidInputError: One cannot be stored; none of them was.
+            RecordNotFoundError: The scope has no record of an id in ``sources``.
+            EmbedderMismatchError, ProviderError: As in `add`.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        triples = stating.read(relations, self._redact)
+        return run(stating.add(SYNC, self._storage, self._embedder, scope, triples))
+
+    async def aadd_relations(
+        self,
+        relations: Sequence[stating.Given],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Async twin of `add_relations`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        triples = stating.read(relations, self._redact)
+        return await stating.add(self._async, self._storage, self._embedder, scope, triples)
+
+    def graph(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Graph:
+        """Return the graph of a scope: entities, relations, neighbours, paths, exports.
+
+        Args:
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return Graph(self._storage, self._embedder, self._async, scope)
 
     def _wake(self) -> None:
         if self._worker is not None:

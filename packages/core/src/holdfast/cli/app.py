@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 import typer
 
 import holdfast
-from holdfast.cli import demo, files, reading, writing
+from holdfast.cli import demo, drawing, files, reading, writing
 from holdfast.cli.showing import visible
 from holdfast.errors import HoldfastError
 
@@ -48,6 +48,7 @@ app.command()(_reporting(reading.history))
 app.command()(_reporting(writing.delete))
 app.command()(_reporting(files.export))
 app.command("import")(_reporting(files.import_))
+app.command()(_reporting(drawing.graph))
 app.command()(_reporting(files.stats))
 
 

@@ -84,7 +84,12 @@ def same_words(left: str, right: str) -> bool:
     Order counts ("Ann manages Bo" / "Bo manages Ann"), and so does every other word: a number,
     a name, a negation or a tense that differs makes another statement.
     """
-    return _significant(left) == _significant(right)
+    return gist(left) == gist(right)
+
+
+def gist(text: str) -> str:
+    """Return the form in which two texts have the same words (`same_words`)."""
+    return " ".join(_significant(text))
 
 
 def _significant(text: str) -> list[str]:

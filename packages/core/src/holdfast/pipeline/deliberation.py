@@ -40,23 +40,34 @@ class Deliberation:
         material: The turns.
         facts: What was extracted from them.
         found: Each fact made findable.
+        stated: A caller states them: they are taken as they stand, no model is asked.
     """
 
-    def __init__(self, material: Material, facts: Sequence[Fact], found: Sequence[Indexed]) -> None:
+    def __init__(
+        self,
+        material: Material,
+        facts: Sequence[Fact],
+        found: Sequence[Indexed],
+        *,
+        stated: bool = False,
+    ) -> None:
         self.problems: tuple[Problem, ...] = ()
         self._material = material
         self._facts = facts
         self._found = found
-        self._asked = 0
+        self._stated = stated
+        self._asked = MOST_ASKED if stated else 0
         self._seen: dict[int, set[str]] = {}
         self._verdicts: dict[int, Verdict] = {}
         self._merged: dict[str, Indexed] = {}
 
     def outcome(self) -> Outcome:
         """Return the commit that decides on these facts."""
-        approaches = tuple(map(_approach, self._facts, self._found))
+        approach = _by_name if self._stated else _approach
+        approaches = tuple(map(approach, self._facts, self._found))
         scope = self._material.scope
-        return Outcome(scope, _wider(scope), approaches, self._steps, self._material.rows)
+        turns = () if self._stated else tuple(self._material.rows)
+        return Outcome(scope, wider(scope), approaches, self._steps, turns)
 
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""
@@ -89,7 +100,8 @@ class Deliberation:
         fact = self._facts[decision.fact]
         turns = list(self._material.turns.values())
         said = [turns[position] for position in fact.turns]
-        reason = f"{decision.decided_by}: {decision.reason}"
+        added = self._stated and decision.event == "ADD"
+        reason = "caller" if added else f"{decision.decided_by}: {decision.reason}"
         sources = tuple(turn.id for turn in said)
         writes = decision.event in ("ADD", "UPDATE")
         return Step(
@@ -122,7 +134,7 @@ class Deliberation:
         )
 
 
-def _wider(scope: Scope) -> Region:
+def wider(scope: Scope) -> Region:
     """Return where a scope's facts meet: all sessions of its user, agent and app."""
     ids = scope.ids()
     if len(ids) > 1:
@@ -141,6 +153,10 @@ def _approach(fact: Fact, indexed: Indexed) -> Approach:
         ended=True,
     )
     return Approach(probe, fact.slots, fingerprint(fact.text))
+
+
+def _by_name(fact: Fact, _: Indexed) -> Approach:
+    return Approach(None, fact.slots, fingerprint(fact.text))
 
 
 def _neighbour(known: Known) -> Neighbour:
@@ -181,4 +197,4 @@ def _metadata(fact: Fact, turns: Sequence[Record]) -> Metadata:
 def _expiry(turns: Sequence[Record]) -> datetime | None:
     """A fact outlives none of the turns it rests on, unless one of them is kept for ever."""
     ends = [turn.expires_at for turn in turns if turn.expires_at is not None]
-    return max(ends) if len(ends) == len(turns) else None
+    return max(ends) if ends and len(ends) == len(turns) else None

@@ -49,7 +49,7 @@ MANY_VALUED = _listed(
     "likes dislikes loves hates enjoys prefers wants knows owns has uses speaks plays reads "
     "watched visited travelled_to attended bought met friend friend_of sibling sibling_of "
     "brother sister parent parent_of child child_of son daughter pet allergic_to allergy "
-    "interested_in hobby member_of skill plans"
+    "interested_in hobby member_of skill plans same_as different_from"
 )
 """Many values at a time, whatever the model says: closing one of these would end a true fact."""
 
@@ -73,6 +73,11 @@ _ALIASES = {
     for name, others in SINGLE_VALUED.items()
     for other in others.split(", ")
 }
+# Which names are one: `holdfast.graph` unites them, and tells apart what is not.
+_ALIASES |= dict.fromkeys(
+    ("alias", "alias of", "aka", "also known as", "known as", "same person as", "same"), "same as"
+)
+_ALIASES |= dict.fromkeys(("not same as", "not same person as", "differs from"), "different from")
 
 FIRST_PERSON = _listed("i me my myself")
 

@@ -46,9 +46,12 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Approach:
-    """How one fact looks for its neighbours: by vector and words, by slot, by digest."""
+    """How one fact looks for its neighbours: by vector and words, by slot, by digest.
 
-    probe: Probe
+    What a caller states is taken as it stands: without a `probe`, by slot and digest alone.
+    """
+
+    probe: Probe | None
     slots: tuple[str, ...]
     digest: str
 
@@ -207,13 +210,34 @@ class Derivation:
     ) -> Nearby:
         now, found = self._file.now(), []
         for approach in approaches:
-            hits = [hit.row_id for hit in find(connection, view, approach.probe, now)]
+            probe = approach.probe
+            hits = find(connection, view, probe, now) if probe else ()
             others = _same_place(connection, region, approach)
-            rows = list(dict.fromkeys([*hits, *others]))
-            found.append(_known(connection, rows, approach.probe.vector))
+            rows = list(dict.fromkeys([*(hit.row_id for hit in hits), *others]))
+            found.append(_known(connection, rows, probe.vector if probe else None))
         return tuple(found)
 
+    def cited(self, region: Region, keys: Sequence[str]) -> dict[int, Record]:
+        """Return the records that a caller names as sources, by row id, oldest first.
+
+        Raises:
+            RecordNotFoundError: The region has no such record.
+        """
+        with self._file.database.read() as connection:
+            now = self._file.now()
+            return dict(sorted(records.current(connection, region, key, now) for key in keys))
+
     # -- writing --------------------------------------------------------------------------------
+
+    def prepare(self, fingerprint: str, dimension: int) -> None:
+        """Give a new file its embedder, as `commit` needs one.
+
+        Raises:
+            EmbedderMismatchError: The file's vectors are of another embedder.
+        """
+        if self._file.embedder() is None:
+            with self._file.database.write() as connection:
+                self._file.claim_embedder(connection, fingerprint, dimension)
 
     def commit(self, outcome: Outcome, fingerprint: str) -> list[Change] | None:
         """Decide on the neighbours as they are now, write, and take the turns off the queue.
@@ -326,7 +350,9 @@ def _same_place(connection: Connection, region: Region, approach: Approach) -> l
     return [row[0] for row in rows]
 
 
-def _known(connection: Connection, row_ids: Sequence[int], vector: Floats) -> tuple[Known, ...]:
+def _known(
+    connection: Connection, row_ids: Sequence[int], vector: Floats | None
+) -> tuple[Known, ...]:
     found = records.fetch(connection, row_ids)
     known = []
     for row_id in row_ids:
@@ -334,7 +360,8 @@ def _known(connection: Connection, row_ids: Sequence[int], vector: Floats) -> tu
             "SELECT relations, vectors FROM records WHERE id = ?", (row_id,)
         ).fetchone()
         listed = tuple(codec.from_json(relations))
-        known.append(Known(row_id, found[row_id], listed, _cosine(blob, vector)))
+        similarity = 0.0 if vector is None else _cosine(blob, vector)
+        known.append(Known(row_id, found[row_id], listed, similarity))
     return tuple(known)
 
 

@@ -15,6 +15,7 @@ from holdfast.errors import EmbedderMismatchError
 from holdfast.storage import codec
 from holdfast.storage.conditions import path_sql
 from holdfast.storage.database import Connection, Database, Durability
+from holdfast.storage.graphs import GraphReading, Graphs, GraphView
 from holdfast.storage.schema import STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
@@ -43,6 +44,7 @@ class File:
         self.database = Database(path, key=key, durability=durability)
         self.database.migrate("core", STEPS)
         self.views = Views(view_budget)
+        self.graphs = Graphs()
         self._clock = Clock()
         self._embedder: tuple[str, int] | None = None
         for name in indexed:
@@ -51,6 +53,7 @@ class File:
     def close(self) -> None:
         """Close the file; views go with it."""
         self.views.clear()
+        self.graphs.clear()
         self.database.close()
 
     def now(self) -> int:
@@ -134,6 +137,14 @@ class File:
             if found != known:
                 self.forget_embedder()
                 raise EmbedderMismatchError(str(found and found[0]), known[0])
+            view.follow(connection)
+            yield connection, view
+
+    @contextmanager
+    def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:
+        """Lend a graph view at its own snapshot; it needs no vectors."""
+        view = self.graphs.get(reading)
+        with view.lock, self.database.read() as connection:
             view.follow(connection)
             yield connection, view
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from holdfast.errors import InvalidInputError
+from holdfast.language.wording import gist
 from holdfast.pipeline.consolidation.claims import Claim, conflict, order, repeats
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.relations import Relation
@@ -125,7 +126,8 @@ class _Ledger:
         ]
         self._settled = [Settled() for _ in facts]
         self._ended: dict[str, datetime] = {}
-        self._seen: list[int] = []
+        self._seen: dict[str, list[int]] = {}  # by what two facts must share to meet
+        self._turn: dict[int, int] = {}
 
     def settle(self, neighbours: Sequence[Sequence[Neighbour]]) -> tuple[Settled, ...]:
         """Return what the rules say of each fact, in the order of the facts."""
@@ -133,8 +135,20 @@ class _Ledger:
         for index in by_time:
             self._settled[index] = self._weigh(index, neighbours[index])
             if not self._settled[index].known:
-                self._seen.append(index)
+                self._turn[index] = len(self._turn)
+                for key in self._keys(index):
+                    self._seen.setdefault(key, []).append(index)
         return tuple(self._settled)
+
+    def _keys(self, index: int) -> list[str]:
+        claim = self._claims[index]
+        slots = [relation.slot for relation in claim.relations]
+        return [f"words {gist(claim.text)}", *(f"slot {slot}" for slot in slots if slot)]
+
+    def _earlier(self, index: int) -> list[int]:
+        """Return the facts of the batch that this one may repeat or contradict, in order."""
+        met = {other for key in self._keys(index) for other in self._seen.get(key, ())}
+        return sorted(met, key=self._turn.__getitem__)
 
     def live(
         self, neighbours: Sequence[Neighbour], rules: Settled, moment: datetime
@@ -152,7 +166,7 @@ class _Ledger:
         for found, old in stored:
             if rule := repeats(new, old, found.similarity):
                 return Settled(known=rule, known_as=found.id)
-        for other in self._seen:
+        for other in self._earlier(index):
             if rule := repeats(new, self._claims[other], None):
                 return Settled(known=f"{rule} within the batch", repeats=other)
         self._against_batch(index)
@@ -165,7 +179,7 @@ class _Ledger:
 
     def _against_batch(self, index: int) -> None:
         """Let earlier facts of the batch and this one end each other."""
-        for other in self._seen:
+        for other in self._earlier(index):
             new, old = self._claims[index], self._claims[other]
             if not conflict(new, old) or not old.holds_at(new.holds_from):
                 continue
