@@ -185,7 +185,7 @@ def _first(decision: Decision) -> int:
 
 def _metadata(fact: Fact, turns: Sequence[Record]) -> Metadata:
     """Return what the caller said of all its turns alike, so that one filter finds both."""
-    first, *others = [turn.metadata for turn in turns]
+    first, *others = [turn.metadata for turn in turns] or [{}]
     shared = {
         name: value
         for name, value in first.items()
