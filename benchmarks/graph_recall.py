@@ -107,12 +107,12 @@ def ranked(
     scored = [
         replace(
             one,
-            score=one.score + weight * max((lift.get(t, 0.0) for t in turns_of(one)), default=0.0),
+            score=one.score + weight * max((lift.get(t, 0.0) for t in turns_of(one.record)), default=0.0),
         )
         for one in matches
     ]
     scored.sort(key=lambda one: -one.score)
-    shown = [Shown(turns_of(one), count(rendered(one))) for one in scored[:60]]
+    shown = [Shown(turns_of(one.record), count(rendered(one))) for one in scored[:60]]
     return measured(shown, question.evidence)
 
 
