@@ -104,12 +104,10 @@ def ranked(
 ) -> dict[str, float]:
     """Return the measures of a question, its matches lifted and put in order again."""
     count, _ = counter()
+    gains = [max((lift.get(t, 0.0) for t in turns_of(one.record)), default=0.0) for one in matches]
     scored = [
-        replace(
-            one,
-            score=one.score + weight * max((lift.get(t, 0.0) for t in turns_of(one.record)), default=0.0),
-        )
-        for one in matches
+        replace(one, score=one.score + weight * gain)
+        for one, gain in zip(matches, gains, strict=True)
     ]
     scored.sort(key=lambda one: -one.score)
     shown = [Shown(turns_of(one.record), count(rendered(one))) for one in scored[:60]]
