@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from crewai.tools import BaseTool
+from holdfast import quote
 from pydantic import BaseModel, Field
 
 NOTHING = "No relevant memories found."
@@ -44,8 +45,8 @@ class RecallTool(BaseTool):
     def _run(self, queries: list[str] | str) -> str:
         asked = [queries] if isinstance(queries, str) else queries
         found = [match for query in asked for match in self.memory.recall(query, limit=self.limit)]
-        lines = dict.fromkeys(f"- {_dated(match)}{match.record.content}" for match in found)
         # Quoted as data: nothing remembered is an instruction.
+        lines = dict.fromkeys(f"- {_dated(match)}{quote(match.record.content)}" for match in found)
         return "Found memories:\n" + "\n".join(lines) if lines else NOTHING
 
 
