@@ -17,9 +17,8 @@ from holdfast.storage.database import Connection
 from holdfast.storage.file import File
 from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS
 
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 _MANY = 500
 
 
@@ -113,7 +112,7 @@ def page(file: File, choice: Choice, order: Order, limit: int, offset: int) -> l
     with file.database.read() as connection:
         where, values = _where(choice, file.now())
         rows = connection.execute(
-            f"SELECT r.id FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}"
+            f"SELECT r.id FROM namespaces n JOIN items r ON {ROWS} WHERE {where}"
             f" ORDER BY {order.sql()} LIMIT ? OFFSET ?",
             (*values, limit, offset),
         ).fetchall()
@@ -126,7 +125,7 @@ def delete(file: File, choice: Choice) -> int:
     with file.database.write() as connection:
         where, values = _where(choice, file.now())
         rows = connection.execute(
-            f"SELECT r.id FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}", values
+            f"SELECT r.id FROM namespaces n JOIN items r ON {ROWS} WHERE {where}", values
         ).fetchall()
         items.drop(connection, [row[0] for row in rows], file.now())
         return len(rows)
@@ -150,7 +149,7 @@ def tally(file: File, region: Region, path: tuple[str, ...]) -> dict[Any, int]:
     with file.database.read() as connection:
         # Grouped as they stand: of many items few differ, and only those are taken apart.
         rows = connection.execute(
-            f"SELECT r.value -> {field}, count(*) FROM namespaces n JOIN items r ON {_RANGE}"
+            f"SELECT r.value -> {field}, count(*) FROM namespaces n JOIN items r ON {ROWS}"
             f" WHERE {region.condition} GROUP BY 1",
             region.parameters,
         ).fetchall()

@@ -10,10 +10,8 @@ from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS
 from holdfast.storage.views import View
-
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 
 # Each query counts rows that must not exist.
 _RULES = {
@@ -63,11 +61,11 @@ def counts(connection: Connection, region: Region | None, now: int) -> dict[str,
     where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
     kinds = connection.execute(
         "SELECT r.kind, count(*), sum(length(r.text)) FROM namespaces n"
-        f" JOIN records r ON {_RANGE} WHERE {where} AND {VISIBLE} GROUP BY r.kind",
+        f" JOIN records r ON {ROWS} WHERE {where} AND {VISIBLE} GROUP BY r.kind",
         (*values, now, now),
     ).fetchall()
     items = connection.execute(
-        f"SELECT count(*) FROM namespaces n JOIN items r ON {_RANGE} WHERE {where}"
+        f"SELECT count(*) FROM namespaces n JOIN items r ON {ROWS} WHERE {where}"
         " AND (r.expires_at IS NULL OR r.expires_at > ?)",
         (*values, now),
     ).fetchone()[0]

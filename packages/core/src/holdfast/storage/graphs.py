@@ -18,7 +18,7 @@ from holdfast.language.names import bare, sort
 from holdfast.storage import codec, log, namespaces
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS
 
 SAME = "same_as"
 OTHER = "different_from"
@@ -70,7 +70,6 @@ _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
     " r.expires_at FROM namespaces n JOIN records r"
 )
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 _STATES = " AND r.kind = 'fact' AND r.relations <> '[]'"
 
 
@@ -119,7 +118,7 @@ class GraphView:
         known = self._namespaces[-1] if self._namespaces else 0
         fresh = namespaces.numbers(connection, self.reading.region, known)
         for number in fresh:
-            self._load(self._query(connection, f"{_RANGE} WHERE n.no = ?", (number,)))
+            self._load(self._query(connection, f"{ROWS} WHERE n.no = ?", (number,)))
         self._reload(connection, written or [])
         self._namespaces += fresh
         self._seq = newest

@@ -16,7 +16,7 @@ from holdfast.storage import codec, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS
 
 COLUMNS = (
     "id",
@@ -36,7 +36,6 @@ _SELECT = (
     "SELECT r.id, n.path, r.key, r.value, r.created_at, r.updated_at, r.expires_at, r.lifetime"
     f" FROM namespaces n JOIN items r ON r.id >> {NAMESPACE_BITS} = n.no"
 )
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 # The plus takes the column's affinity away, which would keep SQLite from the index.
 _ONE = f"r.id >> {NAMESPACE_BITS} = (SELECT +no FROM namespaces WHERE path = ?) AND r.key = ?"
 
@@ -210,7 +209,7 @@ def page(
 ) -> list[tuple[int, Item]]:
     """Return items without ranking, the latest put first."""
     rows = connection.execute(
-        f"SELECT r.id FROM namespaces n JOIN items r ON {_RANGE} WHERE {region.condition}"
+        f"SELECT r.id FROM namespaces n JOIN items r ON {ROWS} WHERE {region.condition}"
         f" AND (r.expires_at IS NULL OR r.expires_at > ?) AND {condition}"
         " ORDER BY r.updated_at DESC, r.id DESC LIMIT ? OFFSET ?",
         (*region.parameters, now, *values, limit, offset),
@@ -223,7 +222,7 @@ def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, 
     """Return the namespaces of a region that hold at least one item, sorted."""
     rows = connection.execute(
         f"SELECT n.path FROM namespaces n WHERE {region.condition}"
-        f" AND EXISTS (SELECT 1 FROM items r WHERE {_RANGE}"
+        f" AND EXISTS (SELECT 1 FROM items r WHERE {ROWS}"
         " AND (r.expires_at IS NULL OR r.expires_at > ?))",
         (*region.parameters, now),
     )

@@ -13,7 +13,7 @@ from holdfast.storage import codec, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import ROWS
 from holdfast.types import Kind, Page, Record, Scope
 
 ORDERS = {
@@ -22,7 +22,6 @@ ORDERS = {
     "occurred_at": "r.occurred_at",
     "importance": "r.importance",
 }
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 VISIBLE = (
     "r.retired_at IS NULL AND (r.expires_at IS NULL OR r.expires_at > ?)"
     " AND (r.valid_to IS NULL OR r.valid_to > ?)"
@@ -34,7 +33,7 @@ def selected(connection: Connection, table: str, region: Region, tree: Filter) -
     condition = Condition("r.metadata" if table == "records" else "r.value")
     where = condition.sql(tree)
     rows = connection.execute(
-        f"SELECT r.id FROM namespaces n JOIN {table} r ON {_RANGE}"
+        f"SELECT r.id FROM namespaces n JOIN {table} r ON {ROWS}"
         f" WHERE {region.condition} AND {where}",
         (*region.parameters, *condition.values),
     )
@@ -45,7 +44,7 @@ def scopes(connection: Connection, region: Region) -> list[Scope]:
     """Return the scopes of a region under which a record is stored, in order of their paths."""
     rows = connection.execute(
         "SELECT n.user_id, n.agent_id, n.run_id, n.app_id FROM namespaces n"
-        f" WHERE {region.condition} AND EXISTS (SELECT 1 FROM records r WHERE {_RANGE})"
+        f" WHERE {region.condition} AND EXISTS (SELECT 1 FROM records r WHERE {ROWS})"
         " ORDER BY n.path",
         region.parameters,
     )
@@ -79,7 +78,7 @@ def page(
         where.append(f"({column}, r.id) {sign} (?, ?)")
         values += _read_cursor(cursor, order)
     rows = connection.execute(
-        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {_RANGE}"
+        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {ROWS}"
         f" WHERE {region.condition} AND {' AND '.join(where)}"
         f" ORDER BY {column} {way}, r.id {way} LIMIT ?",
         (*region.parameters, *values, limit + 1),
@@ -118,7 +117,7 @@ def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
 def recent_turns(connection: Connection, region: Region, now: int, limit: int) -> list[Record]:
     """Return the newest turns of a region, oldest first."""
     rows = connection.execute(
-        f"SELECT r.id FROM namespaces n JOIN records r ON {_RANGE} WHERE {region.condition}"
+        f"SELECT r.id FROM namespaces n JOIN records r ON {ROWS} WHERE {region.condition}"
         f" AND r.kind = 'turn' AND {VISIBLE} ORDER BY r.occurred_at DESC, r.id DESC LIMIT ?",
         (*region.parameters, now, now, limit),
     ).fetchall()

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 NAMESPACE_BITS = 32
 
+# The rows ``r`` of a namespace ``n``: one range of row ids, found without an index of its own.
+ROWS = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+
 STEPS: tuple[str, ...] = (
     """
 -- What the file knows about itself: the embedder, its dimension, jobs to be done.

@@ -24,7 +24,7 @@ from holdfast.storage.database import Connection
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS
 from holdfast.storage.vectors import Positions, Vectors
 
 Table = Literal["records", "items"]
@@ -47,7 +47,6 @@ _SELECT: dict[Table, str] = {
         " FROM namespaces n JOIN items r"
     ),
 }
-_RANGE = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ class View:
     def _select(self, connection: Connection, numbers: Sequence[int]) -> list[Row]:
         rows: list[Row] = []
         for number in numbers:
-            rows += self._query(connection, f"{_RANGE} WHERE n.no = ?", (number,))
+            rows += self._query(connection, f"{ROWS} WHERE n.no = ?", (number,))
         return rows
 
     def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
