@@ -70,17 +70,6 @@ def test_a_chat_of_96_kilobytes_takes_less_than_ten_times_its_text(tmp_path: Pat
     assert path.stat().st_size < 10 * 96_000
 
 
-def test_dropping_old_messages_costs_no_new_copies(tmp_path: Path) -> None:
-    with HoldfastSaver(tmp_path / "c.db") as saver:
-        config = grow(saver, 200)
-        _, before = blobs_and_bytes(saver)
-        for at in range(10):
-            window = [said(one) for one in range(at + 1, 200)]
-            config = put(saver, {"messages": window}, config, version=1000 + at)
-        _, after = blobs_and_bytes(saver)
-    assert after - before < 0.5 * before
-
-
 def test_an_unchanged_channel_costs_nothing(tmp_path: Path) -> None:
     with HoldfastSaver(tmp_path / "c.db") as saver:
         first = put(saver, {"document": "word " * 5000})
