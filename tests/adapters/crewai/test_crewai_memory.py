@@ -252,6 +252,20 @@ def test_a_failing_model_loses_nothing_and_is_told_of(path: str) -> None:
     assert memory.file.stats().waiting == 1
 
 
+def test_facts_are_derived_from_nobody_elses_turns(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder(), llm=ScriptedLLM([])) as core:
+        core.add("bob's own", user_id="bob", app_id="/", wait=False)
+        core.add("the other crew's", user_id="ada", app_id="/crew/other", wait=False)
+    llm = extracting("Ada likes tea")
+    memory = memory_at(path, user_id="ada", root_scope="/crew/office", llm=llm)
+    memory.remember("I like tea")
+    memory.drain_writes()
+    assert llm.prompts
+    assert not any("bob's own" in p or "the other crew's" in p for p in llm.prompts)
+    assert memory.file.stats().waiting == 2
+    memory.close()
+
+
 def test_a_memory_of_holdfast_is_taken_as_it_is(path: str) -> None:
     with Memory(path, embedder=HashEmbedder()) as core:
         memory = HoldfastMemory(storage=core, user_id="ada")

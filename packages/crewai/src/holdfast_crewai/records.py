@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from crewai.memory.types import MemoryRecord, ScopeInfo
-from holdfast import Match, Memory, Message, Record, RecordNotFoundError, Within
+from holdfast import Changes, Match, Memory, Message, Record, RecordNotFoundError, Within
 
 from holdfast_crewai import translation
 from holdfast_crewai.backend import Backend
@@ -149,6 +149,10 @@ class RecordStorage(Backend):
                 record, waiting = again.records[0], waiting + again.pending
             stored.append(record)
         return stored, waiting
+
+    def flush(self, scope_prefix: str | None) -> Changes:
+        """Derive facts from what waits at a path and below, and from nobody else's turns."""
+        return self.memories.flush(app_id=self._below(scope_prefix))
 
     def _known(self, place: str, message: Message) -> Record | None:
         """Return the record that holds these words in a place already."""
