@@ -147,9 +147,8 @@ class Collection:
             vectors = indexing.unit_vectors([entry.vector], 1)
         terms, passages = indexing.index_texts(texts)
         labels = (*self.prefix, *entry.namespace)
-        return ItemDraft(
-            labels, entry.key, _json(entry), None, tuple(texts), vectors, terms, passages
-        )
+        # No texts are kept: nothing but the caller can make these vectors anew (`reembed`).
+        return ItemDraft(labels, entry.key, _json(entry), None, (), vectors, terms, passages)
 
     def _check_namespace(self, labels: Labels) -> None:
         if not all(isinstance(label, str) and label for label in labels):

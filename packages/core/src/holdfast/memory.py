@@ -993,6 +993,8 @@ class Memory:
 
         Raises:
             ScopeError: This handle is bound to a scope.
+            InvalidInputError: A framework's vector store lies in this file, and its vectors, which
+                only the framework can make, would be of another embedder than all others.
             ProviderError: The embedder failed; what is done is kept.
         """
         self._need_whole_file("reembed")
