@@ -66,9 +66,10 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
         raise ProviderError(
             f"the embedder was asked for {count} vectors and gave an array of shape {matrix.shape}"
         )
-    if not np.isfinite(matrix).all():
+    exact = matrix.astype(np.float64)
+    squares = np.einsum("ij,ij->i", exact, exact)  # of finite numbers finite: they fit many times
+    if not np.isfinite(squares).all():
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    lengths = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    unit: Floats = (matrix / lengths).astype(np.float32, copy=False)
+    squares[squares == 0] = 1
+    unit: Floats = (exact / np.sqrt(squares)[:, None]).astype(np.float32)
     return unit
