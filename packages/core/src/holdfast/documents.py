@@ -224,4 +224,6 @@ def check_bounds(limit: int, offset: int, min_score: float | None) -> None:
 def _is_text(label: object) -> bool:
     if not isinstance(label, str) or not label:
         return False
+    if label.isascii():
+        return True
     return not any("\ud800" <= character <= "\udfff" for character in label)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from holdfast.errors import ProviderError
+from holdfast.language import cues
 from holdfast.language.passages import Span, split
 from holdfast.language.terms import analyse, term_hashes
 from holdfast.language.traits import traits
 from holdfast.providers.base import Vector
 from holdfast.storage.codec import Floats, Hashes, Passage
+from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.records import Indexed
 
 
@@ -41,6 +43,12 @@ def index_texts(texts: Sequence[str]) -> tuple[Hashes, tuple[Passage, ...]]:
     terms, counts = _terms(texts)
     passages = tuple((0, len(text), count) for text, count in zip(texts, counts, strict=True))
     return terms, passages
+
+
+def keyword_query(query: str) -> KeywordQuery:
+    """Return what to look for by word in documents."""
+    asked = cues.read_words(query)
+    return KeywordQuery(asked.groups, asked.pairs, asked.quotes)
 
 
 def _terms(texts: Iterable[str]) -> tuple[Hashes, list[int]]:

@@ -29,7 +29,6 @@ from holdfast.documents import (
 )
 from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.filters import Filter, parse
-from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
@@ -41,7 +40,6 @@ from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.searching import Probe
-from holdfast.types import utc_now
 
 __all__ = [
     "Get",
@@ -347,7 +345,7 @@ def _draft(
 def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> Probe:
     return Probe(
         vector=vector,
-        keywords=_keywords(query) if search.mode != "vector" else KeywordQuery(),
+        keywords=indexing.keyword_query(query) if search.mode != "vector" else KeywordQuery(),
         rank=ranking.items[search.mode],
         limit=search.limit,
         offset=search.offset,
@@ -355,11 +353,6 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
         min_score=search.min_score,
         score=ranking.item_scores[search.mode],
     )
-
-
-def _keywords(query: str) -> KeywordQuery:
-    asked = cues.read(query, (), utc_now())
-    return KeywordQuery(asked.groups, asked.pairs, asked.quotes)
 
 
 def _check_search(search: Search) -> None:

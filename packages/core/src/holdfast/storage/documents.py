@@ -114,7 +114,7 @@ class Documents:
                     found = _unscored(connection, region, probe, moment, 0) if unscored else []
             else:
                 found = find_items(*seen, probe, moment)
-                if unscored and len(found) < probe.limit:
+                if unscored and seen[1].wordless and len(found) < probe.limit:
                     ranked = count(*seen, probe, moment)
                     wanted = replace(probe, limit=probe.limit - len(found))
                     found += _unscored(seen[0], region, wanted, moment, ranked)

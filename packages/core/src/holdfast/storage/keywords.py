@@ -67,6 +67,7 @@ class Keywords:
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
+        self._linked = False  # some position follows another
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
@@ -100,6 +101,7 @@ class Keywords:
         start = self._after.size
         self._after.extend(np.full(len(previous), -1, dtype=np.int32))
         followed = previous >= 0
+        self._linked |= bool(followed.any())
         self._after.values[previous[followed]] = start + np.flatnonzero(followed)
 
     def remove(self, position: int) -> None:
@@ -131,7 +133,7 @@ class Keywords:
         hit, own, documents = self._frequencies(owners, columns, len(found))
         if not len(hit):
             return scores
-        rows, lent = self._lend(hit, own)
+        rows, lent = self._lend(hit, own) if self._linked else (hit, own[:-1])
         idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
         worth = np.asarray(weights) * idf * (K1 + 1)
         scores[rows] = (lent / (lent + K1)) @ worth.astype(np.float32)
