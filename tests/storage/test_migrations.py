@@ -22,7 +22,8 @@ def first_step(path: Path) -> None:
         )
         for at, before, after in ((1, None, row - 1), (2, row - 1, row)):
             connection.execute(
-                "INSERT INTO log (namespace, operation, at, before, after) VALUES (1, 'PUT', ?, ?, ?)",
+                "INSERT INTO log (namespace, operation, at, before, after)"
+                " VALUES (1, 'PUT', ?, ?, ?)",
                 (at, before, after),
             )
     database.close()
