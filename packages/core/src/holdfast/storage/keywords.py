@@ -126,6 +126,8 @@ class Keywords:
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
         scores = np.zeros(len(self), dtype=np.float32)
+        if not query.groups and not query.quotes:
+            return scores
         found, weights = self._found(query)
         if not found:
             return scores
