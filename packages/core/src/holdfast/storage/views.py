@@ -12,14 +12,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
-from holdfast.storage.codec import Hashes, Passage
-from holdfast.storage.columns import Row, Rows
+from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
@@ -37,16 +38,27 @@ FEW_DEAD = 1_000
 _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
-        " r.valid_from, {valid_to}, r.expires_at, n.run_id IS NOT NULL,"
-        " r.passages, r.vectors, r.terms"
+        f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
+        f" coalesce({{valid_to}}, {NEVER}), coalesce(r.expires_at, {NEVER}),"
+        " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
     "items": (
         "SELECT r.id, r.id, 'item', NULL, NULL, 0.5, 0, r.updated_at,"
-        " NULL, NULL, r.expires_at, 0, r.passages, r.vectors, r.terms"
+        f" {ALWAYS}, {NEVER}, coalesce(r.expires_at, {NEVER}), 0,"
+        " r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN items r"
     ),
 }
+
+# What is read and indexed at a time: a few megabytes.
+_CHUNK = 2_000
+# A row id, a position, and their place in a dict.
+_PLACE_BYTES = 120
+
+_ID = itemgetter(0)
+_PLACE = itemgetter(1, 0)
+_PASSAGES, _VECTORS, _TERMS = itemgetter(-3), itemgetter(-2), itemgetter(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +84,7 @@ class View:
         self.vectors = Vectors(self._dimension)
         self.keywords = Keywords()
         self.fields = Fields()
-        self._places: dict[int, range] = {}  # row id -> positions of its passages
+        self._places: dict[int, int] = {}  # row id -> position of its first passage
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
@@ -80,8 +92,9 @@ class View:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: vectors, columns, postings."""
-        return sum(part.nbytes for part in (self.vectors, self.rows, self.keywords, self.fields))
+        """Bytes held: vectors, columns, postings, and roughly what finds a row."""
+        parts = (self.vectors, self.rows, self.keywords, self.fields)
+        return sum(part.nbytes for part in parts) + _PLACE_BYTES * len(self._places)
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
         """Return the positions of all passages of these rows; unknown rows are left out."""
@@ -96,17 +109,22 @@ class View:
         if newest == self._seq and self._namespaces:
             return
         written = self._written(connection)
-        known = len(self._namespaces)
         if written is None or not self._catch_up(connection, written):
             self._clear()
-            known = 0
-        after = self._namespaces[-1] if known else 0
-        fresh = namespaces.numbers(connection, self.reading.region, after)
-        self._load(self._select(connection, fresh))
+        fresh = self._fresh(connection)
+        if not self._read(connection, fresh):
+            self._clear()
+            fresh = self._fresh(connection)
+            self._read(connection, fresh, ordered=True)
         self._namespaces += fresh
         if written or written is None or fresh:
             self.change = newest
         self._seq = newest
+
+    def _fresh(self, connection: Connection) -> list[int]:
+        """Return the namespaces of the region that this view does not hold yet."""
+        after = self._namespaces[-1] if self._namespaces else 0
+        return namespaces.numbers(connection, self.reading.region, after)
 
     def _written(self, connection: Connection) -> list[int] | None:
         if not self._namespaces:
@@ -121,20 +139,27 @@ class View:
             return True
         found = {row[0]: row for row in self._select_ids(connection, written)}
         for row_id in written:
-            places = self._places.get(row_id)
-            if places is not None and row_id in found:
-                self.rows.refresh(places, found[row_id])
-            elif places is not None:
-                self._remove(row_id, places)
+            if row_id not in self._places:
+                continue
+            if row_id in found:
+                self.rows.refresh(self._passages(row_id), found[row_id])
+            else:
+                self._remove(row_id)
         # In the order of a view built anew: a new version stands in the place of the old one.
         new = [row for row_id, row in found.items() if row_id not in self._places]
-        new.sort(key=lambda row: (row[1], row[0]))
+        new.sort(key=_PLACE)
         if not self.rows.extends(new):
             return False
         self._load(new)
         return True
 
-    def _remove(self, row_id: int, places: range) -> None:
+    def _passages(self, row_id: int) -> range:
+        """Return the positions of a row."""
+        first = self._places[row_id]
+        return range(first, first + int(self.rows.table["passages"][first]))
+
+    def _remove(self, row_id: int) -> None:
+        places = self._passages(row_id)
         del self._places[row_id]
         self._dead += len(places)
         for place in places:
@@ -143,11 +168,25 @@ class View:
         if link is not None:
             self.keywords.relink(*link)
 
-    def _select(self, connection: Connection, numbers: Sequence[int]) -> list[Row]:
-        rows: list[Row] = []
-        for number in numbers:
-            rows += self._query(connection, f"{ROWS} WHERE n.no = ?", (number,))
-        return rows
+    def _read(
+        self, connection: Connection, numbers: Sequence[int], *, ordered: bool = False
+    ) -> bool:
+        """Append all rows of namespaces, some thousand at a time.
+
+        Rows come as they lie, for to sort them is to hold them all. A turn's new version lies
+        behind later turns: where one does, return False, to be asked again for rows in order.
+        """
+        where = f"{ROWS} WHERE n.no = ?"
+        rows = chain.from_iterable(
+            self._query(connection, where, (number,), ordered=ordered) for number in numbers
+        )
+        while some := list(islice(rows, _CHUNK)):
+            some.sort(key=_PLACE)
+            # A first version has the greatest place yet.
+            if not self.rows.extends([row for row in some if row[1] != row[0]]):
+                return False
+            self._load(some)
+        return True
 
     def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
         rows: list[Row] = []
@@ -158,9 +197,16 @@ class View:
             rows += self._query(connection, where, some)
         return rows
 
-    def _query(self, connection: Connection, where: str, values: tuple[int, ...]) -> list[Row]:
+    def _query(
+        self,
+        connection: Connection,
+        where: str,
+        values: tuple[int, ...],
+        *,
+        ordered: bool = False,
+    ) -> Iterable[Row]:
         select, moment = _SELECT[self.reading.table], self.reading.as_of
-        order = " ORDER BY r.place, r.id" if self.reading.table == "records" else ""
+        order = " ORDER BY r.place, r.id" if ordered else ""
         if self.reading.table == "items":
             sql = f"{select} ON {where}{order}"
         elif moment is None:
@@ -173,7 +219,7 @@ class View:
             )
             ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
             sql = f"{select.format(valid_to=ended)} ON {where}{knew}{order}"
-        return connection.execute(sql, values).fetchall()
+        return connection.execute(sql, values)
 
     def _load(self, rows: Sequence[Row]) -> None:
         """Append rows that have passages: columns, vectors, postings."""
@@ -181,25 +227,16 @@ class View:
         if not rows:
             return
         position = len(self.rows)
-        passages = [codec.from_passages(row[-3]).tolist() for row in rows]
-        previous = self.rows.append(rows, passages)
-        for row, own in zip(rows, passages, strict=True):
-            self._places[row[0]] = range(position, position + len(own))
-            position += len(own)
-        joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
-        self.vectors.extend(joined.reshape(-1, self._dimension))
-        self.keywords.extend(_terms(rows, passages), previous)
-
-
-def _terms(rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> list[Hashes]:
-    """Return the term hashes of every passage."""
-    terms: list[Hashes] = []
-    for row, own in zip(rows, passages, strict=True):
-        hashes, start = np.frombuffer(row[-1], dtype=np.uint64), 0
-        for _, _, count in own:
-            terms.append(hashes[start : start + count])
-            start += count
-    return terms
+        bounds = codec.from_passages(b"".join(map(_PASSAGES, rows)))
+        sizes = np.fromiter(map(len, map(_PASSAGES, rows)), np.int64, len(rows))
+        counts = sizes // (bounds.itemsize * bounds.shape[1])
+        previous = self.rows.append(rows, bounds, counts)
+        firsts = position + np.cumsum(counts) - counts
+        self._places.update(zip(map(_ID, rows), firsts.tolist(), strict=True))
+        vectors = np.frombuffer(b"".join(map(_VECTORS, rows)), dtype=np.float32)
+        self.vectors.extend(vectors.reshape(-1, self._dimension))
+        words = np.frombuffer(b"".join(map(_TERMS, rows)), dtype=np.uint64)
+        self.keywords.extend(words, bounds[:, 2].astype(np.int64), previous)
 
 
 @dataclass(slots=True)
