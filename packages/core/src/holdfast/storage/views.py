@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import itemgetter
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
-from holdfast.storage.database import Connection
+from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
@@ -111,20 +112,22 @@ class View:
         written = self._written(connection)
         if written is None or not self._catch_up(connection, written):
             self._clear()
-        fresh = self._fresh(connection)
-        if not self._read(connection, fresh):
-            self._clear()
-            fresh = self._fresh(connection)
-            self._read(connection, fresh, ordered=True)
-        self._namespaces += fresh
+        with nullcontext() if self._namespaces else unmapped(connection):
+            fresh = self._extend(connection)
         if written or written is None or fresh:
             self.change = newest
         self._seq = newest
 
-    def _fresh(self, connection: Connection) -> list[int]:
-        """Return the namespaces of the region that this view does not hold yet."""
+    def _extend(self, connection: Connection) -> bool:
+        """Add the namespaces of the region that are not here yet; say whether there are any."""
         after = self._namespaces[-1] if self._namespaces else 0
-        return namespaces.numbers(connection, self.reading.region, after)
+        fresh = namespaces.numbers(connection, self.reading.region, after)
+        if not self._read(connection, fresh):
+            self._clear()
+            fresh = namespaces.numbers(connection, self.reading.region)
+            self._read(connection, fresh, ordered=True)
+        self._namespaces += fresh
+        return bool(fresh)
 
     def _written(self, connection: Connection) -> list[int] | None:
         if not self._namespaces:
@@ -249,6 +252,8 @@ class Views:
 
     budget: int
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
+    _sizes: dict[Reading, int] = field(default_factory=dict)
+    _held: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, reading: Reading, dimension: int) -> View:
@@ -256,23 +261,31 @@ class Views:
         if reading.as_of is not None:
             return View(reading, dimension)
         with self._lock:
-            view = self._views.pop(reading, None)
-            if view is None:
-                view = View(reading, dimension)
-                self._trim()
+            view = self._views.pop(reading, None) or View(reading, dimension)
             self._views[reading] = view
             return view
 
-    def _trim(self) -> None:
-        held = sum(view.nbytes for view in self._views.values())
-        while held > self.budget and self._views:
-            _, coldest = self._views.popitem(last=False)
-            held -= coldest.nbytes
+    def settle(self, view: View) -> None:
+        """Take note of how large a view has become, and drop others while all are too large.
+
+        The one used last stays, or a view beyond the budget would be built for every search.
+        """
+        with self._lock:
+            if self._views.get(view.reading) is not view:
+                return  # dropped, or a look into the past
+            size = view.nbytes
+            self._held += size - self._sizes.get(view.reading, 0)
+            self._sizes[view.reading] = size
+            while self._held > self.budget and len(self._views) > 1:
+                coldest, _ = self._views.popitem(last=False)
+                self._held -= self._sizes.pop(coldest, 0)
 
     def clear(self) -> None:
         """Drop all views, as after a change of every vector."""
         with self._lock:
             self._views.clear()
+            self._sizes.clear()
+            self._held = 0
 
     def readings(self) -> list[Reading]:
         """Return what is cached."""
