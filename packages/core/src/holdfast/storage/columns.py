@@ -77,6 +77,7 @@ class Rows:
         self.speakers: dict[str, int] = {}
         self._sessions: dict[tuple[int, int], int] = {}
         self._last: dict[int, int] = {}  # session -> position of its last passage
+        self._mortal = False  # some row ends or expires
 
     def __len__(self) -> int:
         """Return the number of positions, dead ones included."""
@@ -102,11 +103,14 @@ class Rows:
         `ended`, neither matters.
         """
         table = self.table
-        seen: Bools = table["alive"] & (table["expires"] > now)
+        seen: Bools = table["alive"].copy()
+        if self._mortal:
+            seen &= table["expires"] > now
         if ended:
             return seen
         moment = next(time for time in (valid_at, as_of, now) if time is not None)
-        seen &= table["valid_to"] > moment
+        if self._mortal:
+            seen &= table["valid_to"] > moment
         if valid_at is not None:
             seen &= table["valid_from"] <= valid_at
         return seen
@@ -134,6 +138,7 @@ class Rows:
         fresh["characters"] = bounds[:, 1] - bounds[:, 0]
         fresh["previous"] = fresh["next"] = -1
         fresh["alive"] = True
+        self._mortal |= bool((np.minimum(fresh["valid_to"], fresh["expires"]) != NEVER).any())
         turns = start + np.flatnonzero(fresh["kind"] == KIND_CODES["turn"])
         if len(turns):
             self._link(turns)
@@ -163,6 +168,7 @@ class Rows:
 
     def refresh(self, positions: range, row: Row) -> None:
         """Take over what may change of a row: when it ends."""
+        self._mortal = True
         for position in positions:
             self._table["valid_to"][position] = row[9]
             self._table["expires"][position] = row[10]

@@ -86,6 +86,7 @@ class View:
         self.keywords = Keywords()
         self.fields = Fields()
         self._places: dict[int, int] = {}  # row id -> position of its first passage
+        self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
@@ -95,7 +96,9 @@ class View:
     def nbytes(self) -> int:
         """Bytes held: vectors, columns, postings, and roughly what finds a row."""
         parts = (self.vectors, self.rows, self.keywords, self.fields)
-        return sum(part.nbytes for part in parts) + _PLACE_BYTES * len(self._places)
+        return sum(part.nbytes for part in parts) + _PLACE_BYTES * (
+            len(self._places) + len(self.wordless)
+        )
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
         """Return the positions of all passages of these rows; unknown rows are left out."""
@@ -143,8 +146,9 @@ class View:
         found = {row[0]: row for row in self._select_ids(connection, written)}
         for row_id in written:
             if row_id not in self._places:
-                continue
-            if row_id in found:
+                if row_id not in found:
+                    self.wordless.discard(row_id)
+            elif row_id in found:
                 self.rows.refresh(self._passages(row_id), found[row_id])
             else:
                 self._remove(row_id)
@@ -189,6 +193,7 @@ class View:
             if not self.rows.extends([row for row in some if row[1] != row[0]]):
                 return False
             self._load(some)
+        self.keywords.settle()
         return True
 
     def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
@@ -226,6 +231,7 @@ class View:
 
     def _load(self, rows: Sequence[Row]) -> None:
         """Append rows that have passages: columns, vectors, postings."""
+        self.wordless.update(row[0] for row in rows if not row[-3])
         rows = [row for row in rows if row[-3]]
         if not rows:
             return
