@@ -342,6 +342,20 @@ class Database:
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
 
 
+@contextmanager
+def unmapped(connection: Connection) -> Iterator[None]:
+    """Read much that is wanted once: mapped pages would stay resident, a GB of them at most."""
+    mapped = connection.execute("PRAGMA mmap_size").fetchone() or (0,)  # none in memory
+    if not mapped[0]:
+        yield
+        return
+    connection.execute("PRAGMA mmap_size = 0").fetchone()
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA mmap_size = {mapped[0]}").fetchone()
+
+
 _ADVICE = {
     "locked": "another writer held the file for over {seconds:g} s; nothing was written",
     "readonly": "the file or its folder is read-only; nothing was written",
