@@ -136,8 +136,9 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
             for row, draft in zip(rows, drafts, strict=True)
         ),
     )
-    whose = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id, None)
-    made = tuple(_record((*row[: len(_READ)], *whose)) for row in rows)
+    ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
+    whose = [None if value is None else str(value) for value in ids]  # a `Within` writes at itself
+    made = tuple(_record((*row[: len(_READ)], *whose, None)) for row in rows)
     return Written(tuple(ids), made, seq)
 
 
