@@ -79,12 +79,16 @@ class Bare:
         self._stack.close()
 
 
+_BARE = (
+    "CREATE TABLE IF NOT EXISTS bare (id INTEGER PRIMARY KEY, text, value, vector BLOB, rest BLOB)"
+)
+
+
 class SameBytes(Bare):
     """One table, one row an add, as many bytes as one of our adds writes."""
 
     def __init__(self, path: Path, durability: Durability, payload: int) -> None:
-        table = "CREATE TABLE bare (id INTEGER PRIMARY KEY, text, value, vector BLOB, rest BLOB)"
-        super().__init__(path, durability, (table,))
+        super().__init__(path, durability, (_BARE,))
         self._payload = payload
 
     def add(self, memos: Sequence[Memo]) -> None:
