@@ -27,12 +27,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import holdfast
-import limits
+import physical
 from holdfast import Memory
 from holdfast.items import Put, Search
 from holdfast.storage.database import Durability
-from limits import Limit
 from material import Asked, Handed, Memo, memos, questions
+from physical import Limit
 from sampling import Place, Samples, sampling
 from tables import markdown
 
@@ -149,7 +149,7 @@ def shares(samples: Samples, name: Callable[[Place], str], whole: float) -> dict
     found: Counter[str] = Counter()
     for place, count in samples.counts.items():
         found[name(place)] += count
-    return {one: whole * count / samples.total for one, count in found.most_common()}
+    return {one: whole * count / max(1, samples.total) for one, count in found.most_common()}
 
 
 def counted(memory: Memory, step: Step, numbers: range) -> dict[str, float]:
@@ -205,7 +205,7 @@ def measured(folder: Path, records: int, repeats: int) -> list[Operation]:
     """Take every operation apart, and set the limits of its parts beside it."""
     found = []
     with bench(folder, "normal", records, repeats) as place:
-        least = limits.of_finding(folder, place.asked, records)
+        least = physical.of_finding(folder, place.asked, records)
         for name, step in (("Memory.search", place.search), ("Items.search", place.find)):
             found.append(taken_apart(f"{name}, {records:,} records", place, step, repeats))
             found[-1].limits = least
@@ -228,7 +228,7 @@ def adding(path: Path, durability: Durability, name: str, repeats: int) -> list[
         step = place.add if name == "Memory.add" else place.put
         for at in range(count):
             step(at)
-        return limits.of_adding(memory.database, durability, more, step)
+        return physical.of_adding(memory.database, durability, more, step)
 
 
 def report(operation: Operation) -> str:

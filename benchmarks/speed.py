@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import report
+import speed_report as report
 from crowd import crowd
 from peers import SYSTEMS
 from runners import Runner, take_turns

@@ -11,8 +11,8 @@ from pathlib import Path
 import faiss
 import numpy as np
 from holdfast.storage.database import Durability
-from limits import SameBytes, written
 from material import DIMENSION, Asked, Memo, memos
+from physical import SameBytes, written
 
 from peers import LIMIT, Found, NotOffered
 from peers.ours import VectorOnly
