@@ -220,7 +220,7 @@ def measured(folder: Path, records: int, repeats: int) -> list[Operation]:
 
 def adding(path: Path, durability: Durability, name: str, repeats: int) -> list[Limit]:
     """Return the limits of an add, measured in turn with adds to a file that holds nothing else."""
-    count = max(100, repeats // 2)
+    count = max(40, repeats // 2)
     more = memos(USER, 0, 2 * count)
     embedder = Handed({memo.text: memo.vector for memo in more})
     with Memory(path, embedder=embedder, durability=durability) as memory:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from peers import NOTHING, SYSTEMS
+
 # Systems may not phone home, nor fetch anything.
 QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
@@ -53,22 +55,25 @@ class Runner:
         self.facts: dict[str, Any] = {"load s": 0.0}
         self.reasons: dict[str, str] = {}
         self._patience = patience
-        folder = home / f"{system} {size} {users}"
-        folder.mkdir()
-        self._log = home / f"{system} {size} {users}.log"
-        with self._log.open("w") as log:
+        name = f"{system} {size} {users}"
+        self._log, self._mem0 = home / f"{name}.log", home / "mem0"
+        self._opening = {"folder": str(home / name), "active": active}
+        (home / name).mkdir()
+        self._start()
+        self.facts["empty"] = self._try("all", "measure")
+
+    def _start(self) -> None:
+        with self._log.open("a") as log:
             self._process = subprocess.Popen(
                 [sys.executable, str(Path(__file__).with_name("worker.py"))],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, **QUIET, "MEM0_DIR": str(home / "mem0")},
+                env={**os.environ, **QUIET, "MEM0_DIR": str(self._mem0)},
             )
-        self._try(
-            "all", "open", system=system, folder=str(folder), size=size, users=users, active=active
-        )
-        self.facts["empty"] = self._try("all", "measure")
+        layout = {"system": self.system, "size": self.size, "users": self.users}
+        self._try("all", "open", **layout, **self._opening)
 
     @property
     def out(self) -> bool:
@@ -131,6 +136,13 @@ class Runner:
         answer = self._try("all", "settle")
         if answer:
             self.facts["load s"] += answer["seconds"]
+
+    def restart(self) -> None:
+        """Close it and open it in a new process, whose memory holds nothing of the loading."""
+        if not self.out and SYSTEMS[self.system].durability != NOTHING:
+            self._try("all", "close")
+            self.stop()
+            self._start()
 
     def round(self, phase: str, **told: Any) -> None:
         """Do one round of a phase."""

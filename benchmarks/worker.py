@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -134,9 +133,8 @@ class Worker:
         return {"disk": disk, "rss": held.get("VmRSS"), "anonymous": held.get("RssAnon")}
 
     def close(self) -> dict[str, Any]:
-        """Close the system and remove its folder."""
+        """Close the system."""
         self._peer.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
         return {}
 
     # -- phases: each returns seconds, and for a search what is needed to judge it ----------------
