@@ -66,9 +66,14 @@ class GraphReading:
     as_of: int | None = None
 
 
+# Whether it was the caller who ended it, by other words: then all that it said is over.
+_REWORDED = (
+    "r.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM log l WHERE l.key = r.key"
+    " AND l.before = r.id AND l.at = r.closed_at AND l.reason = 'caller')"
+)
 _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    " r.expires_at FROM namespaces n JOIN records r"
+    f" r.expires_at, {_REWORDED} FROM namespaces n JOIN records r"
 )
 _STATES = " AND r.kind = 'fact' AND r.relations <> '[]'"
 
@@ -300,12 +305,13 @@ def _edges(row: Row) -> Iterator[Edge]:
     """Yield what a row states.
 
     "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is
-    not. So of a fact that also states something of one value, that alone ends with it.
+    not. So of a fact that also states something of one value, that alone ends with it, unless the
+    caller gave the fact other words.
     """
-    row_id, user, relations, occurred, valid_from, valid_to, expires = row
+    row_id, user, relations, occurred, valid_from, valid_to, expires, reworded = row
     stated = codec.from_json(relations)
     begins = occurred if valid_from is None else valid_from
-    single = any(said.get("single_valued") for said in stated)
+    single = not reworded and any(said.get("single_valued") for said in stated)
     for said in stated:
         names = (said["subject"], said["object"])
         types = (said.get("subject_type", ""), said.get("object_type", ""))
