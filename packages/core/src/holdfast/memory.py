@@ -82,6 +82,9 @@ class Memory:
         guidance: What the LLM is to remember, what never, and the categories of facts.
         redact: Applied to every text before it is stored or sent anywhere.
         background: Extract what ``add(..., wait=False)`` queues in a thread of its own.
+        graph: None: relations come with facts and can be read as a graph. True: the names in
+            them are embedded and compared with those known, too, and without an LLM names and
+            dates are read from what is said. False: no relations, no graph; see docs/graph.md.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -102,11 +105,13 @@ class Memory:
         guidance: Guidance | None = None,
         redact: Callable[[str], str] | None = None,
         background: bool = False,
+        graph: bool | None = None,
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
         self._guidance = guidance or Guidance()
+        self._graph = graph
         self._redact = redact
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
@@ -280,7 +285,9 @@ class Memory:
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
-        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+        return conductor.Pipeline(
+            runtime, self._storage, self._embedder, self._llm, self._guidance, self._graph
+        )
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -375,7 +382,7 @@ class Memory:
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return run(stating.add(SYNC, self._storage, self._embedder, scope, triples))
+        return run(stating.add(self._pen(SYNC), scope, triples))
 
     async def aadd_relations(
         self,
@@ -389,7 +396,15 @@ class Memory:
         """Async twin of `add_relations`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return await stating.add(self._async, self._storage, self._embedder, scope, triples)
+        return await stating.add(self._pen(self._async), scope, triples)
+
+    def _pen(self, runtime: Runtime) -> stating.Pen:
+        self._need_graph()
+        return stating.Pen(runtime, self._storage, self._embedder, bool(self._graph))
+
+    def _need_graph(self) -> None:
+        if self._graph is False:
+            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     def graph(
         self,
@@ -403,7 +418,11 @@ class Memory:
 
         Args:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: This memory has ``graph=False``.
         """
+        self._need_graph()
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return Graph(self._storage, self._embedder, self._async, scope)
 

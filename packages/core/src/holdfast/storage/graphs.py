@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -254,6 +254,29 @@ class GraphView:
         key = bare(name)
         found = [(u, key, kind) for u in self._users for kind in self._sorts.get((u, key), ())]
         return list(dict.fromkeys(map(self.class_of, sorted(found))))
+
+    def sorts(self, user: str, name: str) -> Collection[str]:
+        """Return what sorts of things a bare name stands for; none: nobody states it."""
+        return self._sorts.get((user, name), ())
+
+    def latest(self, user: str, name: str) -> tuple[Edge, int] | None:
+        """Return the newest edge at a bare name, and at which end of it the name stands."""
+        nodes = [(user, name, kind) for kind in self.sorts(user, name)]
+        edges = [edge for node in nodes for edge in self._touching.get(node, ())]
+        if not edges:
+            return None
+        edge = max(edges, key=attrgetter("row_id"))
+        return edge, 0 if edge.source[:2] == (user, name) else 1
+
+    def undecided(self, user: str, name: str, other: str) -> bool:
+        """Say whether nothing tells yet that two bare names are one, or that they are two."""
+        one, two = (
+            {self.class_of((user, said, kind)) for kind in self.sorts(user, said)}
+            for said in (name, other)
+        )
+        apart = (edge for edge in self._statements if edge.label == OTHER and edge.ends is None)
+        ends = ({self.class_of(edge.source), self.class_of(edge.target)} for edge in apart)
+        return not one & two and not any(pair & one and pair & two for pair in ends)
 
     def classes(self) -> list[Node]:
         """Return every class."""

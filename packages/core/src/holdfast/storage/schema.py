@@ -175,4 +175,16 @@ CREATE TABLE erasures (
 
 CREATE INDEX erasures_message ON erasures(namespace, message) WHERE message IS NOT NULL
 """,
+    """
+-- A vector of each name that relations state, kept with a fact that states it and gone with it.
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY,
+    record INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    settled INTEGER NOT NULL,
+    vector BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX entities_record ON entities(record, name)
+""",
 )
