@@ -113,6 +113,8 @@ class Memory:
         self._guidance = guidance or Guidance()
         self._graph = graph
         self._redact = redact
+        if graph is not None and not isinstance(graph, bool):
+            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
