@@ -267,7 +267,13 @@ class Memory:
             ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
+            mentions=self._reads_mentions and kind == "turn",
         )
+
+    @property
+    def _reads_mentions(self) -> bool:
+        """Whether the graph is filled without a model."""
+        return self._graph is True and self._llm is None
 
     async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
         added = await ingestion.store(runtime, self._storage, self._embedder, writing)
@@ -773,7 +779,7 @@ class Memory:
         """
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
+        return run(self._update(SYNC, region, id, edit))
 
     async def aupdate(
         self,
@@ -791,7 +797,20 @@ class Memory:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
+        return await self._update(self._async, region, id, edit)
+
+    async def _update(
+        self, runtime: Runtime, region: Region, id: str, edit: ingestion.Edit
+    ) -> Change:
+        return await ingestion.update(
+            runtime,
+            self._storage,
+            self._embedder,
+            region,
+            id,
+            edit,
+            mentions=self._reads_mentions,
+        )
 
     def delete(
         self,

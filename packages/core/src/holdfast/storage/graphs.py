@@ -75,7 +75,7 @@ _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
     f" r.expires_at, {_REWORDED} FROM namespaces n JOIN records r"
 )
-_STATES = " AND r.kind = 'fact' AND r.relations <> '[]'"
+_STATES = " AND r.relations <> '[]'"
 
 
 class GraphView:
