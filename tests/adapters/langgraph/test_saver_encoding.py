@@ -13,7 +13,7 @@ import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, pack, prefix_of, settle, unpack
+from holdfast_langgraph.checkpoint.forms import Blobs, pack, past_of, settle, unpack
 from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -71,17 +71,17 @@ def test_any_value_reads_back_as_the_stock_serializer_reads_it(value: object) ->
 @given(some.lists(some.tuples(some.integers(0, 60), some.integers(0, 3), some.integers(0, 9))))
 def test_a_list_edited_anywhere_reads_back_after_every_edit(edits: list[tuple[int, ...]]) -> None:
     """The beginning known from before is taken as it is only where it is the same."""
-    codec, numbers, files, prefix = Codec(STOCK), {}, {}, None
+    codec, numbers, files, past = Codec(STOCK), {}, {}, None
     said: list[object] = [HumanMessage(f"first {at}", id=str(at)) for at in range(40)]
     for place, drop, add in edits:
         said[place : place + drop] = [f"edit {place} {drop} {one} " * 3 for one in range(add)]
         blobs: Blobs = {}
-        draft = codec.encode(said, SALT, blobs, prefix)
+        draft = codec.encode(said, SALT, blobs, past)
         for digest, blob in blobs.items():
             numbers.setdefault(digest, len(numbers))
             files[numbers[digest]] = codec.seal(*blob)
         stored = settle(draft, numbers)
-        prefix = prefix_of(draft, stored)
+        past = past_of(draft, stored)
         assert codec.decode(stored, files) == said
 
 
@@ -92,7 +92,7 @@ def test_what_a_list_began_with_before_is_not_cut_again() -> None:
     draft = codec.encode(said, SALT, first)
     stored = settle(draft, {digest: at for at, digest in enumerate(first)})
     more: Blobs = {}
-    codec.encode([*said, "one more " * 9], SALT, more, prefix_of(draft, stored))
+    codec.encode([*said, "one more " * 9], SALT, more, past_of(draft, stored))
     assert len(first) > 20
     assert len(more) <= 65
 

@@ -13,6 +13,13 @@ from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
 
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_ADD_CHECKPOINT = (
+    "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
+    " created_at, metadata, type, body, manifest)"
+    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+)
+
 
 class ThreadMovedError(Exception):
     """The thread was swept, deleted or made by someone else since it was looked at."""
@@ -88,46 +95,47 @@ def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest,
     return numbers
 
 
-def add_checkpoint(
-    connection: Connection,
-    thread: tuple[int, int],
-    address: Address,
-    checkpoint_id: str,
-    metadata: Mapping[str, Any],
-    body: Sealed,
-    manifest: Mapping[str, Stored],
-) -> None:
-    """Store a checkpoint, in place of one with the same id.
+def checkpoint_row(
+    address: Address, checkpoint_id: str, metadata: Mapping[str, Any], body: Sealed
+) -> tuple[object, ...]:
+    """Return the columns of a checkpoint beside its thread and its manifest.
 
     Args:
-        connection: An open write.
-        thread: Its number, and the epoch it must still be in.
         address: Of the parent.
         checkpoint_id: Its own.
         metadata: JSON.
         body: The checkpoint without its channel values.
+    """
+    run_id, told = metadata.get("run_id"), _to_json(metadata)
+    return (
+        address.ns,
+        checkpoint_id,
+        address.checkpoint_id,
+        None if run_id is None else str(run_id),
+        time.time_ns() // 1000,
+        told if told.isascii() else told.encode("utf-8", "ignore").decode(),
+        *body,
+    )
+
+
+def add_checkpoint(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+) -> None:
+    """Store a checkpoint, in place of one with the same id; one statement.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread: Its number, and the epoch it must still be in.
+        row: See `checkpoint_row`.
         manifest: The channel values.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    run_id = metadata.get("run_id")
-    cursor = connection.execute(
-        "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
-        " created_at, metadata, type, body, manifest)"
-        " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?",
-        (
-            address.ns,
-            checkpoint_id,
-            address.checkpoint_id,
-            None if run_id is None else str(run_id),
-            time.time_ns() // 1000,
-            json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore").decode(),
-            *body,
-            pack_manifest(manifest),
-            *thread,
-        ),
-    )
+    cursor = connection.execute(_ADD_CHECKPOINT, (*row, pack_manifest(manifest), *thread))
     if cursor.rowcount != 1:
         raise ThreadMovedError(thread)
 
