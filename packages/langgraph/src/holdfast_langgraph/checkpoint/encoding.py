@@ -39,7 +39,7 @@ INLINE_BYTES = 64
 DEEPEST = 2
 
 ZIPPED = "zlib:"
-LEAST_ZIPPED = 192
+LEAST_ZIPPED = 512
 
 
 class Codec:

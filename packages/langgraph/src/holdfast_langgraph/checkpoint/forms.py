@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import ormsgpack
@@ -31,9 +31,11 @@ Piece: TypeAlias = "tuple[bool, bytes] | int"
 """What a value will be made of: a blob's digest (True), bytes as they are (False), or a number."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Past:
     """A list as it was stored last: what the next one most likely begins with.
+
+    Nothing of it changes once it is stored.
 
     Attributes:
         maker: The codec that cut it; another one's bytes may differ.
@@ -59,8 +61,8 @@ class Past:
 
     @property
     def weight(self) -> int:
-        """Return about how many bytes it takes in memory."""
-        return len(self.sight) + sum(len(payload) for _, payload in self.tail) + 500
+        """Return how many bytes it takes in memory at most, or nearly so."""
+        return 2 * len(self.sight) + 500
 
     def within(self, maker: object, kind: str, sight: bytes) -> Past:
         """Return what a list that looks so begins with: all of this, its runs, or nothing."""
@@ -69,8 +71,17 @@ class Past:
                 return self
             settled = self.sight[: self.settled]
             if sight.startswith(settled):
-                parts, count = self.parts[: self.runs], self.settled_count
-                return replace(self, sight=settled, count=count, tail=(), parts=parts)
+                return Past(
+                    maker,
+                    kind,
+                    settled,
+                    self.settled_count,
+                    self.runs,
+                    self.settled,
+                    self.settled_count,
+                    (),
+                    self.parts[: self.runs],
+                )
         return Past(maker, kind)
 
 
@@ -107,7 +118,8 @@ def past_of(draft: Draft, stored: Stored) -> Past | None:
     """Return what to remember of a list just stored."""
     if not isinstance(draft, Parts) or draft.past is None or not isinstance(stored, list):
         return None
-    return replace(draft.past, parts=tuple(stored[1:]))
+    draft.past.parts = tuple(stored[1:])
+    return draft.past
 
 
 def references(stored: Stored) -> Iterator[int]:

@@ -41,6 +41,11 @@ class Head:
     manifest: Mapping[str, Stored]
     pasts: Mapping[str, Past]
 
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes its lists take in memory."""
+        return sum(past.weight for past in self.pasts.values()) if self.pasts else 0
+
 
 NO_HEAD = Head("", {}, {}, {})
 
@@ -100,8 +105,7 @@ class Known:
     @property
     def weight(self) -> int:
         """Return about how many bytes the lists it remembers take."""
-        heads = list(self.heads.values())
-        return sum(past.weight for head in heads for past in list(head.pasts.values()))
+        return sum(head.weight for head in list(self.heads.values()))
 
 
 class Recent:
