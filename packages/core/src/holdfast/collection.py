@@ -17,7 +17,6 @@ import numpy as np
 from holdfast import indexing, ranking
 from holdfast.errors import EmbedderMismatchError, InvalidInputError
 from holdfast.filters import Filter, parse
-from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Vector
 from holdfast.storage import bulk
@@ -29,7 +28,6 @@ from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.searching import Probe
-from holdfast.types import utc_now
 
 Labels = Sequence[str]
 
@@ -193,7 +191,7 @@ class Collection:
         hybrid = bool(words.strip())
         probe = Probe(
             vector=unit,
-            keywords=_keywords(words) if hybrid else KeywordQuery((), ()),
+            keywords=indexing.keyword_query(words) if hybrid else KeywordQuery(),
             rank=ranking.items["hybrid" if hybrid else "vector"],
             limit=limit,
             tree=_tree(filters),
@@ -249,11 +247,6 @@ class Collection:
             item.created_at,
             item.updated_at,
         )
-
-
-def _keywords(words: str) -> KeywordQuery:
-    asked = cues.read(words, (), utc_now())
-    return KeywordQuery(asked.groups, asked.pairs, asked.quotes)
 
 
 def _tree(filters: Mapping[str, Any] | None) -> Filter | None:

@@ -12,7 +12,7 @@ from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.messages import check_text
 from holdfast.storage.codec import to_json
 from holdfast.storage.items import Item
-from holdfast.types import utc_now
+from holdfast.types import check_time, utc_now
 
 Labels: TypeAlias = Sequence[str]
 Mode = Literal["hybrid", "vector", "keyword"]
@@ -114,6 +114,35 @@ Operation: TypeAlias = Get | Put | Search | ListNamespaces
 Result: TypeAlias = Item | list[ItemMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A checked put: its value as JSON (None: a deletion), and the texts that can be found."""
+
+    namespace: tuple[str, ...]
+    key: str
+    value: str | None
+    texts: Sequence[str]
+    lifetime: timedelta | None
+    created_at: datetime | None
+
+
+def ready(put: Put) -> Ready:
+    """Return a put that can be stored.
+
+    Raises:
+        InvalidInputError: It cannot.
+    """
+    check_lifetime(put.lifetime)
+    return Ready(
+        check_labels(put.namespace, prefix=False),
+        check_key(put.key),
+        None if put.value is None else check_value(put.value),
+        check_texts(put.texts) if put.value is not None else (),
+        put.lifetime,
+        None if put.created_at is None else check_time("created_at", put.created_at),
+    )
+
+
 def check_labels(labels: Sequence[str], *, prefix: bool) -> tuple[str, ...]:
     """Return a namespace, or with `prefix` the beginning of one, which may be empty.
 
@@ -195,4 +224,6 @@ def check_bounds(limit: int, offset: int, min_score: float | None) -> None:
 def _is_text(label: object) -> bool:
     if not isinstance(label, str) or not label:
         return False
+    if label.isascii():
+        return True
     return not any("\ud800" <= character <= "\udfff" for character in label)

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from holdfast.errors import ProviderError
+from holdfast.language import cues
 from holdfast.language.passages import Span, split
 from holdfast.language.terms import analyse, term_hashes
 from holdfast.language.traits import traits
 from holdfast.providers.base import Vector
 from holdfast.storage.codec import Floats, Hashes, Passage
+from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.records import Indexed
 
 
@@ -43,6 +45,12 @@ def index_texts(texts: Sequence[str]) -> tuple[Hashes, tuple[Passage, ...]]:
     return terms, passages
 
 
+def keyword_query(query: str) -> KeywordQuery:
+    """Return what to look for by word in documents."""
+    asked = cues.read_words(query)
+    return KeywordQuery(asked.groups, asked.pairs, asked.quotes)
+
+
 def _terms(texts: Iterable[str]) -> tuple[Hashes, list[int]]:
     words = [analyse(text) for text in texts]
     return term_hashes([term for some in words for term in some]), [len(some) for some in words]
@@ -66,9 +74,10 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
         raise ProviderError(
             f"the embedder was asked for {count} vectors and gave an array of shape {matrix.shape}"
         )
-    if not np.isfinite(matrix).all():
+    exact = matrix.astype(np.float64)
+    squares = np.einsum("ij,ij->i", exact, exact)  # of finite numbers finite: they fit many times
+    if not np.isfinite(squares).all():
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    lengths = np.linalg.norm(matrix.astype(np.float64), axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    unit: Floats = (matrix / lengths).astype(np.float32, copy=False)
+    squares[squares == 0] = 1
+    unit: Floats = (exact / np.sqrt(squares)[:, None]).astype(np.float32)
     return unit

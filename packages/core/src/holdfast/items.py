@@ -23,12 +23,12 @@ from holdfast.documents import (
     Mode,
     Operation,
     Put,
+    Ready,
     Result,
     Search,
 )
 from holdfast.errors import HoldfastError, InvalidInputError
 from holdfast.filters import Filter, parse
-from holdfast.language import cues
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
@@ -40,7 +40,6 @@ from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.searching import Probe
-from holdfast.types import check_time, utc_now
 
 __all__ = [
     "Get",
@@ -126,14 +125,13 @@ class Items:
         self, runtime: Runtime, operations: Sequence[Operation], strict: bool
     ) -> list[Result]:
         results: list[Result] = [None] * len(operations)
-        puts: dict[int, Put] = {}
+        puts: dict[int, Ready] = {}
         gets: dict[int, Wanted] = {}
         asked: dict[str, Floats] = {}
         for number, operation in enumerate(operations):
             try:
                 if isinstance(operation, Put):
-                    _check_put(operation)
-                    puts[number] = operation
+                    puts[number] = documents.ready(operation)
                 elif isinstance(operation, Get):
                     gets[number] = _wanted(operation)
                 else:
@@ -201,10 +199,10 @@ class Items:
 
     # -- writing --------------------------------------------------------------------------------
 
-    async def _write(self, runtime: Runtime, puts: Mapping[int, Put]) -> dict[int, Result]:
+    async def _write(self, runtime: Runtime, puts: Mapping[int, Ready]) -> dict[int, Result]:
         if not puts:
             return {}
-        last = {(tuple(put.namespace), put.key): number for number, put in puts.items()}
+        last = {(put.namespace, put.key): number for number, put in puts.items()}
         kept = {number: puts[number] for number in sorted(last.values())}
         drafts = await self._drafts(runtime, list(kept.values()))
         fingerprint = "" if self._embedder is None else self._embedder.fingerprint
@@ -213,7 +211,7 @@ class Items:
         return results | dict(zip(kept, done, strict=True))
 
     async def _drafts(
-        self, runtime: Runtime, puts: Sequence[Put]
+        self, runtime: Runtime, puts: Sequence[Ready]
     ) -> list[ItemDraft | tuple[tuple[str, ...], str]]:
         """Return what storage writes: a draft a put, (namespace, key) a deletion."""
         # The same text in several items is embedded once.
@@ -224,17 +222,15 @@ class Items:
             vectors = indexing.unit_vectors(await runtime.embed(self._embedder, texts), len(texts))
         drafts: list[ItemDraft | tuple[tuple[str, ...], str]] = []
         for put in puts:
-            own = self._texts(put)
             if put.value is None:
-                drafts.append((tuple(put.namespace), put.key))
+                drafts.append((put.namespace, put.key))
                 continue
-            drafts.append(_draft(put, own, vectors[[place[text] for text in own]]))
+            own = self._texts(put)
+            drafts.append(_draft(put, put.value, own, vectors[[place[text] for text in own]]))
         return drafts
 
-    def _texts(self, put: Put) -> list[str]:
-        if put.value is None or self._embedder is None:
-            return []
-        return documents.check_texts(put.texts)
+    def _texts(self, put: Ready) -> Sequence[str]:
+        return () if self._embedder is None else put.texts
 
     # -- one at a time --------------------------------------------------------------------------
 
@@ -330,27 +326,26 @@ def _matches(results: list[Result]) -> list[ItemMatch]:
 
 
 def _draft(
-    put: Put, texts: Sequence[str], vectors: np.ndarray[Any, np.dtype[np.float32]]
+    put: Ready, value: str, texts: Sequence[str], vectors: np.ndarray[Any, np.dtype[np.float32]]
 ) -> ItemDraft:
     terms, passages = indexing.index_texts(texts)
     return ItemDraft(
-        tuple(put.namespace),
+        put.namespace,
         put.key,
-        documents.check_value(put.value),
+        value,
         None if put.lifetime is None else put.lifetime // MICROSECOND,
         tuple(texts),
         vectors,
         terms,
         passages,
-        None if put.created_at is None else to_micros(check_time("created_at", put.created_at)),
+        None if put.created_at is None else to_micros(put.created_at),
     )
 
 
 def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> Probe:
-    asked = cues.read(query, (), utc_now())
     return Probe(
         vector=vector,
-        keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
+        keywords=indexing.keyword_query(query) if search.mode != "vector" else KeywordQuery(),
         rank=ranking.items[search.mode],
         limit=search.limit,
         offset=search.offset,
@@ -358,14 +353,6 @@ def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> P
         min_score=search.min_score,
         score=ranking.item_scores[search.mode],
     )
-
-
-def _check_put(put: Put) -> None:
-    documents.check_labels(put.namespace, prefix=False)
-    documents.check_key(put.key)
-    documents.check_texts(put.texts)
-    documents.check_lifetime(put.lifetime)
-    documents.check_value(put.value)
 
 
 def _check_search(search: Search) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias, get_args, overload
 
@@ -112,8 +112,13 @@ class Scope:
 
     def ids(self) -> dict[str, str]:
         """Return the ids that are given, by name."""
-        pairs = ((item.name, getattr(self, item.name)) for item in fields(self))
-        return {name: value for name, value in pairs if value is not None}
+        ids = {
+            "user_id": self.user_id,
+            "agent_id": self.agent_id,
+            "run_id": self.run_id,
+            "app_id": self.app_id,
+        }
+        return {name: value for name, value in ids.items() if value is not None}
 
     def covers(self, other: Scope) -> bool:
         """Say whether reading this scope would see what is written under `other`."""

@@ -6,7 +6,7 @@ Every cue does nothing where it finds nothing: a query in an unknown language is
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -93,11 +93,18 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
         role="assistant" if _TO_ASSISTANT.search(query) else None,
         groups=groups,
         pairs=pairs,
-        quotes=tuple(_quotes(query)),
+        quotes=_quotes(query),
         when=_WHEN.search(query) is not None,
         now=_NOW.search(query) is not None,
         ranges=ranges(query, now),
     )
+
+
+def read_words(query: str) -> Cues:
+    """Return only the words a question asks for, where nobody speaks and no time counts."""
+    query = unicodedata.normalize("NFKC", query)
+    groups, pairs = _wanted(words(query), {})
+    return Cues(query, groups=groups, pairs=pairs, quotes=_quotes(query))
 
 
 def _without_unspaced(query: str, speakers: tuple[str, ...]) -> tuple[str, list[str]]:
@@ -176,13 +183,14 @@ def _wanted(
     return tuple(places), tuple(dict.fromkeys(pairs))
 
 
-def _quotes(query: str) -> Iterator[tuple[Group, ...]]:
-    """Yield the words of every quoted phrase of two terms and more."""
-    for match in _QUOTED.finditer(query):
-        phrase = next(text for text in match.groups() if text is not None)
-        terms = tuple(group for word in words(phrase, whole=True) for group in word.groups)
-        if len(terms) > 1:
-            yield terms
+def _quotes(query: str) -> tuple[tuple[Group, ...], ...]:
+    """Return the words of every quoted phrase of two terms and more."""
+    phrases = (next(filter(None, match.groups())) for match in _QUOTED.finditer(query))
+    terms = (
+        tuple(group for word in words(phrase, whole=True) for group in word.groups)
+        for phrase in phrases
+    )
+    return tuple(some for some in terms if len(some) > 1)
 
 
 def _as_me(query: str, found: Sequence[Word], named: dict[int, str]) -> str:

@@ -7,6 +7,7 @@ there are no ranges.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -41,6 +42,14 @@ _FIND: Final = regex.compile(
       |\b(?:last\ year|letztes\ jahr|el\ año\ pasado)\b|去年)
     """
 )
+# A question in ASCII without any of these, and without a digit, names no date.
+_CLUES: Final = """
+    jan january feb february mar march apr april may jun june jul july aug august sep sept september
+    oct october nov november dec december januar februar mai juni juli oktober dezember
+    enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+    yesterday today gestern heute ayer hoy week woche semana month monat mes year jahr"""
+_CLUE_WORDS: Final = frozenset(_CLUES.split())
+_LETTERS: Final = re.compile("[a-z]+|[0-9]")
 _LANGUAGES: Final = ["en", "de", "es", "zh"]
 
 
@@ -49,11 +58,21 @@ def ranges(query: str, now: datetime) -> tuple[Range, ...]:
 
     A date without a year is the last one before `now`; "last week" is Monday to Sunday.
     """
+    if not may_name_dates(query):
+        return ()
     found = [
         _range(match.lastgroup or "", match[0], now.astimezone(timezone.utc).date().isoformat())
         for match in _FIND.finditer(query)
     ]
     return tuple(span for span in found if span is not None)
+
+
+def may_name_dates(query: str) -> bool:
+    """Say whether the pattern is worth its time: most questions name no date."""
+    if not query.isascii():
+        return True
+    found = _LETTERS.findall(query.lower())
+    return not _CLUE_WORDS.isdisjoint(found) or any(map(str.isdigit, found))
 
 
 @lru_cache(maxsize=256)

@@ -12,6 +12,7 @@ hold for that word. Which language a document was taken for then matters little.
 
 from __future__ import annotations
 
+import re
 import threading
 import unicodedata
 from bisect import bisect_right
@@ -38,6 +39,8 @@ _WORD: Final = regex.compile(
     rf"|[\p{{L}}\p{{N}}--[{_UNSPACED}]][\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]*"
     r"(?:['’]\p{L}+)*"
 )
+# The same of case-folded ASCII, an eighth of the time: no groups, no objects for matches.
+_ASCII_WORD: Final = re.compile(r"[0-9]+(?:[.,:][0-9]+)+|[a-z0-9]+(?:'[a-z]+)*")
 _RUN: Final = regex.compile(rf"[{_UNSPACED}]")
 _CLUSTER: Final = regex.compile(r"\X")
 _HAN: Final = regex.compile(r"\p{Han}")
@@ -89,7 +92,12 @@ class Word:
 
 def analyse(text: str) -> list[str]:
     """Return the index terms of a document, all of them, in the order of the text."""
-    found = [(match["unspaced"] is not None, match[0]) for match in _WORD.finditer(_plain(text))]
+    plain = _plain(text)
+    if plain.isascii():
+        spaced = _ASCII_WORD.findall(plain)
+        language = language_of(spaced) or "english"
+        return [stem(word, language) for word in spaced]
+    found = [(match["unspaced"] is not None, match[0]) for match in _WORD.finditer(plain)]
     language = language_of([word for unspaced, word in found if not unspaced]) or "english"
     terms: list[str] = []
     for unspaced, word in found:
@@ -139,6 +147,7 @@ def language_of(folded: Sequence[str]) -> str | None:
     return "spanish" if any(letter in letters for letter in "ñóíáú") else None
 
 
+@lru_cache(maxsize=1 << 14)
 def alternatives(word: str, language: str | None) -> Group:
     """Return every stem a document may hold for a case-folded word of a query.
 

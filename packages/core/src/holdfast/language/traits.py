@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,9 +44,10 @@ _CHINESE: Final = r"""
     |星期[一二三四五六日天]|周[一二三四五六日]|[\d一二三四五六七八九十两兩几半]+\ ?[个個]?
       (?:年|月|日|号|號|天|周|週|星期|小时|小時|分钟|分鐘|点|點)"""
 _NUMBERS: Final = r"\b(?:19|20)\d\d\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d\d\b"
-_TIME: Final = regex.compile(
-    rf"(?xi){_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_CHINESE}"
-)
+_EXPRESSION: Final = rf"{_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_CHINESE}"
+_TIME: Final = regex.compile(f"(?xi){_EXPRESSION}")
+# Of a text in small letters the standard library needs less than half the time.
+_TIME_IN_ASCII: Final = re.compile(f"(?xa){_EXPRESSION}")
 _MARKS: Final = frozenset("?？؟")
 
 
@@ -72,7 +74,13 @@ class Traits:
 
 def traits(text: str) -> Traits:
     """Return the traits of a text."""
-    return Traits(ASKS * _asks(text) | TELLS_TIME * (_TIME.search(text) is not None))
+    return Traits(ASKS * _asks(text) | TELLS_TIME * _tells_time(text))
+
+
+def _tells_time(text: str) -> bool:
+    if text.isascii():
+        return _TIME_IN_ASCII.search(text.lower()) is not None
+    return _TIME.search(text) is not None
 
 
 def _asks(text: str) -> bool:

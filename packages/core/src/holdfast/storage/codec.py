@@ -50,13 +50,17 @@ def to_json(value: Any) -> str:
         TypeError, ValueError: The value is no JSON (NaN included), or nested too deeply.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        text = _encode(value)
     except RecursionError as error:
         raise ValueError(_TOO_DEEP) from error
     # As many levels need as many brackets; only then is the value worth a walk.
     if text.count("[") + text.count("{") > MOST_LEVELS and _levels(value) > MOST_LEVELS:
         raise ValueError(_TOO_DEEP)
     return text
+
+
+# Made once: `json.dumps` makes an encoder for every call that asks for anything special.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 def _levels(value: Any) -> int:

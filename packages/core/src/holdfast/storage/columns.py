@@ -60,6 +60,7 @@ class Rows:
         self.speakers: dict[str, int] = {}
         self._sessions: dict[tuple[int, int], int] = {}
         self._last: dict[int, int] = {}  # session -> position of its last passage
+        self._mortal = False  # some row ends or expires
 
     def __len__(self) -> int:
         """Return the number of positions, dead ones included."""
@@ -85,11 +86,14 @@ class Rows:
         `ended`, neither matters.
         """
         table = self.table
-        seen: Bools = table["alive"] & (table["expires"] > now)
+        seen: Bools = table["alive"].copy()
+        if self._mortal:
+            seen &= table["expires"] > now
         if ended:
             return seen
         moment = next(time for time in (valid_at, as_of, now) if time is not None)
-        seen &= table["valid_to"] > moment
+        if self._mortal:
+            seen &= table["valid_to"] > moment
         if valid_at is not None:
             seen &= table["valid_from"] <= valid_at
         return seen
@@ -125,6 +129,7 @@ class Rows:
 
     def refresh(self, positions: range, row: Row) -> None:
         """Take over what may change of a row: when it ends."""
+        self._mortal = True
         for position in positions:
             self._table["valid_to"][position] = NEVER if row[9] is None else row[9]
             self._table["expires"][position] = NEVER if row[10] is None else row[10]
@@ -167,6 +172,7 @@ class Rows:
         start, end, words = passage
         row_id, place, kind, role, speaker, importance, traits = row[:7]
         occurred, valid_from, valid_to, expires = row[7:11]
+        self._mortal |= valid_to is not None or expires is not None
         begins = occurred if valid_from is None and kind == "turn" else valid_from
         session = self._session(row)
         return (

@@ -10,7 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -136,8 +136,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
+        self._own()
         with (
-            self._maybe_pen(),
+            self._pen if self.in_memory else nullcontext(),
             self._checkout() as connection,
             _transaction(connection, "BEGIN"),
         ):
@@ -146,8 +147,9 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open the one write transaction; commit at the end, roll back on any error."""
+        self._own()
         with (
-            self._own_pen(),
+            self._pen,
             self._checkout() as connection,
             _transaction(connection, "BEGIN IMMEDIATE"),
         ):
@@ -156,31 +158,21 @@ class Database:
     @contextmanager
     def bare(self) -> Iterator[Connection]:
         """Lend a connection outside any transaction, for pragmas and checkpoints."""
-        with self._own_pen(), self._checkout() as connection:
+        self._own()
+        with self._pen, self._checkout() as connection:
             yield connection
 
-    @contextmanager
-    def _own_pen(self) -> Iterator[None]:
+    def _own(self) -> None:
+        """Begin anew in a forked child."""
         if self._process != os.getpid():
             self._start()
-        with self._pen:
-            yield
-
-    @contextmanager
-    def _maybe_pen(self) -> Iterator[None]:
-        if self.in_memory:
-            with self._own_pen():
-                yield
-        else:
-            yield
 
     @contextmanager
     def _checkout(self) -> Iterator[Any]:
         """Lend an idle connection, or a new one; map the driver's errors to ours."""
         if self._closed:
             raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
-        if self._process != os.getpid():
-            self._start()
+        self._own()
         try:
             connection = self._pop() or self._open()
             try:

@@ -44,19 +44,20 @@ class Documents:
         Raises:
             EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
+        done: list[bool | None] = []
+        claimed = False
         with self._file.database.write() as connection:
             now = self._file.now()
-            return [self._put(connection, draft, fingerprint, now) for draft in drafts]
-
-    def _put(
-        self, connection: Connection, draft: ItemDraft | Doomed, fingerprint: str, now: int
-    ) -> bool | None:
-        if isinstance(draft, tuple):
-            return items.delete(connection, *draft, now)
-        if draft.passages:
-            self._file.claim_embedder(connection, fingerprint, draft.vectors.shape[1])
-        items.put(connection, draft, now)
-        return None
+            for draft in drafts:
+                if isinstance(draft, tuple):
+                    done.append(items.delete(connection, *draft, now))
+                    continue
+                if draft.passages and not claimed:
+                    self._file.claim_embedder(connection, fingerprint, draft.vectors.shape[1])
+                    claimed = True
+                items.put(connection, draft, now)
+                done.append(None)
+        return done
 
     def get(self, wanted: Sequence[Wanted]) -> list[Item | None]:
         """Return items of one moment, None for those that are not there."""
@@ -113,7 +114,7 @@ class Documents:
                     found = _unscored(connection, region, probe, moment, 0) if unscored else []
             else:
                 found = find_items(*seen, probe, moment)
-                if unscored and len(found) < probe.limit:
+                if unscored and seen[1].wordless and len(found) < probe.limit:
                     ranked = count(*seen, probe, moment)
                     wanted = replace(probe, limit=probe.limit - len(found))
                     found += _unscored(seen[0], region, wanted, moment, ranked)

@@ -115,18 +115,14 @@ class EmbeddedStorage:
                 return Added((), ())
             dimension = fresh[0].indexed.vectors.shape[1]
             self.file.claim_embedder(connection, fingerprint, dimension)
-            rows = records.add(connection, scope, fresh, now)
+            new = records.add(connection, scope, fresh, now)
             if extract:
-                queue.put(connection, rows, now, self.derivation.claiming(now) if hold else None)
-                queue.count_turns(connection, rows[0] >> NAMESPACE_BITS, len(rows))
-            found = records.fetch(connection, rows)
-            last = log.last(connection)
-        made = tuple(found[row] for row in rows)
-        first = last - len(made) + 1
-        return Added(
-            tuple(_added(record, first + offset) for offset, record in enumerate(made)),
-            tuple(rows),
-        )
+                claim = self.derivation.claiming(now) if hold else None
+                queue.put(connection, new.rows, now, claim)
+                queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
+        first = new.seq - len(new.rows) + 1
+        changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
+        return Added(tuple(changes), new.rows)
 
     def amend(self, region: Region, key: str, columns: Metadata) -> Change:
         """Give a record other columns than its text; return the change.

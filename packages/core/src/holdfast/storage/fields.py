@@ -117,10 +117,27 @@ class _Field:
 
     def compared(self, comparison: Comparison) -> Bools:
         """Say at which positions a comparison holds."""
+        if comparison.operator in ("eq", "in"):
+            return self._among(comparison.value)
+        if comparison.operator in ("ne", "nin"):
+            return ~self._among(comparison.value)
         test = _test(comparison)
         holds = np.fromiter((test(value) for value in self._values), np.bool_, len(self._values))
         through: Bools = holds[self._numbers]
         return through
+
+    def _among(self, value: Value) -> Bools:
+        """Say at which positions a value stands, or one of several; no other is looked at."""
+        options = value if isinstance(value, tuple) else (value,)
+        asked = {same for option in options for same in _equals(option)}
+        numbers = [self._known[same] for same in asked if same in self._known]
+        if len(numbers) == 1:
+            equal: Bools = self._numbers == numbers[0]
+            return equal
+        holds = np.zeros(len(self._values), dtype=np.bool_)
+        holds[numbers] = True
+        among: Bools = holds[self._numbers]
+        return among
 
 
 def _known(kind: str | None, value: Any) -> Known:
@@ -135,19 +152,12 @@ def _known(kind: str | None, value: Any) -> Known:
 
 
 def _test(comparison: Comparison) -> Callable[[Known], bool]:
-    """Return what a comparison asks of a value."""
-    wanted, operator = comparison.value, comparison.operator
-    if operator == "exists":
-        return lambda value: (value[0] != "missing") == wanted
-    if operator in _ORDER:
-        kind, bound = _asked(wanted)
-        holds = _ORDER[operator]
-        return lambda value: value[0] == kind and holds(value[1], bound)
-    options = wanted if isinstance(wanted, tuple) else (wanted,)
-    asked = {same for option in options for same in _equals(option)}
-    if operator in ("ne", "nin"):
-        return lambda value: value not in asked
-    return lambda value: value in asked
+    """Return what a comparison in some order, or with nothing, asks of a value."""
+    if comparison.operator == "exists":
+        return lambda value: (value[0] != "missing") == comparison.value
+    kind, bound = _asked(comparison.value)
+    holds = _ORDER[comparison.operator]
+    return lambda value: value[0] == kind and holds(value[1], bound)
 
 
 def _asked(value: Value) -> Known:

@@ -59,7 +59,7 @@ class Keywords:
 
     def __init__(self) -> None:
         self._postings = _Postings()
-        self._tail = _Column(np.uint64)  # the words behind the postings, by place
+        self._tail = _Tail(0)
         self._ends = _Column(np.int64)  # the empty place behind each position's words
         self._lengths = _Column(np.float32)
         self._before = _Column(np.int32)  # the turn before, or -1
@@ -67,6 +67,7 @@ class Keywords:
         self._alive = _Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
+        self._linked = False  # some position follows another
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
@@ -100,6 +101,7 @@ class Keywords:
         start = self._after.size
         self._after.extend(np.full(len(previous), -1, dtype=np.int32))
         followed = previous >= 0
+        self._linked |= bool(followed.any())
         self._after.values[previous[followed]] = start + np.flatnonzero(followed)
 
     def remove(self, position: int) -> None:
@@ -131,7 +133,7 @@ class Keywords:
         hit, own, documents = self._frequencies(owners, columns, len(found))
         if not len(hit):
             return scores
-        rows, lent = self._lend(hit, own)
+        rows, lent = self._lend(hit, own) if self._linked else (hit, own[:-1])
         idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
         worth = np.asarray(weights) * idf * (K1 + 1)
         scores[rows] = (lent / (lent + K1)) @ worth.astype(np.float32)
@@ -139,25 +141,24 @@ class Keywords:
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
         """Return the places of every word, pair and quote that occurs, and its weight."""
-        words = [self._places(group) for group in query.groups]
+        words = self._places(query.groups)
         weighted = [(places, 1.0) for places in words]
-        weighted += [(_adjacent([words[a], words[b]]), PAIR) for a, b in query.pairs]
-        weighted += [
-            (_adjacent([self._places(group) for group in quote]), QUOTE) for quote in query.quotes
-        ]
+        weighted += [(places, PAIR) for places in _side_by_side(words, query.pairs)]
+        weighted += [(_adjacent(self._places(quote)), QUOTE) for quote in query.quotes]
         kept = [(places, weight) for places, weight in weighted if len(places)]
         return [places for places, _ in kept], [weight for _, weight in kept]
 
-    def _places(self, group: Group) -> Ints:
-        """Return where any term of a group stands, ascending."""
-        hashes = [np.uint64(term_hash(term)) for term in group]
-        tail = self._tail.values
-        slices = [self._postings.of(wanted) for wanted in hashes]
-        slices += [np.flatnonzero(tail == wanted) + self._postings.end for wanted in hashes]
-        slices = [places for places in slices if len(places)]
-        if not slices:
-            return np.empty(0, np.int64)
-        return slices[0] if len(slices) == 1 else np.sort(np.concatenate(slices))
+    def _places(self, groups: Sequence[Group]) -> list[Ints]:
+        """Return, for each group, where any of its terms stands, ascending."""
+        terms = list(dict.fromkeys(term_hash(term) for group in groups for term in group))
+        merged = dict(zip(terms, self._postings.of(terms), strict=True))
+        joined = []
+        for group in groups:
+            hashes = [term_hash(term) for term in group]
+            slices = [merged[term] for term in hashes if len(merged[term])]
+            slices += [np.array(late) for term in hashes if (late := self._tail.of(term))]
+            joined.append(_ascending(slices))
+        return joined
 
     def _owners(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
         """Return the live position that owns each place, and which of `found` it is for."""
@@ -199,8 +200,8 @@ class Keywords:
         return rows, lent
 
     def _merge_tail(self) -> None:
-        self._postings.merge(self._tail.values)
-        self._tail = _Column(np.uint64)
+        self._postings.merge(self._tail.words)
+        self._tail = _Tail(self._postings.end)
 
 
 class _Postings:
@@ -217,12 +218,17 @@ class _Postings:
         """The number of occurrences."""
         return len(self._places)
 
-    def of(self, term: np.uint64) -> Ints:
-        """Return the places of a term."""
-        at = int(np.searchsorted(self._terms, term))
-        if at == len(self._terms) or self._terms[at] != term:
-            return self._places[:0]
-        return self._places[self._bounds[at] : self._bounds[at + 1]]
+    def of(self, terms: Sequence[int]) -> list[Ints]:
+        """Return the places of each term."""
+        if not len(self._terms):
+            return [self._places] * len(terms)
+        wanted = np.array(terms, dtype=np.uint64)
+        at = np.searchsorted(self._terms, wanted)
+        at[at == len(self._terms)] = 0
+        starts, ends = self._bounds[at], self._bounds[at + 1]
+        ends = np.where(self._terms[at] == wanted, ends, starts)
+        bounds = zip(starts.tolist(), ends.tolist(), strict=True)
+        return [self._places[start:end] for start, end in bounds]
 
     def merge(self, words: Hashes) -> None:
         """Append the words that follow in the stream."""
@@ -242,6 +248,40 @@ class _Postings:
         merged[_spread(bounds[now] + starts_behind, counts)] = places
         self._terms, self._bounds, self._places = terms, bounds, merged
         self.end += len(words)
+
+
+class _Tail:
+    """The words behind the postings, from place `start` on; looked up once somebody asks."""
+
+    def __init__(self, start: int) -> None:
+        self._start = start
+        self._words = _Column(np.uint64)
+        self._places: dict[int, list[int]] = {}
+        self._known = 0  # so many words are in `_places`
+
+    @property
+    def size(self) -> int:
+        """The number of words, empty places included."""
+        return self._words.size
+
+    @property
+    def words(self) -> Hashes:
+        """The words in their order."""
+        return self._words.values
+
+    def extend(self, words: Hashes) -> None:
+        """Append words."""
+        self._words.extend(words)
+
+    def of(self, term: int) -> Sequence[int]:
+        """Return the places of a term, ascending."""
+        if self._known < self.size:
+            fresh = enumerate(self.words[self._known :].tolist(), self._start + self._known)
+            for place, word in fresh:
+                if word != _NO_WORD:
+                    self._places.setdefault(word, []).append(place)
+            self._known = self.size
+        return self._places.get(term, ())
 
 
 class _Column:
@@ -283,6 +323,34 @@ def _spread(starts: Ints, counts: Ints) -> Ints:
     """Return starts[i], starts[i] + 1, ..., counts[i] of them, for every i in turn."""
     firsts = np.cumsum(counts) - counts
     return np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+
+
+def _ascending(slices: Sequence[Ints]) -> Ints:
+    """Return ascending places as one."""
+    if len(slices) > 1:
+        return np.sort(np.concatenate(slices))
+    return slices[0] if slices else np.empty(0, np.int64)
+
+
+def _side_by_side(words: Sequence[Ints], pairs: Sequence[tuple[int, int]]) -> Iterator[Ints]:
+    """Yield, for each pair of words, the places where the second stands behind the first.
+
+    All words become one ascending column, each in a range of its own: one search finds all pairs.
+    """
+    firsts = [words[first] for first, _ in pairs]
+    if not any(map(len, firsts)):
+        return
+    column = np.concatenate(words)
+    reach = int(column.max()) + 2
+    column = column + np.repeat(np.arange(len(words)) * reach, list(map(len, words)))
+    behind = [1 + second * reach for _, second in pairs]
+    wanted = np.concatenate(firsts) + np.repeat(behind, list(map(len, firsts)))
+    at = np.searchsorted(column, wanted)
+    at[at == len(column)] = 0
+    found, start = column[at] == wanted, 0
+    for places in firsts:
+        yield places[found[start : start + len(places)]]
+        start += len(places)
 
 
 def _adjacent(words: Sequence[Ints]) -> Ints:

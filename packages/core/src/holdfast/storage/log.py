@@ -34,13 +34,18 @@ class Entry:
     sources: Sequence[str] = ()
 
 
-def append(connection: Connection, entries: Iterable[Entry]) -> None:
-    """Write entries, in order."""
-    connection.executemany(
-        "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [_row(entry) for entry in entries],
-    )
+_APPEND = (
+    "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def append(connection: Connection, entries: Iterable[Entry]) -> int:
+    """Write entries in order; return the number of the last, 0 if there are none."""
+    rows = [_row(entry) for entry in entries]
+    if rows[:-1]:
+        connection.executemany(_APPEND, rows[:-1])
+    return connection.execute(_APPEND, rows[-1]).lastrowid or 0 if rows else 0
 
 
 def _row(entry: Entry) -> tuple[object, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -65,6 +66,7 @@ def item_path(labels: Sequence[str]) -> str:
     return _ITEMS + "".join(label.translate(_ESCAPES) + SEPARATOR for label in labels)
 
 
+@lru_cache(maxsize=4096)
 def item_labels(path: str) -> tuple[str, ...]:
     """Return the labels of an item path."""
     parts = path[len(_ITEMS) :].split(SEPARATOR)[:-1]

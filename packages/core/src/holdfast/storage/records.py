@@ -102,8 +102,23 @@ _SELECT = (
 # -- writing ------------------------------------------------------------------------------------
 
 
-def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> list[int]:
-    """Write new records; return their row ids. All are logged."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """New records.
+
+    Attributes:
+        rows: Row ids, in order.
+        records: The records, as they would be read.
+        seq: Number of the last one's entry in the log; the others' lie before it.
+    """
+
+    rows: tuple[int, ...]
+    records: tuple[Record, ...]
+    seq: int
+
+
+def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> Written:
+    """Write new records. All are logged."""
     namespace = namespaces.scope_number(connection, scope)
     ids = namespaces.take_ids(connection, namespace, len(drafts))
     rows = [
@@ -112,7 +127,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
     ]
     connection.executemany(_INSERT, rows)
     _link(connection, zip(ids, drafts, strict=True))
-    log.append(
+    seq = log.append(
         connection,
         (
             log.Entry(
@@ -121,7 +136,9 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
             for row, draft in zip(rows, drafts, strict=True)
         ),
     )
-    return list(ids)
+    whose = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id, None)
+    made = tuple(_record((*row[: len(_READ)], *whose)) for row in rows)
+    return Written(tuple(ids), made, seq)
 
 
 def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
@@ -349,24 +366,26 @@ def _scope(*ids: str | None) -> Scope:
 
 
 def _record(row: Sequence[Any]) -> Record:
-    values = dict(zip(_READ, row, strict=False))
+    _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
+    created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
+    message_id, sources, *ids, _ = row[18:]
     return Record(
-        id=values["key"],
-        text=values["text"],
-        kind=values["kind"],
-        scope=_scope(*row[len(_READ) : -1]),
-        role=values["role"],
-        speaker=values["speaker"],
-        metadata=codec.from_json(values["metadata"]),
-        created_at=codec.from_micros(values["created_at"]),
-        updated_at=codec.from_micros(values["recorded_at"]),
-        occurred_at=codec.from_micros(values["occurred_at"]),
-        valid_from=codec.maybe_moment(values["valid_from"]),
-        valid_to=codec.maybe_moment(values["valid_to"]),
-        retired_at=codec.maybe_moment(values["retired_at"]),
-        expires_at=codec.maybe_moment(values["expires_at"]),
-        importance=values["importance"],
-        version=values["version"],
-        sources=tuple(codec.from_json(values["sources"])),
-        message_id=values["message_id"],
+        id=key,
+        text=text,
+        kind=kind,
+        scope=_scope(*ids),
+        role=role,
+        speaker=speaker,
+        metadata=codec.from_json(metadata),
+        created_at=codec.from_micros(created),
+        updated_at=codec.from_micros(recorded),
+        occurred_at=codec.from_micros(occurred),
+        valid_from=codec.maybe_moment(valid_from),
+        valid_to=codec.maybe_moment(valid_to),
+        retired_at=codec.maybe_moment(retired),
+        expires_at=codec.maybe_moment(expires),
+        importance=importance,
+        version=version,
+        sources=tuple(codec.from_json(sources)),
+        message_id=message_id,
     )

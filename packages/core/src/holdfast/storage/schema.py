@@ -175,4 +175,39 @@ CREATE TABLE erasures (
 
 CREATE INDEX erasures_message ON erasures(namespace, message) WHERE message IS NOT NULL
 """,
+    """
+-- One index for a key, in its namespace and in any: every index is one more page a put writes.
+DROP INDEX items_by_key;
+
+DROP INDEX items_key;
+
+CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
+
+-- The log loses no entry, so the next number is the largest and one: counting them in a table of
+-- SQLite's own (AUTOINCREMENT) is a page more, too.
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL,
+    operation TEXT NOT NULL,
+    before INTEGER,
+    after INTEGER,
+    key TEXT,
+    at INTEGER NOT NULL,
+    reason TEXT,
+    sources TEXT
+);
+
+INSERT INTO entries SELECT seq, namespace, operation, before, after, key, at, reason, sources
+    FROM log ORDER BY seq;
+
+DROP TABLE log;
+
+ALTER TABLE entries RENAME TO log;
+
+CREATE INDEX log_namespace ON log(namespace, seq);
+
+CREATE INDEX log_sources ON log(namespace) WHERE sources IS NOT NULL;
+
+CREATE INDEX log_key ON log(key) WHERE key IS NOT NULL
+""",
 )

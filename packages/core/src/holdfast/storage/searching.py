@@ -168,9 +168,9 @@ def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
-    codes = [KIND_CODES[kind] for kind in probe.kinds]
-    if 0 < len(codes) < len(KIND_CODES) - 1:
-        allowed &= np.isin(view.rows.table["kind"], codes)
+    if 0 < len(probe.kinds) < len(KIND_CODES) - 1:
+        wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
+        allowed &= wanted[view.rows.table["kind"]]
     if probe.tree is not None:
         allowed &= _through(connection, view, probe.tree)
     return allowed

@@ -73,6 +73,7 @@ class View:
         self.keywords = Keywords()
         self.fields = Fields()
         self._places: dict[int, range] = {}  # row id -> positions of its passages
+        self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
@@ -126,6 +127,8 @@ class View:
                 self.rows.refresh(places, found[row_id])
             elif places is not None:
                 self._remove(row_id, places)
+            elif row_id not in found:
+                self.wordless.discard(row_id)
         # In the order of a view built anew: a new version stands in the place of the old one.
         new = [row for row_id, row in found.items() if row_id not in self._places]
         new.sort(key=lambda row: (row[1], row[0]))
@@ -177,6 +180,7 @@ class View:
 
     def _load(self, rows: Sequence[Row]) -> None:
         """Append rows that have passages: columns, vectors, postings."""
+        self.wordless.update(row[0] for row in rows if not row[-3])
         rows = [row for row in rows if row[-3]]
         if not rows:
             return
