@@ -75,21 +75,21 @@ class Cutter:
         self._add(parts, value, depth)
         joined: list[Piece] = []
         for part in parts:
-            last = joined[-1] if joined else 0
-            if isinstance(part, int) or isinstance(last, int) or part[0] or last[0]:
-                joined.append(part)
+            last = joined[-1] if joined else None
+            if isinstance(part, bytes) and isinstance(last, bytes):
+                joined[-1] = last + part
             else:
-                joined[-1] = (False, last[1] + part[1])
+                joined.append(part)
         return joined
 
     def _add(self, parts: list[Piece], value: object, depth: int) -> None:
         if depth and isinstance(value, list) and is_composite(value):
             data = self._maker.array(value)
             begin = head_length(data)
-            parts.append((False, data[:begin]))
+            parts.append(data[:begin])
             parts += self._grown(Past(self._maker, MSGPACK), split_values(data, begin))[0]
         elif depth and isinstance(value, dict) and is_composite(value):
-            parts.append((False, map_head(len(value))))
+            parts.append(map_head(len(value)))
             for key, item in value.items():
                 parts.append(self._part(self._maker.payload(key)))
                 self._add(parts, item, depth - 1)
@@ -122,7 +122,7 @@ class Cutter:
             length = len(sight) - sum(len(payload) for _, payload in tail)
         runs = len(parts) - len(tail)
         past = Past(maker, known.kind, sight, count, runs, length, settled, tuple(tail))
-        return [(False, array_head(count)), *parts], past
+        return [array_head(count), *parts], past
 
     def _payloads(self, elements: list[object]) -> list[bytes]:
         """Return the msgpack of each element."""
@@ -135,17 +135,14 @@ class Cutter:
         self, known: Past, payloads: Sequence[bytes]
     ) -> tuple[list[Piece], list[tuple[Digest, bytes]]]:
         """Return the parts of a list that goes on, and the elements after its last run."""
-        parts: list[Piece] = [
-            part if isinstance(part, int) else (False, part) for part in known.parts
-        ]
-        parts, single = parts[: known.runs], parts[known.runs :]
-        run = list(known.tail)
+        parts: list[Piece] = list(known.parts[: known.runs])
+        single, run = known.parts[known.runs :], list(known.tail)
         for payload in payloads:
             digest = self._maker.digest(PART, payload, self._salt)
             run.append((digest, payload))
             if digest[0] < RUN_ENDS or len(run) == LONGEST_RUN:
                 parts.append(self._run(run))
-                run, single = [], []
+                run, single = [], ()
         parts += single
         parts += [self._part(payload, digest) for digest, payload in run[len(single) :]]
         return parts, run
@@ -158,12 +155,12 @@ class Cutter:
 
     def _part(self, payload: bytes, digest: Digest | None = None) -> Piece:
         if len(payload) <= self._short:
-            return False, payload
+            return payload
         return self._file(digest or self._maker.digest(PART, payload, self._salt), payload)
 
     def _file(self, digest: Digest, payload: bytes) -> Piece:
         self._blobs[digest] = (MSGPACK, payload)
-        return True, digest
+        return (digest,)
 
 
 def is_composite(value: object) -> bool:

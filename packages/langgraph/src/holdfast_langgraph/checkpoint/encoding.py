@@ -70,9 +70,7 @@ class Codec:
 
     # -- encoding -------------------------------------------------------------------------------
 
-    def encode(
-        self, value: object, salt: bytes, blobs: Blobs, past: Past | None = None
-    ) -> Draft:
+    def encode(self, value: object, salt: bytes, blobs: Blobs, past: Past | None = None) -> Draft:
         """Return a value's draft, and add the plain blobs it needs to `blobs`.
 
         Args:
@@ -158,20 +156,25 @@ class Codec:
 
     # -- decoding -------------------------------------------------------------------------------
 
-    def decode(self, stored: Stored, blobs: Mapping[int, Sealed]) -> Any:
+    def decode(
+        self, stored: Stored, blobs: Mapping[int, Sealed], plain: dict[int, bytes] | None = None
+    ) -> Any:
         """Return the value.
 
         Args:
             stored: What the manifest says.
             blobs: Type and data of every blob it names.
+            plain: Parts that were opened before; those opened now are added.
         """
         if isinstance(stored, int):
             return self.load(*_unzip(*blobs[stored]))
         if isinstance(stored, tuple):
             return self.load(*stored)
-        payloads = [
-            part if isinstance(part, bytes) else self._open(*blobs[part]) for part in stored
-        ]
+        plain = {} if plain is None else plain
+        for part in stored:
+            if isinstance(part, int) and part not in plain:
+                plain[part] = self._open(*blobs[part])
+        payloads = [plain[part] if isinstance(part, int) else part for part in stored]
         return self._loads((MSGPACK, b"".join(payloads)))
 
     def _open(self, type: str, data: bytes) -> bytes:

@@ -27,8 +27,8 @@ class Whole:
     digest: Digest
 
 
-Piece: TypeAlias = "tuple[bool, bytes] | int"
-"""What a value will be made of: a blob's digest (True), bytes as they are (False), or a number."""
+Piece: TypeAlias = "tuple[Digest] | bytes | int"
+"""What a value will be made of: a blob by its digest, bytes as they are, a blob by its number."""
 
 
 @dataclass(slots=True)
@@ -107,10 +107,7 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
     if isinstance(draft, Whole):
         return numbers[draft.digest]
     if isinstance(draft, Parts):
-        return [
-            part if isinstance(part, int) else numbers[part[1]] if part[0] else part[1]
-            for part in draft.parts
-        ]
+        return [numbers[part[0]] if isinstance(part, tuple) else part for part in draft.parts]
     return draft
 
 

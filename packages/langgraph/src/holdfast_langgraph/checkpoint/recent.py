@@ -21,6 +21,7 @@ from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Past, Stored
 SALT_BYTES = 16
 MOST_THREADS = 512
 MOST_NUMBERS = 512
+MOST_PLAIN = 512
 MOST_HEADS = 64
 MOST_BYTES = 32 << 20
 
@@ -60,6 +61,8 @@ class Known:
         epoch: How often it had been swept; numbers are good within one epoch.
         numbers: Blobs by digest.
         heads: By namespace.
+        plain: Opened parts of what was read or written lately, by number.
+        maker: The codec that opened them: another one might not be able to.
     """
 
     no: int | None = None
@@ -67,6 +70,9 @@ class Known:
     epoch: int = 0
     numbers: dict[Digest, int] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
+    plain: dict[int, bytes] = field(default_factory=dict)
+    maker: object = None
+    _opened: int = 0
 
     @classmethod
     def nothing(cls) -> Known:
@@ -96,6 +102,19 @@ class Known:
         else:
             self.numbers.update(numbers)
 
+    def opened(self, maker: object, no: int, epoch: int) -> dict[int, bytes]:
+        """Return the parts that need no opening, if this is still the thread."""
+        same = self.maker is maker and self.no == no and self.epoch == epoch
+        return dict(self.plain) if same else {}
+
+    def note_plain(self, maker: object, plain: Mapping[int, bytes]) -> None:
+        """Note opened parts; once there are too many, these are all that is kept."""
+        more = {number: data for number, data in plain.items() if number not in self.plain}
+        if self.maker is not maker or len(self.plain) + len(more) > MOST_PLAIN:
+            self.plain, self.maker, self._opened, more = {}, maker, 0, dict(plain)
+        self.plain.update(more)
+        self._opened += sum(map(len, more.values()))
+
     def note_head(self, ns: str, head: Head) -> None:
         """Note the checkpoint a write has committed; forget half of too many namespaces."""
         if ns not in self.heads and len(self.heads) >= MOST_HEADS:
@@ -104,8 +123,8 @@ class Known:
 
     @property
     def weight(self) -> int:
-        """Return about how many bytes the lists it remembers take."""
-        return sum(head.weight for head in list(self.heads.values()))
+        """Return about how many bytes the lists and parts it remembers take."""
+        return self._opened + sum(head.weight for head in list(self.heads.values()))
 
 
 class Recent:

@@ -19,8 +19,9 @@ from langgraph.checkpoint.base import (
 )
 
 from holdfast_langgraph.checkpoint.address import Address
+from holdfast_langgraph.checkpoint.cutting import MSGPACK
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, Draft, Stored, past_of, settle
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Stored, past_of, settle
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
 from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
@@ -32,6 +33,9 @@ from holdfast_langgraph.checkpoint.writing import (
     claim_thread,
     find_thread,
 )
+
+# A part is a message or a run of some; larger blobs are values of their own.
+MOST_PART = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def store_checkpoint(
                     prune(connection, thread, retained(desk.retention))
                     return False
         known.note(thread, numbers)
+        known.note_plain(desk.codec, _parts(others, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         return True
 
@@ -103,6 +108,7 @@ def store_writes(
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
         known.note(thread, numbers)
+        known.note_plain(desk.codec, _parts(others, numbers))
         return True
 
     _settle(desk, address.thread_id, attempt)
@@ -162,6 +168,15 @@ def _head(
     }
     versions = dict(checkpoint.get("channel_versions", {}))
     return Head(checkpoint["id"], versions, manifest, {**before.pasts, **pasts})
+
+
+def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:
+    """Return the plain bytes of what may be parts of a list, by number."""
+    return {
+        numbers[digest]: data
+        for digest, (type_, data) in blobs.items()
+        if type_ == MSGPACK and len(data) <= MOST_PART
+    }
 
 
 def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
