@@ -131,6 +131,11 @@ class Database:
         self._pen = threading.RLock()
         self._idle_lock = threading.Lock()
 
+    @property
+    def durability(self) -> Durability:
+        """What a commit survives."""
+        return self._durability
+
     # -- transactions ---------------------------------------------------------------------------
 
     @contextmanager

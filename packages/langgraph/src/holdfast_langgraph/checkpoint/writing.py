@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from holdfast import Connection
@@ -12,6 +13,8 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
+
+MOST_ROWS = 32
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 _ADD_CHECKPOINT = (
@@ -149,10 +152,10 @@ def add_writes(
     *,
     replace: bool,
 ) -> None:
-    """Store the writes of a task.
+    """Store the writes of a task; `MOST_ROWS` at most in one statement.
 
     Args:
-        connection: An open write.
+        connection: An open write; for one statement, a bare connection.
         thread: Its number, and the epoch it must still be in.
         address: The checkpoint they follow.
         task: Its id and its path.
@@ -162,17 +165,25 @@ def add_writes(
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    verb = "REPLACE" if replace else "IGNORE"
     task_id, path = task
-    cursor = connection.executemany(
-        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, idx,"
-        " task_path, channel, value) SELECT no, ?, ?, ?, ?, ?, ?, ?"
-        " FROM langgraph_threads WHERE no = ? AND epoch = ?",
-        [
-            (address.ns, address.checkpoint_id, task_id, idx, path, channel, pack(value), *thread)
-            for idx, channel, value in writes
-        ],
+    for start in range(0, len(writes), MOST_ROWS):
+        some = writes[start : start + MOST_ROWS]
+        rows = [column for idx, channel, value in some for column in (idx, channel, pack(value))]
+        cursor = connection.execute(
+            _add_writes(len(some), replace=replace),
+            (address.ns, address.checkpoint_id, task_id, path, *rows, *thread),
+        )
+        if cursor.rowcount != len(some):
+            # Some were there before, or the thread is gone.
+            _check_thread(connection, *thread)
+
+
+@cache
+def _add_writes(count: int, *, replace: bool) -> str:
+    verb = "REPLACE" if replace else "IGNORE"
+    return (
+        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path,"
+        " idx, channel, value) SELECT no, ?, ?, ?, ?, column1, column2, column3"
+        f" FROM langgraph_threads, (VALUES {', '.join(['(?, ?, ?)'] * count)})"
+        " WHERE no = ? AND epoch = ?"
     )
-    if cursor.rowcount != len(writes):
-        # Some were there before, or the thread is gone.
-        _check_thread(connection, *thread)
