@@ -239,3 +239,37 @@ def test_a_merge_that_ends_a_split_is_one_commit(open_memory: Open) -> None:
 
     assert (ended.event, stated.event) == ("DELETE", "ADD")
     assert ended.at == stated.at
+
+
+def test_loops_hubs_and_odd_names_are_compared_without_harm(open_memory: Open) -> None:
+    memory = open_memory()
+    odd = ["🙂", "王伟", "Иван", "user", "assistant", "a" * 200]
+    given = [
+        ("A", "knows", "A"),
+        *(("hub", "knows", f"some n{number}") for number in range(300)),
+        *((name, "likes", "tea") for name in odd),
+    ]
+    memory.add_relations(given, user_id="ann")
+    memory.add_relations([("hub", "knows", "some n1"), ("Hub", "likes", "🙂")], user_id="ann")
+    graph = memory.graph(user_id="ann")
+
+    assert len(graph.relations(limit=1_000)) == len(given) + 1
+    assert graph.entities("hub")[0].relations == 301
+    assert not [one for one in memory.list(user_id="ann", limit=1_000) if "same as" in one.text]
+
+
+def test_two_people_who_share_an_alias_are_asked_about_and_stay_two(open_memory: Open) -> None:
+    model = Model(
+        fact("Bob Smith likes green tea", triple("Bob Smith", "likes", "tea", PERSON_THING)),
+        fact("Bob Jones likes green mint tea", triple("Bob Jones", "likes", "mint", PERSON_THING)),
+        fact("Bob likes mint and green tea", triple("Bob", "likes", "mint tea", PERSON_THING)),
+    )
+    memory = open_memory(model)
+    graph = memory.graph(user_id="ann")
+    memory.add("a", user_id="ann")
+    graph.split("Bob Smith", "Bob Jones")
+    memory.add("b", user_id="ann")
+    memory.add("c", user_id="ann")
+
+    assert len(model.asked()) == 1  # of the two Bobs it was told; Bob may be the nearest of them
+    assert [one.name for one in graph.entities("bob")] == ["Bob Smith", "Bob Jones"]
