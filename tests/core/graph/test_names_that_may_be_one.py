@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,17 @@ def test_what_cannot_be_one_is_not_asked(open_memory: Open, known: Any, new: Any
     memory.add("b", user_id="ann")
 
     assert model.llm.calls[-1].tool.name == "decide"
+    assert model.asked() == []
+
+
+def test_what_has_expired_is_not_shown(open_memory: Open) -> None:
+    model = Model(TEA, FAR, MILL)
+    memory = open_memory(model)
+    _, known = memory.add("I am Rita Andersen, I like green tea", user_id="ann")
+    memory.add("Rita has a boat", user_id="ann")
+    memory.update(known.id, user_id="ann", expires_at=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    memory.add("Rita likes green mint tea", user_id="ann")
+
     assert model.asked() == []
 
 

@@ -87,7 +87,7 @@ class Naming:
         """
         with self._file.graph(GraphReading(region)) as (connection, view):
             kept = entities.known(connection, region, user, len(wanted[0].vector))
-            look = _Look(connection, view, user, wanted, kept)
+            look = _Look(connection, view, user, wanted, kept, self._file.now())
             found: dict[frozenset[str], Alike] = {}
             for place, near in look.near(least):
                 if other := look.nearest(place, near):
@@ -105,11 +105,13 @@ class _Look:
         user: str,
         wanted: Sequence[Wanted],
         kept: Kept,
+        now: int,
     ) -> None:
         self.settled = frozenset(one.name for one in wanted) & kept.settled
         self._connection = connection
         self._view = view
         self._user = user
+        self._now = now
         self._wanted = wanted
         self._new = {one.name: one for one in wanted}
         fresh = np.stack([one.vector for one in wanted])
@@ -150,7 +152,7 @@ class _Look:
 
     def _told(self, name: str) -> tuple[str, str, str] | None:
         """Return how a name is spelled, its type and a statement it stands in; None: it is gone."""
-        found = self._view.latest(self._user, name)
+        found = self._view.latest(self._user, name, self._now)
         if found is None:
             new = self._new.get(name)
             return None if new is None else (new.spelling, new.type, new.text)
