@@ -81,7 +81,11 @@ class Memory:
         view_budget: Bytes of memory for search views.
         guidance: What the LLM is to remember, what never, and the categories of facts.
         redact: Applied to every text before it is stored or sent anywhere.
-        background: Extract what ``add(..., wait=False)`` queues in a thread of its own.
+        background: Extract what waits in the file in a thread of its own: what
+            ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
+        graph: None: relations come with facts and can be read as a graph. True: the names in
+            them are embedded and compared with those known, too, and without an LLM names and
+            dates are read from what is said. False: no relations, no graph; see docs/graph.md.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -102,12 +106,16 @@ class Memory:
         guidance: Guidance | None = None,
         redact: Callable[[str], str] | None = None,
         background: bool = False,
+        graph: bool | None = None,
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
         self._guidance = guidance or Guidance()
+        self._graph = graph
         self._redact = redact
+        if graph is not None and not isinstance(graph, bool):
+            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
@@ -260,7 +268,13 @@ class Memory:
             ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
+            mentions=self._reads_mentions and kind == "turn",
         )
+
+    @property
+    def _reads_mentions(self) -> bool:
+        """Whether the graph is filled without a model."""
+        return self._graph is True and self._llm is None
 
     async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
         added = await ingestion.store(runtime, self._storage, self._embedder, writing)
@@ -280,36 +294,60 @@ class Memory:
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
-        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+        return conductor.Pipeline(
+            runtime, self._storage, self._embedder, self._llm, self._guidance, self._graph
+        )
 
     # -- the pipeline ---------------------------------------------------------------------------
 
-    def flush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+    def flush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
         """Extract every turn that waits and is due, and refresh the summaries that are.
 
         Args:
             retry: Also try at once what waits for its next attempt or was given up.
             progress: Called with turns done and turns in all.
+            user_id, agent_id, run_id, app_id: Whose turns; of a bound handle, its scope's. A memory
+                that is not bound and names none works for the whole file, with its own LLM.
 
         Returns:
             What changed; `Changes.problems` names batches that failed and stay queued.
 
         Raises:
             InvalidInputError: This memory has no LLM.
-            ScopeError: This handle is bound to a scope.
+            ScopeError: A malformed id, or one outside a bound scope.
         """
-        self._need_whole_file("flush")
-        return run(self._flush(SYNC, retry, progress))
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return run(self._flush(SYNC, reach, retry, progress))
 
-    async def aflush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+    async def aflush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
         """Async twin of `flush`."""
-        self._need_whole_file("flush")
-        return await self._flush(self._async, retry, progress)
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return await self._flush(self._async, reach, retry, progress)
 
-    async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
+    async def _flush(
+        self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
+    ) -> Changes:
         if retry:
-            await runtime.store(self._storage.derivation.retry)
-        return await conductor.drain(self._pipeline(runtime), progress)
+            await runtime.store(self._storage.derivation.retry, reach)
+        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
 
     def distil(
         self,
@@ -375,7 +413,7 @@ class Memory:
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return run(stating.add(SYNC, self._storage, self._embedder, scope, triples))
+        return run(stating.add(self._pen(SYNC), scope, triples))
 
     async def aadd_relations(
         self,
@@ -389,7 +427,15 @@ class Memory:
         """Async twin of `add_relations`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return await stating.add(self._async, self._storage, self._embedder, scope, triples)
+        return await stating.add(self._pen(self._async), scope, triples)
+
+    def _pen(self, runtime: Runtime) -> stating.Pen:
+        self._need_graph()
+        return stating.Pen(runtime, self._storage, self._embedder, bool(self._graph))
+
+    def _need_graph(self) -> None:
+        if self._graph is False:
+            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     def graph(
         self,
@@ -403,7 +449,11 @@ class Memory:
 
         Args:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: This memory has ``graph=False``.
         """
+        self._need_graph()
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return Graph(self._storage, self._embedder, self._async, scope)
 
@@ -752,7 +802,7 @@ class Memory:
         """
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
+        return run(self._update(SYNC, region, id, edit))
 
     async def aupdate(
         self,
@@ -770,7 +820,20 @@ class Memory:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
+        return await self._update(self._async, region, id, edit)
+
+    async def _update(
+        self, runtime: Runtime, region: Region, id: str, edit: ingestion.Edit
+    ) -> Change:
+        return await ingestion.update(
+            runtime,
+            self._storage,
+            self._embedder,
+            region,
+            id,
+            edit,
+            mentions=self._reads_mentions,
+        )
 
     def delete(
         self,
@@ -970,6 +1033,8 @@ class Memory:
 
         Raises:
             ScopeError: This handle is bound to a scope.
+            InvalidInputError: A framework's vector store lies in this file, and its vectors, which
+                only the framework can make, would be of another embedder than all others.
             ProviderError: The embedder failed; what is done is kept.
         """
         self._need_whole_file("reembed")
@@ -1013,6 +1078,10 @@ class Memory:
 
     def _reach(self) -> Region | None:
         return None if self._bound is None else Region.of_scope(self._bound)
+
+    def _reach_of(self, *ids: str | None) -> Region | None:
+        """Return the region of these ids; where none is given, all that this handle reaches."""
+        return self._reach() if all(value is None for value in ids) else self._region(*ids)
 
     def __enter__(self) -> Memory:
         return self

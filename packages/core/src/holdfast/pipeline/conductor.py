@@ -13,14 +13,22 @@ from typing import Protocol, TypeVar
 
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
 from holdfast.ingestion import index
-from holdfast.pipeline import consolidation, extraction, procedures, summarising
+from holdfast.pipeline import (
+    consolidation,
+    extraction,
+    naming,
+    procedures,
+    resolving,
+    summarising,
+)
 from holdfast.pipeline.answers import Messages, Problem, repair
-from holdfast.pipeline.deliberation import Deliberation
+from holdfast.pipeline.deliberation import Deliberation, Resolved
 from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Lost, Material, Outcome
 from holdfast.storage.embedded import Added, EmbeddedStorage
+from holdfast.storage.namespaces import Region
 from holdfast.storage.queue import batches
 from holdfast.storage.records import Draft
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
@@ -36,13 +44,14 @@ SUMMARY_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What every step needs."""
+    """What every step needs; `graph` as in `Memory`."""
 
     runtime: Runtime
     storage: EmbeddedStorage
     embedder: Embedder
     llm: LLM
     guidance: Guidance = field(default_factory=Guidance)
+    graph: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +106,7 @@ async def drain(
     pipeline: Pipeline,
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    region: Region | None = None,
 ) -> Changes:
     """Extract all turns that are due, then refresh the summaries that are; return what changed.
 
@@ -106,19 +116,21 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
+        region: Whose turns; None: everybody's in the file.
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total, done = Derived(), 0
-    while not stopped() and (rows := await store(derivation.claim)):
+    while not stopped() and (rows := await store(derivation.claim, region)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting)))
-    total += await summarise(pipeline, stopped=stopped)
-    return Changes(total.changes, total.usage, await store(derivation.waiting), total.problems)
+            progress(done, done + (await store(derivation.waiting, region)))
+    total += await summarise(pipeline, stopped, region)
+    waiting = await store(derivation.waiting, region)
+    return Changes(total.changes, total.usage, waiting, total.problems)
 
 
 async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
@@ -156,17 +168,21 @@ async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         await store(derivation.forget, rows)
         return Derived()
     facts, usage, problems = await _extract_facts(pipeline, material)
-    found = await index(
-        pipeline.runtime, pipeline.embedder, "fact", [(f.text, None) for f in facts]
-    )
-    deliberation = Deliberation(material, facts, found)
-    outcome = deliberation.outcome()
+    deliberation = Deliberation(material, await _resolved(pipeline, material.scope, facts))
     while True:
+        outcome = deliberation.outcome()
         changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
         if changes is not None:
             told = _said(problems) + _said(deliberation.problems)
             return Derived(tuple(changes), usage, told)
         usage += await _deliberate(pipeline, deliberation, outcome)
+
+
+async def _resolved(pipeline: Pipeline, scope: Scope, facts: Sequence[Fact]) -> Resolved:
+    if not pipeline.graph:
+        return await resolving.plain(pipeline.runtime, pipeline.embedder, facts)
+    runtime, storage = pipeline.runtime, pipeline.storage
+    return await resolving.resolve(runtime, storage, pipeline.embedder, scope, facts)
 
 
 # -- phase 1 ------------------------------------------------------------------------------------
@@ -180,6 +196,7 @@ async def _extract_facts(
         recent=tuple(_turn(record) for record in material.recent),
         summary="" if material.summary is None else material.summary.text,
         one_user=material.scope.user_id is not None,
+        relations=pipeline.graph is not False,
     )
     asked = extraction.request(conversation, pipeline.guidance)
 
@@ -225,12 +242,13 @@ async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome
         return Usage()
 
     def read(answer: Answer, *, last: bool) -> consolidation.Decisions:
-        return consolidation.read(answer, plan, last=last)
+        return consolidation.read(answer, plan, matter.doubts, last=last)
 
-    made, usage = await _ask(pipeline, consolidation.request(plan), read)
-    merged = [verdict.text for verdict in made.verdicts.values() if verdict.text]
-    found = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in merged])
-    matter.learn(plan, made, dict(zip(merged, found, strict=True)))
+    made, usage = await _ask(pipeline, consolidation.request(plan, matter.doubts), read)
+    texts = [verdict.text for verdict in made.verdicts.values() if verdict.text]
+    texts += [naming.statement(pair, matter.facts).text for pair in made.united]
+    found = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in texts])
+    matter.learn(plan, made, dict(zip(texts, found, strict=True)))
     return usage
 
 
@@ -241,12 +259,16 @@ def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
 # -- summaries and procedures -------------------------------------------------------------------
 
 
-async def summarise(pipeline: Pipeline, stopped: Callable[[], bool] = lambda: False) -> Derived:
+async def summarise(
+    pipeline: Pipeline,
+    stopped: Callable[[], bool] = lambda: False,
+    region: Region | None = None,
+) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total = Derived()
     while not stopped():
-        material = await store(derivation.claim_summary, SUMMARISE_AFTER)
+        material = await store(derivation.claim_summary, SUMMARISE_AFTER, region)
         if material is None:
             break
         delay = 0.0

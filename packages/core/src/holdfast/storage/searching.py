@@ -195,19 +195,23 @@ def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Pro
     Passages of a few long texts may fill a pool: then all are candidates as well.
     """
     places, wanted = np.flatnonzero(allowed), probe.offset + probe.limit
-    if len(places) <= ALL:
-        return places
     if probe.score is not None:
         best = _foremost(probe.score(dense[places], keywords[places]), places, keywords, wanted)
-    elif wanted > POOL:
+    elif len(places) <= ALL or wanted > POOL:
         return places
     else:
         chosen = np.zeros(len(dense), dtype=np.bool_)
         chosen[_largest(dense, places)] = True
         chosen[_largest(keywords, places[keywords[places] > 0])] = True
         best = np.flatnonzero(chosen)
-    rows = np.unique(view.rows.table["id"][best])
-    return best if len(rows) >= wanted else places
+    return best if len(best) == len(places) or _rows(view, best) >= wanted else places
+
+
+def _rows(view: View, places: Positions) -> int:
+    """Return to how many rows these positions belong."""
+    if (view.rows.table["passages"][places] == 1).all():
+        return len(places)
+    return len(np.unique(view.rows.table["id"][places]))
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
