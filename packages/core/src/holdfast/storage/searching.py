@@ -16,6 +16,7 @@ from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
 from holdfast.storage.items import Item
 from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.nearest import Question
 from holdfast.storage.vectors import Bools, Positions
 from holdfast.storage.views import View
 from holdfast.types import Kind, Record
@@ -74,7 +75,8 @@ class Probe:
         ended: Find what is over, too.
         min_score: Least score.
         score: Score of a passage by its cosine and its keywords, where ranking asks no more: then
-            the candidates are the best by it, and every page is cut from one order.
+            the candidates are the best by it, and every page is cut from one order. It never falls
+            as the cosine rises.
     """
 
     vector: Floats
@@ -151,11 +153,16 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
     allowed = visible(connection, view, probe, now)
     if not allowed.any():
         return []
-    dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(view, dense, keywords, allowed, probe)
+    if view.vectors.coded:
+        question = Question(connection, view, probe.vector, allowed)
+        places, dense = _pool_of_many(question, keywords, probe)
+    else:
+        cosines = view.vectors.cosines(probe.vector)
+        places = pool(view, cosines, keywords, allowed, probe)
+        dense = cosines[places]
     rows = view.rows.table.take(places)
-    ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranked, rows))
 
 
@@ -208,6 +215,26 @@ def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Pro
         best = np.flatnonzero(chosen)
     rows = np.unique(view.rows.table["id"][best])
     return best if len(rows) >= wanted else places
+
+
+def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
+    """Return what `pool` returns, and the cosines, where not all of these are at hand."""
+    places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
+    enough = max(POOL, 2 * wanted)
+    if len(places) <= max(ALL, enough) or (probe.score is None and wanted > POOL):
+        return places, question.cosines(places)
+    if probe.score is not None:
+        best, dense = question.foremost(probe.score, keywords, enough)
+    else:
+        near, dense = question.nearest(POOL)
+        worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
+        best = np.concatenate([near, worded])
+        dense = np.concatenate([dense, question.cosines(worded)])
+        order = np.argsort(best)
+        best, dense = best[order], dense[order]
+    if len(np.unique(question.view.rows.table["id"][best])) < wanted:
+        return places, question.cosines(places)
+    return best, dense
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
