@@ -20,9 +20,11 @@ from holdfast.storage.views import View
 Score: TypeAlias = Callable[[Floats, Floats], Floats]
 """Of cosines and keyword scores; it never falls as a cosine rises."""
 
-# So many more than are wanted the scan returns at first. Of real texts one and a half times as
-# many as wanted can be told apart by nothing but their vectors, of random ones five to six times.
-_FIRST: Final = 8
+# How many the scan returns at first: so many times what is wanted, and not fewer than these. More
+# cost it little. Of real texts one and a half times as many as are wanted can be told apart by
+# nothing but their vectors, of random ones five times; the scan's own bound is twice as wide.
+_FIRST: Final = 16
+_LEAST: Final = 500
 _FURTHER: Final = 4  # and so many times more whenever those were not all
 
 
@@ -53,7 +55,7 @@ class Question:
     def _possible(self, most: int) -> Positions:
         """Return all positions that may be among the `most` nearest."""
         everything = int(np.count_nonzero(self.allowed))
-        asked = _FIRST * most
+        asked = max(_FIRST * most, _LEAST)
         while asked < everything:
             places, beyond = self.view.vectors.scan(self.vector, asked, self.allowed)
             low, high = self.bounds(places)

@@ -218,23 +218,29 @@ def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Pro
 
 
 def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
-    """Return what `pool` returns, and the cosines, where not all of these are at hand."""
+    """Return what `pool` returns, and the cosines, where these are not all at hand."""
     places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
-    enough = max(POOL, 2 * wanted)
-    if len(places) <= max(ALL, enough) or (probe.score is None and wanted > POOL):
-        return places, question.cosines(places)
-    if probe.score is not None:
-        best, dense = question.foremost(probe.score, keywords, enough)
-    else:
-        near, dense = question.nearest(POOL)
-        worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
-        best = np.concatenate([near, worded])
-        dense = np.concatenate([dense, question.cosines(worded)])
-        order = np.argsort(best)
-        best, dense = best[order], dense[order]
-    if len(np.unique(question.view.rows.table["id"][best])) < wanted:
-        return places, question.cosines(places)
-    return best, dense
+    enough = 2 * wanted if probe.score is not None else POOL
+    while max(ALL, enough) < len(places) and (probe.score is not None or wanted <= POOL):
+        if probe.score is not None:
+            best, dense = question.foremost(probe.score, keywords, enough)
+        else:
+            best, dense = _of_either(question, keywords, places, enough)
+        if len(np.unique(question.view.rows.table["id"][best])) >= wanted:
+            return best, dense
+        enough *= 8
+    return places, question.cosines(places)
+
+
+def _of_either(
+    question: Question, keywords: Floats, places: Positions, most: int
+) -> tuple[Positions, Floats]:
+    """Return the best by meaning and the best by words, in order of position."""
+    near, dense = question.nearest(most)
+    worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
+    best = np.concatenate([near, worded])
+    order = np.argsort(best)
+    return best[order], np.concatenate([dense, question.cosines(worded)])[order]
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:

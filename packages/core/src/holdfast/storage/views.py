@@ -125,16 +125,18 @@ class View:
 
     def _vectors(self, connection: Connection, positions: Positions) -> Floats:
         """Read vectors again, shape (positions, dimension)."""
-        entries, size = self.rows.table[positions], 4 * self._dimension
-        ids = tuple(dict.fromkeys(entries["id"].tolist()))
+        table, size = self.rows.table, 4 * self._dimension
+        ids = table["id"][positions].tolist()
+        some = tuple(dict.fromkeys(ids))
         found = dict(
             connection.execute(
                 f"SELECT id, vectors FROM {self.reading.table}"
-                f" WHERE id IN ({','.join('?' * len(ids))})",
-                ids,
+                f" WHERE id IN ({','.join('?' * len(some))})",
+                some,
             ).fetchall()
         )
-        places = zip(entries["id"].tolist(), (entries["passage"] * size).tolist(), strict=True)
+        starts = (table["passage"][positions] * size).tolist()
+        places = zip(ids, starts, strict=True)
         joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
         return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
