@@ -20,16 +20,25 @@ TOLD = "My dog is called Rex."
 ASKED = "What is my dog called?"
 
 
-# A crew files its memories by path, in `app_id`: what it is to recall needs one.
-CREWS_ROOT = "/"
-
-
-def autogen_tells(memory: Memory, user: str, words: str, app_id: str | None = CREWS_ROOT) -> None:
+def autogen_tells(memory: Memory, user: str, words: str) -> None:
     from holdfast_autogen import HoldfastModelContext
     from support.autogen_agents import Witness, agent
 
-    context = HoldfastModelContext(memory, user_id=user, app_id=app_id, run_id="told-in-autogen")
+    context = HoldfastModelContext(memory, user_id=user, run_id="told-in-autogen")
     asyncio.run(agent(Witness(), model_context=context).run(task=words))
+
+
+def llamaindex_tells(memory: Memory, user: str, words: str) -> None:
+    from holdfast_llamaindex import HoldfastMemory, share
+    from llama_index.core.llms import ChatMessage
+
+    path = str(share(memory).database.path)
+    notes = HoldfastMemory.from_defaults(path=path, user_id=user, session_id="told")
+    notes.put(ChatMessage(content=words))
+
+
+def core_tells(memory: Memory, user: str, words: str) -> None:
+    memory.add(words, user_id=user)
 
 
 def autogen(memory: Memory, user: str) -> str:
@@ -131,6 +140,17 @@ def test_no_face_recalls_what_another_user_told(memory: Memory, face: Face) -> N
 
     assert "called Fido" in shown
     assert "Rex" not in shown
+
+
+@pytest.mark.parametrize("tells", [llamaindex_tells, core_tells], ids=["llamaindex", "core"])
+@pytest.mark.parametrize("face", HERE.values(), ids=HERE)
+def test_what_another_face_was_told_is_recalled(
+    memory: Memory, face: Face, tells: Callable[[Memory, str, str], None]
+) -> None:
+    tells(memory, "eve", "My dog is called Hasso.")
+
+    assert "called Hasso" in face(memory, "eve")
+    assert "Hasso" not in face(memory, "ada")
 
 
 def test_a_fact_corrected_under_one_face_is_corrected_under_the_others(memory: Memory) -> None:

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from agent_framework import BaseChatClient, ChatResponse
+from agent_framework import AgentSession, BaseChatClient, ChatResponse
 from agent_framework import Message as ChatMessage
 from autogen_core import FunctionCall
 from autogen_core.models import CreateResult, ModelInfo, RequestUsage, UserMessage
 from autogen_ext.models.replay import ReplayChatCompletionClient
-from holdfast import LLM, Answer, Memory, ProviderError, Tool, Usage
+from holdfast import LLM, Answer, Memory, ProviderError, ScopeError, Tool, Usage
 from holdfast.testing import HashEmbedder
-from holdfast_autogen import AutoGenLLM, HoldfastModelContext
-from holdfast_autogen.agent_framework import AgentFrameworkLLM
+from holdfast_autogen import AutoGenLLM, HoldfastMemory, HoldfastModelContext
+from holdfast_autogen.agent_framework import AgentFrameworkLLM, HoldfastContextProvider
 from support.autogen_agents import INFO
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +145,27 @@ async def test_a_memory_derives_facts_with_an_autogen_client() -> None:
         assert [record.text for record in memory.list(user_id="ada", kinds=["fact"])] == [
             FACT["text"]
         ]
+
+
+async def test_flushing_derives_no_facts_of_another_owners_turns() -> None:
+    client = Scripted(json.dumps({"facts": []}))
+    with Memory(":memory:", embedder=HashEmbedder(), llm=AgentFrameworkLLM(client)) as memory:
+        await memory.aadd("bob's own", user_id="bob", wait=False)
+        provider = HoldfastContextProvider(memory)
+
+        await HoldfastModelContext(memory, user_id="ada").flush()
+        await HoldfastMemory(memory, user_id="ada").flush()
+        await HoldfastContextProvider(memory, user_id="ada").flush()
+        session = AgentSession(session_id="s")
+        session.state["user_id"] = "ada"
+        await provider.flush(session)
+
+        assert memory.stats().waiting == 1
+        session.state["user_id"] = "bob"
+        await provider.flush(session)
+        assert memory.stats().waiting == 0
+        with pytest.raises(ScopeError):
+            await provider.flush()
 
 
 async def test_facts_can_be_had_before_the_agent_goes_on() -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crewai import Crew
+from crewai import Agent, Crew
 from crewai.flow.flow import Flow
 from crewai.flow.persistence.factory import default_flow_persistence
 from crewai.memory.storage import factory
 from crewai.memory.storage.backend import StorageBackend
 from crewai.memory.unified_memory import Memory
+from holdfast.testing import HashEmbedder
 from holdfast_crewai import (
     HoldfastFlowPersistence,
+    HoldfastMemory,
     HoldfastStorage,
     LegacyArgumentWarning,
     install,
@@ -55,6 +57,68 @@ def test_memories_of_one_file_share_it(path: str) -> None:
     assert [match.record.content for match in second.recall("shared", depth="shallow")] == [
         "shared"
     ]
+
+
+def test_memory_true_needs_no_key(path: str) -> None:
+    install(path)
+    crew_of(answering("The vault opens at noon."), "When does it open?", memory=True).kickoff()
+
+    asked = answering("noon")
+    crew_of(asked, "When does the vault open?", memory=True).kickoff()
+
+    assert any("The vault opens at noon." in prompt for prompt in asked.prompts)
+
+
+def test_an_agents_own_memory_needs_no_key(path: str) -> None:
+    install(path)
+    agent: Any = Agent(role="x", goal="y", backstory="z", llm=answering("done"), memory=True)
+    agent.memory.remember("The vault opens at noon.")
+    assert len(agent.memory.recall("When does the vault open?")) == 1
+
+
+def test_a_query_is_found_by_its_words_under_memory_true(path: str) -> None:
+    install(path)
+    memory: Any = Memory()
+    vector = memory._embedder(["when does the vault open"])[0]
+    assert memory._storage._text_of(vector) == "when does the vault open"
+
+
+def test_the_embedder_may_be_named(path: str) -> None:
+    install(path, embedder=HashEmbedder())
+    memory: Any = Memory()
+    memory.remember("alpha", scope="/", categories=[], importance=0.5)
+    assert len(memory._storage.list_records()) == 1
+    with HoldfastMemory(storage=path, embedder=HashEmbedder()).file as file:
+        assert file.stats().embedder == HashEmbedder().fingerprint
+
+
+def test_an_embedder_of_a_memorys_own_is_left_to_it(path: str) -> None:
+    install(path)
+    memory: Any = Memory(embedder=embed)
+    assert memory._embedder is embed
+
+
+def test_a_memory_in_another_storage_keeps_crewais_embedder(path: str, tmp_path: Path) -> None:
+    install(path)
+    memory: Any = Memory(storage=HoldfastStorage(tmp_path / "mine.db"))
+    assert memory._embedder_instance is None
+
+
+def test_without_a_local_embedder_a_warning_says_who_is_asked(path: str) -> None:
+    script = (
+        "import sys; sys.modules['onnxruntime'] = None;"
+        "from holdfast_crewai import NoEmbedderWarning, install; import warnings;"
+        "warnings.simplefilter('error', NoEmbedderWarning); install(sys.argv[1])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, path],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert "NoEmbedderWarning" in done.stderr
+    assert "OpenAI" in done.stderr
 
 
 def test_a_tenant_may_be_installed(path: str) -> None:
@@ -113,11 +177,12 @@ def test_an_ordinary_crew_is_not_warned_of(path: str) -> None:
 
 
 def test_uninstalling_leaves_no_trace(path: str) -> None:
-    before = Crew.__init__
+    before, prepared = Crew.__init__, Memory.model_post_init
     install(path)
     install(path)
     uninstall()
     assert Crew.__init__ is before
+    assert Memory.model_post_init is prepared
     assert factory._factory is None
 
 

@@ -252,6 +252,20 @@ def test_a_failing_model_loses_nothing_and_is_told_of(path: str) -> None:
     assert memory.file.stats().waiting == 1
 
 
+def test_facts_are_derived_from_nobody_elses_turns(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder(), llm=ScriptedLLM([])) as core:
+        core.add("bob's own", user_id="bob", app_id="/", wait=False)
+        core.add("the other crew's", user_id="ada", app_id="/crew/other", wait=False)
+    llm = extracting("Ada likes tea")
+    memory = memory_at(path, user_id="ada", root_scope="/crew/office", llm=llm)
+    memory.remember("I like tea")
+    memory.drain_writes()
+    assert llm.prompts
+    assert not any("bob's own" in p or "the other crew's" in p for p in llm.prompts)
+    assert memory.file.stats().waiting == 2
+    memory.close()
+
+
 def test_a_memory_of_holdfast_is_taken_as_it_is(path: str) -> None:
     with Memory(path, embedder=HashEmbedder()) as core:
         memory = HoldfastMemory(storage=core, user_id="ada")
@@ -354,6 +368,51 @@ def test_another_tenant_sees_and_resets_nothing(path: str) -> None:
     with pytest.raises(ValueError, match="not found"):
         bob.update(record.id, content="free")
     assert contents(ada.recall("secret")) == ["Ada's secret"]
+
+
+# -- what was stored without a path ---------------------------------------------------------------
+
+
+def test_what_the_tenant_stored_without_a_path_lies_at_the_root(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder()) as core:
+        core.add("told elsewhere", user_id="ada", run_id="r1")
+        core.add("another's", user_id="bob")
+    ada = memory_at(path, user_id="ada")
+    (found,) = ada.list_records()
+    assert (found.content, found.scope) == ("told elsewhere", "/")
+    assert contents(ada.recall("told")) == ["told elsewhere"]
+    assert ada.list_scopes() == []
+    ada.close()
+
+
+def test_no_root_below_reaches_what_has_no_path(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder()) as core:
+        core.add("told elsewhere", user_id="ada")
+    crew = memory_at(path, user_id="ada", root_scope="/crew/office")
+    assert crew.recall("told") == []
+    crew.reset_all()
+    assert [found.content for found in memory_at(path, user_id="ada").list_records()] == [
+        "told elsewhere"
+    ]
+
+
+def test_a_memory_without_a_tenant_reads_nobodys_unfiled_records(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder()) as core:
+        core.add("told elsewhere", user_id="ada")
+        core.add("of another app", app_id="helpdesk")
+    nobody = memory_at(path)
+    assert nobody.list_records() == []
+    assert nobody.recall("told") == []
+
+
+def test_a_record_without_a_path_is_changed_where_it_lies(path: str) -> None:
+    with Memory(path, embedder=HashEmbedder()) as core:
+        told = core.add("the code is 7", user_id="ada", run_id="r1").records[0]
+    ada = memory_at(path, user_id="ada")
+    ada.update(told.id, content="the code is 8")
+    after = ada.file.get(told.id, user_id="ada", run_id="r1")
+    assert (after.text, after.version, after.scope.app_id) == ("the code is 8", 2, None)
+    ada.close()
 
 
 def test_tenants_in_the_specification_and_beside_it_must_agree(path: str) -> None:

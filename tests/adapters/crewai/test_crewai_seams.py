@@ -54,6 +54,14 @@ def test_the_private_methods_we_call_or_inherit_are_there(name: str) -> None:
     assert callable(getattr(Memory, name, None)), f"Memory.{name} is gone from CrewAI"
 
 
+def test_a_memorys_embedder_is_the_one_set_while_it_is_made() -> None:
+    assert "model_post_init" in vars(Memory), "Memory is prepared elsewhere now: see setup.install"
+    assert parameters(Memory.model_post_init)[0] == "self"
+    memory = Memory(storage=HoldfastStorage(":memory:"))
+    memory._embedder_instance = marker = object()
+    assert memory._embedder is marker, "Memory no longer uses _embedder_instance where it is set"
+
+
 def test_every_write_goes_through_the_batch_we_override() -> None:
     for name in ("remember", "_background_encode_batch"):
         assert "_encode_batch" in inspect.getsource(getattr(Memory, name)), (

@@ -11,7 +11,9 @@ import pytest
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError, StorageBackend
 from crewai.memory.types import MemoryRecord
 from crewai.memory.unified_memory import Memory
-from holdfast_crewai import HoldfastStorage
+from holdfast import EmbedderMismatchError
+from holdfast.testing import HashEmbedder
+from holdfast_crewai import HoldfastMemory, HoldfastStorage
 from support.crewai_doubles import FakeLLM, embed
 
 NEW = datetime(2025, 6, 1)
@@ -344,3 +346,38 @@ def test_crewais_memory_remembers_and_recalls_on_it(storage: HoldfastStorage) ->
     memory.remember("The moon is far away", scope="/u/moon", categories=["p"], importance=0.8)
     matches = memory.recall("dark roast", depth="shallow")
     assert matches[0].record.content == "Alice likes dark roast"
+
+
+# -- beside other vectors of one file -------------------------------------------------------------
+
+
+def test_a_storage_and_a_memory_of_one_embedder_share_a_file(path: str) -> None:
+    storage, embedder = HoldfastStorage(path), HashEmbedder()
+    stock = Memory(storage=storage, embedder=storage.embedding(embedder))
+    ours = HoldfastMemory(storage=path, embedder=embedder)
+    stock.remember("the storage's", scope="/", categories=[], importance=0.5)
+    ours.remember("the memory's")
+    stock.remember("the storage's again", scope="/", categories=[], importance=0.5)
+    assert (storage.count(), len(ours.list_records())) == (2, 1)
+
+
+def test_a_record_is_updated_beside_an_embedders_vectors(path: str) -> None:
+    storage = HoldfastStorage(path)
+    embed = storage.embedding(HashEmbedder())
+    (vector,) = embed(["alpha"])
+    storage.save([MemoryRecord(id="a", content="alpha", embedding=vector)])
+    again = HoldfastStorage(path)  # of which nobody said whose vectors it is given
+    again.update(MemoryRecord(id="a", content="alpha", importance=0.9))
+    found = again.get_record("a")
+    assert found is not None
+    assert found.importance == 0.9
+    assert found.embedding == pytest.approx(vector)
+
+
+def test_vectors_known_to_be_anothers_are_refused(path: str) -> None:
+    ours = HoldfastMemory(storage=path, embedder=HashEmbedder(name="other"))
+    ours.remember("of another embedder")
+    storage = HoldfastStorage(path)
+    (vector,) = storage.embedding(HashEmbedder())(["alpha"])
+    with pytest.raises(EmbedderMismatchError):
+        storage.save([MemoryRecord(content="alpha", embedding=vector)])

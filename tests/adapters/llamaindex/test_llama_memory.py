@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import itertools
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 from holdfast import Memory, RecordNotFoundError, ScopeError
-from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory
+from holdfast.testing import HashEmbedder, ScriptedLLM
+from holdfast_llamaindex import HoldfastChatStore, HoldfastMemory, share
 from llama_index.core.base.llms.types import ChatMessage, TextBlock
 from llama_index.core.memory import InsertMethod, StaticMemoryBlock
 from llama_index.core.memory import Memory as StockMemory
@@ -468,6 +470,18 @@ async def test_concurrent_puts_archive_no_more_than_puts_one_by_one(make: Make) 
         active.append(len(await memory.aget_all(MessageStatus.ACTIVE)))
 
     assert active[0] == active[1] < 8
+
+
+async def test_flushing_derives_no_facts_of_another_users_turns(tmp_path: Path) -> None:
+    llm = ScriptedLLM(itertools.repeat({"facts": []}))
+    with Memory(tmp_path / "queue.db", embedder=HashEmbedder(), llm=llm) as opened:
+        share(opened)
+        opened.add("bob's own", user_id="bob", wait=False)
+        opened.add("ada's own", user_id="ada", run_id="before", wait=False)
+        await HoldfastMemory.from_defaults(path=tmp_path / "queue.db", user_id="ada").aflush()
+
+        assert opened.stats().waiting == 1
+        assert not any("bob's own" in str(call.messages) for call in llm.calls)
 
 
 # -- the sync face -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from holdfast import (
     InvalidInputError,
     Memory,
     ProviderError,
+    ScopeError,
     Tool,
 )
 from holdfast.pipeline import conductor
@@ -366,6 +367,72 @@ def test_other_runs_are_drained_while_one_is_held(tmp_path: Path) -> None:
         memory.add("I dive", user_id="ada", wait=False)
         memory.add("I sail", user_id="ada")
         assert len(memory.flush()) == 1
+
+
+# -- whose turns -------------------------------------------------------------------------------
+
+
+def queued(memory: Memory) -> None:
+    memory.add("I row", user_id="bob", wait=False)
+    memory.add("I sail", user_id="ada", run_id="r1", wait=False)
+    memory.add("I dive", user_id="ada", run_id="r2", wait=False)
+
+
+def users(changes: Changes) -> list[str | None]:
+    return [change.after.scope.user_id for change in changes if change.after]
+
+
+def test_a_flush_of_a_scope_leaves_other_scopes_turns_alone(tmp_path: Path) -> None:
+    with opened(tmp_path, echoing()) as memory:
+        queued(memory)
+        changes = memory.flush(user_id="ada", run_id="r1")
+        assert (users(changes), changes.pending) == (["ada"], 0)
+        assert memory.stats().waiting == 2
+        assert users(memory.flush(user_id="ada")) == ["ada"]
+        assert users(memory.flush()) == ["bob"]  # the whole file
+
+
+def test_a_bound_handle_flushes_its_own_scope(tmp_path: Path) -> None:
+    with opened(tmp_path, echoing()) as memory:
+        queued(memory)
+        ada = memory.scoped(user_id="ada")
+        assert users(ada.flush()) == ["ada", "ada"]
+        assert (ada.stats().waiting, memory.stats().waiting) == (0, 1)
+        with pytest.raises(ScopeError):
+            ada.flush(user_id="bob")
+
+
+def test_the_async_twin_flushes_a_scope_too(tmp_path: Path) -> None:
+    async def flow() -> None:
+        async with opened(tmp_path, echoing()) as memory:
+            queued(memory)
+            assert users(await memory.aflush(user_id="bob")) == ["bob"]
+            assert (await memory.astats()).waiting == 2
+
+    asyncio.run(flow())
+
+
+def test_a_retry_of_a_scope_leaves_other_scopes_waiting(tmp_path: Path) -> None:
+    failing = ScriptedLLM([ProviderError("down")] * 2)
+    with opened(tmp_path, failing) as memory:
+        memory.add("I row", user_id="bob", wait=False)
+        memory.add("I dive", user_id="ada", wait=False)
+        assert len(memory.flush().problems) == 2
+    with opened(tmp_path, echoing()) as memory:
+        assert users(memory.flush(user_id="ada", retry=True)) == ["ada"]
+        assert len(memory.flush()) == 0  # bob's is not due yet
+        assert memory.stats().waiting == 1
+
+
+def test_a_flush_of_a_scope_refreshes_no_other_scopes_summary(tmp_path: Path) -> None:
+    with opened(tmp_path, echoing()) as memory:
+        for user in ("ada", "bob"):
+            talk = [f"line {number}" for number in range(conductor.SUMMARISE_AFTER)]
+            memory.add(talk, user_id=user, run_id="r", wait=False)
+        changes = memory.flush(user_id="ada")
+        made = [change.after for change in changes if change.after]
+        assert {record.scope.user_id for record in made} == {"ada"}
+        assert memory.list(user_id="bob", kinds=["fact", "summary"]).records == ()
 
 
 def test_extraction_error_is_what_a_waiting_caller_sees(tmp_path: Path) -> None:

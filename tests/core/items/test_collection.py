@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from holdfast import EmbedderMismatchError, InvalidInputError
+from holdfast import EmbedderMismatchError, InvalidInputError, Memory
 from holdfast.collection import Collection, Entry
 from holdfast.items import Items
 from holdfast.testing import HashEmbedder
@@ -168,3 +168,45 @@ def test_what_cannot_be_stored_is_refused(collection: Collection, wrong: Entry) 
     with pytest.raises(InvalidInputError):
         collection.put([entry("b"), wrong])
     assert keys(collection) == set()
+
+
+# -- a change of embedder ----------------------------------------------------------------------
+
+
+def vectors(collection: Collection) -> list[object]:
+    return [vector for _, vector in collection.get(["a", "b"])]
+
+
+def test_reembedding_refuses_a_file_with_vectors_that_only_their_caller_can_make(
+    path: Path, collection: Collection
+) -> None:
+    collection.put([entry("a", "shelf"), entry("b", vector=[0.6, 0.8])])
+    before = vectors(collection)
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        with pytest.raises(InvalidInputError, match=r"collection at \('shop'"):
+            memory.reembed()
+        assert memory.stats().embedder == "mine"
+    assert [list(v) for v in vectors(collection)] == [list(v) for v in before]  # type: ignore[call-overload]
+
+
+def test_the_same_embedder_leaves_the_callers_vectors_alone(path: Path) -> None:
+    embedder = HashEmbedder(2)
+    collection = Collection(path, ("shop",), fingerprint=embedder.fingerprint)
+    collection.put([entry("a", vector=[0.6, 0.8])])
+    with Memory(path, embedder=embedder) as memory:
+        assert memory.reembed() == 0
+        memory.add("said", user_id="ada")
+        assert memory.reembed() == 1
+        assert memory.stats(check=True).problems == ()
+        assert memory.stats().embedder == embedder.fingerprint
+    assert list(collection.search([0.6, 0.8])[0].item.key) == ["a"]
+    collection.close()
+
+
+def test_an_emptied_collection_holds_no_reembedding_up(path: Path, collection: Collection) -> None:
+    collection.put([entry("a"), Entry((), "no vector", {})])
+    collection.delete(keys=["a"])
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        memory.add("said", user_id="ada")
+        with Memory(path, embedder=HashEmbedder(48, name="other")) as other:
+            assert other.reembed() == 1

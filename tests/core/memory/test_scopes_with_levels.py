@@ -62,3 +62,52 @@ def test_a_handle_bound_to_a_plain_id_does_not_reach_below(memory: Memory) -> No
     bound = memory.scoped(app_id="/crew/sales")
     with pytest.raises(ScopeError):
         bound.list(app_id=Within("/crew/sales"))
+
+
+# -- what was stored without the id ----------------------------------------------------------------
+
+
+def test_within_or_none_also_reads_what_has_no_such_id(memory: Memory) -> None:
+    memory.add("hers, filed", user_id="ada", app_id="/a")
+    memory.add("hers, unfiled", user_id="ada", run_id="r1")
+    memory.add("his, unfiled", user_id="bob")
+    memory.add("hers, of another app", user_id="ada", app_id="helpdesk")
+
+    found = memory.list(user_id="ada", app_id=Within("/", or_none=True))
+
+    assert {record.text for record in found} == {"hers, filed", "hers, unfiled"}
+
+
+def test_within_or_none_alone_names_nobody(memory: Memory) -> None:
+    with pytest.raises(ScopeError, match="everybody"):
+        memory.list(app_id=Within("/", or_none=True))
+
+
+def test_a_handle_bound_without_or_none_does_not_take_it_on(memory: Memory) -> None:
+    memory.add("unfiled", user_id="ada")
+    bound = memory.scoped(app_id=Within("/"))
+    with pytest.raises(ScopeError):
+        bound.list(user_id="ada", app_id=Within("/", or_none=True))
+    assert len(bound.list(user_id="ada")) == 0
+
+
+def test_a_scope_or_none_covers_what_has_no_such_id() -> None:
+    reading = Scope(user_id="ada", app_id=Within("/", or_none=True))
+    assert reading.covers(Scope(user_id="ada"))
+    assert reading.covers(Scope(user_id="ada", app_id="/a"))
+    assert not reading.covers(Scope(user_id="ada", app_id="a"))
+    assert not reading.covers(Scope(user_id="bob"))
+
+
+def test_an_id_with_levels_is_not_the_plain_id() -> None:
+    assert Within("/a") != "/a"
+    assert Within("/a") == Within("/a/")
+    assert Within("/") != Within("/", or_none=True)
+    assert len({Within("/a"), Within("/a/"), "/a"}) == 2
+
+
+def test_the_context_of_a_plain_id_is_not_that_of_its_levels(memory: Memory) -> None:
+    asked = {"query": "written at", "max_tokens": 500}
+    wide = memory.context(app_id=Within("/crew/sales"), **asked)  # type: ignore[arg-type]
+    narrow = memory.context(app_id="/crew/sales", **asked)  # type: ignore[arg-type]
+    assert (len(wide.records), len(narrow.records)) == (2, 1)

@@ -207,13 +207,14 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         return MemoryQueryResult(results=results)
 
     async def flush(self) -> None:
-        """Derive facts from all that waits in the file, if its memory has an LLM.
+        """Derive facts from all that waits of what this memory recalls, in any of its sessions.
 
         Raises:
-            InvalidInputError: It has none.
+            ScopeError: It is not said whose memory.
+            InvalidInputError: The file's memory has no LLM.
         """
         memory = await self._handle.memory()
-        await memory.aflush()
+        await memory.aflush(**self._owner.reading(self._owner.writing()))
 
     async def clear(self) -> None:
         """Erase everything this memory can recall, for good."""

@@ -154,9 +154,14 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
         self._begin()
 
     async def flush(self) -> None:
-        """Derive facts from all that waits in the file, if its memory has an LLM."""
+        """Derive facts from all that waits of what this context recalls, in any of its sessions.
+
+        Raises:
+            ScopeError: It is not said whose memory.
+            InvalidInputError: The file's memory has no LLM.
+        """
         memory = await self._handle.memory()
-        await memory.aflush()
+        await memory.aflush(**self._owner.reading(self._owner.writing()))
 
     async def close(self) -> None:
         """Let the file go; nothing is deleted, and a later use opens it again."""

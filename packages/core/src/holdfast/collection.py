@@ -98,6 +98,12 @@ class Collection:
         known = self._storage.file.embedder()
         return None if known is None else known[1]
 
+    @property
+    def embedder(self) -> str | None:
+        """Fingerprint of the file's vectors; None while it holds none."""
+        known = self._storage.file.embedder()
+        return None if known is None else known[0]
+
     def close(self) -> None:
         """Close the file."""
         self._storage.file.close()
@@ -107,12 +113,16 @@ class Collection:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def put(self, entries: Sequence[Entry]) -> None:
+    def put(self, entries: Sequence[Entry], *, fingerprint: str | None = None) -> None:
         """Write documents in one transaction; one of the same key gives way, wherever it lies.
+
+        Args:
+            entries: The documents.
+            fingerprint: What made these vectors, if not what makes the collection's.
 
         Raises:
             InvalidInputError: A namespace, key, value or text cannot be stored; nothing was.
-            EmbedderMismatchError: The vectors are of another dimension than the file's.
+            EmbedderMismatchError: The vectors are not of the file's embedder, or dimension.
         """
         drafts = [self._draft(entry) for entry in entries]
         dimensions = {draft.vectors.shape[1] for draft in drafts if draft.passages}
@@ -120,7 +130,8 @@ class Collection:
             first, second = sorted(dimensions)[:2]
             raise EmbedderMismatchError(f"{first} dimensions", f"{second} dimensions")
         if drafts:
-            bulk.put(self._storage.file, self._region(()), drafts, self.fingerprint)
+            made_by = fingerprint or self.fingerprint
+            bulk.put(self._storage.file, self._region(()), drafts, made_by)
 
     def _draft(self, entry: Entry) -> ItemDraft:
         self._check_namespace(entry.namespace)
@@ -134,9 +145,8 @@ class Collection:
             vectors = indexing.unit_vectors([entry.vector], 1)
         terms, passages = indexing.index_texts(texts)
         labels = (*self.prefix, *entry.namespace)
-        return ItemDraft(
-            labels, entry.key, _json(entry), None, tuple(texts), vectors, terms, passages
-        )
+        # No texts are kept: nothing but the caller can make these vectors anew (`reembed`).
+        return ItemDraft(labels, entry.key, _json(entry), None, (), vectors, terms, passages)
 
     def _check_namespace(self, labels: Labels) -> None:
         if not all(isinstance(label, str) and label for label in labels):

@@ -29,7 +29,8 @@ class ItemMatch:
     Attributes:
         item: The whole item.
         score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
-        parts: ``dense`` (cosine) and ``keywords`` (share of the best), before weighing.
+        parts: ``dense`` (cosine) and ``keywords`` (share of the best; 0 where the mode asks for no
+            words), before weighing.
         text: Which of the item's texts matched, by number.
     """
 

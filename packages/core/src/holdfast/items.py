@@ -182,11 +182,11 @@ class Items:
                 expired=search.expired,
             )
             return [ItemMatch(item) for item in found]
-        await runtime.store(self._storage.file.check_embedder, self._embedder.fingerprint)
+        words = await runtime.store(self._words, search, search.query, self._embedder.fingerprint)
         if search.query not in asked:
             vector = await runtime.embed_query(self._embedder, search.query)
             asked[search.query] = indexing.unit_vectors([vector], 1)[0]
-        probe = await runtime.compute(_probe, search, search.query, tree, asked[search.query])
+        probe = _probe(search, words, tree, asked[search.query])
         hits = await runtime.store(
             self._storage.documents.search,
             region,
@@ -196,6 +196,11 @@ class Items:
             unscored=search.unscored,
         )
         return [ItemMatch(hit.item, hit.score, hit.parts, hit.text) for hit in hits]
+
+    def _words(self, search: Search, query: str, fingerprint: str) -> KeywordQuery:
+        """Return the words to look for, once the vectors are known to be of this embedder."""
+        self._storage.file.check_embedder(fingerprint)
+        return KeywordQuery() if search.mode == "vector" else indexing.keyword_query(query)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -342,10 +347,10 @@ def _draft(
     )
 
 
-def _probe(search: Search, query: str, tree: Filter | None, vector: Floats) -> Probe:
+def _probe(search: Search, words: KeywordQuery, tree: Filter | None, vector: Floats) -> Probe:
     return Probe(
         vector=vector,
-        keywords=indexing.keyword_query(query) if search.mode != "vector" else KeywordQuery(),
+        keywords=words,
         rank=ranking.items[search.mode],
         limit=search.limit,
         offset=search.offset,

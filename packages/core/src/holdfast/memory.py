@@ -81,7 +81,8 @@ class Memory:
         view_budget: Bytes of memory for search views.
         guidance: What the LLM is to remember, what never, and the categories of facts.
         redact: Applied to every text before it is stored or sent anywhere.
-        background: Extract what ``add(..., wait=False)`` queues in a thread of its own.
+        background: Extract what waits in the file in a thread of its own: what
+            ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -284,32 +285,54 @@ class Memory:
 
     # -- the pipeline ---------------------------------------------------------------------------
 
-    def flush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+    def flush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
         """Extract every turn that waits and is due, and refresh the summaries that are.
 
         Args:
             retry: Also try at once what waits for its next attempt or was given up.
             progress: Called with turns done and turns in all.
+            user_id, agent_id, run_id, app_id: Whose turns; of a bound handle, its scope's. A memory
+                that is not bound and names none works for the whole file, with its own LLM.
 
         Returns:
             What changed; `Changes.problems` names batches that failed and stay queued.
 
         Raises:
             InvalidInputError: This memory has no LLM.
-            ScopeError: This handle is bound to a scope.
+            ScopeError: A malformed id, or one outside a bound scope.
         """
-        self._need_whole_file("flush")
-        return run(self._flush(SYNC, retry, progress))
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return run(self._flush(SYNC, reach, retry, progress))
 
-    async def aflush(self, *, retry: bool = False, progress: Progress | None = None) -> Changes:
+    async def aflush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
         """Async twin of `flush`."""
-        self._need_whole_file("flush")
-        return await self._flush(self._async, retry, progress)
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return await self._flush(self._async, reach, retry, progress)
 
-    async def _flush(self, runtime: Runtime, retry: bool, progress: Progress | None) -> Changes:
+    async def _flush(
+        self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
+    ) -> Changes:
         if retry:
-            await runtime.store(self._storage.derivation.retry)
-        return await conductor.drain(self._pipeline(runtime), progress)
+            await runtime.store(self._storage.derivation.retry, reach)
+        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
 
     def distil(
         self,
@@ -970,6 +993,8 @@ class Memory:
 
         Raises:
             ScopeError: This handle is bound to a scope.
+            InvalidInputError: A framework's vector store lies in this file, and its vectors, which
+                only the framework can make, would be of another embedder than all others.
             ProviderError: The embedder failed; what is done is kept.
         """
         self._need_whole_file("reembed")
@@ -1013,6 +1038,10 @@ class Memory:
 
     def _reach(self) -> Region | None:
         return None if self._bound is None else Region.of_scope(self._bound)
+
+    def _reach_of(self, *ids: str | None) -> Region | None:
+        """Return the region of these ids; where none is given, all that this handle reaches."""
+        return self._reach() if all(value is None for value in ids) else self._region(*ids)
 
     def __enter__(self) -> Memory:
         return self

@@ -42,10 +42,7 @@ async def search(
     reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
-    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
-    speakers = await runtime.store(storage.speakers, region)
-    moment = question.as_of or utc_now()
-    asked = await runtime.compute(cues.read, question.query, speakers, moment)
+    asked = await runtime.store(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
@@ -62,6 +59,15 @@ async def search(
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
     return [_match(item, question.explain) for item in found[: question.limit]]
+
+
+def _read(
+    storage: EmbeddedStorage, fingerprint: str, region: Region, question: Question
+) -> cues.Cues:
+    """Return what a question asks for, knowing who speaks where it is asked."""
+    storage.file.check_embedder(fingerprint)
+    moment = question.as_of or utc_now()
+    return cues.read(question.query, storage.speakers(region), moment)
 
 
 def _match(found: Found, explain: bool) -> Match:

@@ -45,9 +45,37 @@ class Within(str):
 
     ``app_id=Within("acme")`` reads ``acme`` and ``acme/sales``, not ``acme-two``; ``Within("/")``
     reads every id that begins with a slash. Writing stores under exactly the id.
+
+    Args:
+        value: The id.
+        or_none: Also read what was stored without such an id; another id must say whose it is.
     """
 
-    __slots__ = ()
+    __slots__ = ("or_none",)
+
+    or_none: bool
+
+    def __new__(cls, value: str, *, or_none: bool = False) -> Within:
+        """Make an id that reads what lies below it."""
+        made = super().__new__(cls, value)
+        made.or_none = or_none
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        """Be equal to what reads the same; never to the plain id, which reads less."""
+        return (
+            isinstance(other, Within)
+            and other.bounds == self.bounds
+            and (other.or_none == self.or_none)
+        )
+
+    def __ne__(self, other: object) -> bool:
+        """Be the contrary of equal: `str` has an answer of its own."""
+        return not self == other
+
+    def __hash__(self) -> int:
+        """Hash what is compared."""
+        return hash((self.bounds, self.or_none))
 
     @property
     def bounds(self) -> tuple[str, str, str]:
@@ -61,7 +89,10 @@ def reaches(held: str, asked: str) -> bool:
     if not isinstance(held, Within):
         return held == asked and not isinstance(asked, Within)
     itself, first, end = held.bounds
-    return asked == itself or first <= asked < end
+    if isinstance(asked, Within) and asked.or_none and not held.or_none:
+        return False
+    plain = asked.rstrip("/") or "/" if isinstance(asked, Within) else asked
+    return plain == itself or first <= plain < end
 
 
 def check_time(name: str, value: datetime) -> datetime:
@@ -109,6 +140,11 @@ class Scope:
             )
         for name, value in given.items():
             check_id(name, value)
+        if all(isinstance(value, Within) and value.or_none for value in given.values()):
+            raise ScopeError(
+                f"{' and '.join(given)} alone would read everybody's memory that has none; "
+                "name another id, or leave or_none out"
+            )
 
     def ids(self) -> dict[str, str]:
         """Return the ids that are given, by name."""
@@ -124,7 +160,10 @@ class Scope:
         """Say whether reading this scope would see what is written under `other`."""
         theirs = other.ids()
         return all(
-            name in theirs and reaches(value, theirs[name]) for name, value in self.ids().items()
+            reaches(value, theirs[name])
+            if name in theirs
+            else isinstance(value, Within) and value.or_none
+            for name, value in self.ids().items()
         )
 
 

@@ -14,7 +14,12 @@ from holdfast_crewai.embedders import CrewEmbedder
 from holdfast_crewai.flows import HoldfastFlowPersistence
 from holdfast_crewai.llms import CrewLLM
 from holdfast_crewai.memory import ExtractionWarning, HoldfastMemory, NoLLMWarning
-from holdfast_crewai.setup import LegacyArgumentWarning, install, uninstall
+from holdfast_crewai.setup import (
+    LegacyArgumentWarning,
+    NoEmbedderWarning,
+    install,
+    uninstall,
+)
 from holdfast_crewai.storage import HoldfastStorage
 from holdfast_crewai.tools import RecallTool, RememberTool
 
@@ -31,6 +36,7 @@ __all__ = [
     "HoldfastMemory",
     "HoldfastStorage",
     "LegacyArgumentWarning",
+    "NoEmbedderWarning",
     "NoLLMWarning",
     "RecallTool",
     "RememberTool",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -68,10 +68,14 @@ class RememberingCallable:
     """Embeds for CrewAI and remembers which text each vector was made of.
 
     CrewAI's storages are searched by vector alone; so the words of the query are found again.
+
+    Args:
+        given: A callable, or a `holdfast.Embedder`, which says whose vectors it makes.
     """
 
-    def __init__(self, embed: EmbeddingCallable) -> None:
-        self._embed = embed
+    def __init__(self, given: Embedder | EmbeddingCallable) -> None:
+        self._embed: EmbeddingCallable = given.embed if isinstance(given, Embedder) else given
+        self._fingerprint = given.fingerprint if isinstance(given, Embedder) else None
         self._texts: OrderedDict[bytes, str] = OrderedDict()
         self._lock = Lock()
 
@@ -90,6 +94,12 @@ class RememberingCallable:
         """Return the text a vector was made of, if it is one of the latest."""
         with self._lock:
             return self._texts.get(np.asarray(vector, np.float32).tobytes())
+
+    def maker_of(self, vectors: Iterable[Sequence[float]]) -> str | None:
+        """Return the embedder's fingerprint, if it has one and made one of these of late."""
+        if self._fingerprint is None or not any(map(self.text_of, vectors)):
+            return None
+        return self._fingerprint
 
 
 def _build(given: Any) -> EmbeddingCallable:

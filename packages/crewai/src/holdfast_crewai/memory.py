@@ -202,13 +202,13 @@ class HoldfastMemory(CrewMemory):
         future.add_done_callback(self._on_save_done)
 
     def _flush(self) -> None:
-        """Derive facts from all that waits.
+        """Derive facts from all that waits below the root, of this tenant.
 
         Raises:
             ProviderError: A model failed; the turns wait to be tried again. CrewAI makes an event
                 of it.
         """
-        changes = self.file.flush()
+        changes = self._records.flush(self.root_scope)
         if changes.pending and changes.problems:
             raise ProviderError("; ".join(changes.problems))
 

@@ -1,7 +1,8 @@
 """`RecordStorage`: CrewAI's storage protocol over Holdfast's memories; for `HoldfastMemory`.
 
-A scope path is the memory's ``app_id``; user, agent and run name the tenant and are bound once,
-so nothing here can name another's. What a stock CrewAI `Memory` keeps goes to `HoldfastStorage`.
+A scope path is the memory's ``app_id``, and what the tenant stored without one lies at the root;
+user, agent and run name the tenant and are bound once, so nothing here can name another's. What a
+stock CrewAI `Memory` keeps goes to `HoldfastStorage`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from crewai.memory.types import MemoryRecord, ScopeInfo
-from holdfast import Match, Memory, Message, Record, RecordNotFoundError, Within
+from holdfast import Changes, Match, Memory, Message, Record, RecordNotFoundError, Within
 
 from holdfast_crewai import translation
 from holdfast_crewai.backend import Backend
@@ -57,9 +58,17 @@ class RecordStorage(Backend):
         with self._lock:
             if self._open is None:
                 core = self._opening()
-                bound = core.scoped(**self._ids, app_id=Within("/"))
+                bound = core.scoped(**self._ids, app_id=self._below(None))
                 self._open = core, bound, Touches(core.database)
             return self._open
+
+    def _below(self, path: str | None) -> Within:
+        """Return what lies at a path and below; what the tenant stored without one is the root's.
+
+        Without a tenant only paths are read: what has none might be anybody's.
+        """
+        top = normal(path)
+        return Within(top, or_none=top == "/" and bool(self._ids))
 
     @property
     def core(self) -> Memory:
@@ -141,6 +150,10 @@ class RecordStorage(Backend):
             stored.append(record)
         return stored, waiting
 
+    def flush(self, scope_prefix: str | None) -> Changes:
+        """Derive facts from what waits at a path and below, and from nobody else's turns."""
+        return self.memories.flush(app_id=self._below(scope_prefix))
+
     def _known(self, place: str, message: Message) -> Record | None:
         """Return the record that holds these words in a place already."""
         said = {"text": message.content}
@@ -155,18 +168,17 @@ class RecordStorage(Backend):
         Raises:
             RecordNotFoundError: There is no such record.
         """
-        old = self.memories.get(record.id, app_id=Within("/"))
-        if translation.app_id(record.scope, record.private) != old.scope.app_id:
+        old = self.memories.get(record.id)
+        if translation.app_id(record.scope, record.private) != (old.scope.app_id or "/"):
             gone = record.id
             self.save([record])
-            self.memories.delete(gone, app_id=Within("/"))
+            self.memories.delete(gone)
             return
         self.memories.update(
             record.id,
             record.content if record.content != old.text else None,
             metadata={**_derived(old), **translation.metadata(record)},
             importance=record.importance,
-            app_id=Within("/"),
         )
 
     def touch_records(self, record_ids: Sequence[str]) -> None:
@@ -184,7 +196,7 @@ class RecordStorage(Backend):
         """Erase the records for which everything asked holds; return how many."""
         asked = translation.criteria(categories, metadata_filter, older_than, record_ids)
         return self.memories.delete_all(
-            app_id=Within(normal(scope_prefix)), filters={"AND": asked} if asked else None
+            app_id=self._below(scope_prefix), filters={"AND": asked} if asked else None
         )
 
     # -- reading --------------------------------------------------------------------------------
@@ -221,7 +233,8 @@ class RecordStorage(Backend):
         limit: int = 10,
     ) -> list[tuple[MemoryRecord, float]]:
         """Find records by text: hybrid search, everything asked holding before the limit."""
-        return self._records(self.memories.search(query, **_question(scope_prefix, asked, limit)))
+        question = self._question(scope_prefix, asked, limit)
+        return self._records(self.memories.search(query, **question))
 
     async def afind(
         self,
@@ -231,13 +244,19 @@ class RecordStorage(Backend):
         limit: int = 10,
     ) -> list[tuple[MemoryRecord, float]]:
         """Async twin of `find`."""
-        question = _question(scope_prefix, asked, limit)
+        question = self._question(scope_prefix, asked, limit)
         found = await self.memories.asearch(query, **question)
         return await asyncio.to_thread(self._records, found)
 
+    def _question(
+        self, scope_prefix: str | None, asked: Sequence[Mapping[str, Any]], limit: int
+    ) -> dict[str, Any]:
+        filters = {"AND": list(asked)} if asked else None
+        return {"app_id": self._below(scope_prefix), "filters": filters, "limit": limit}
+
     def has_private(self, scope_prefix: str | None) -> bool:
         """Say whether private records lie below a path."""
-        scopes = self.memories.scopes(app_id=Within(normal(scope_prefix)))
+        scopes = self.memories.scopes(app_id=self._below(scope_prefix))
         return any((scope.app_id or "").endswith(translation.PRIVATE) for scope in scopes)
 
     def _records(self, found: Sequence[Match]) -> list[tuple[MemoryRecord, float]]:
@@ -258,7 +277,7 @@ class RecordStorage(Backend):
     def get_record(self, record_id: str) -> MemoryRecord | None:
         """Return a record of the tenant, or None."""
         try:
-            found = self.memories.get(record_id, app_id=Within("/"))
+            found = self.memories.get(record_id)
         except RecordNotFoundError:
             return None
         return translation.memory_record(found, self.touches.times([record_id]).get(record_id))
@@ -282,7 +301,7 @@ class RecordStorage(Backend):
         cursor = None
         while True:
             page = self.memories.list(
-                app_id=Within(normal(scope_prefix)), order=NEWEST_FIRST, limit=PAGE, cursor=cursor
+                app_id=self._below(scope_prefix), order=NEWEST_FIRST, limit=PAGE, cursor=cursor
             )
             yield from page
             cursor = page.cursor
@@ -305,7 +324,7 @@ class RecordStorage(Backend):
 
     def list_scopes(self, parent: str = "/") -> list[str]:
         """Return the paths one step below a path."""
-        scopes = self.memories.scopes(app_id=Within(normal(parent)))
+        scopes = self.memories.scopes(app_id=self._below(parent))
         return children(parent, (translation.path_of(scope.app_id) for scope in scopes))
 
     def list_categories(self, scope_prefix: str | None = None) -> dict[str, int]:
@@ -320,13 +339,6 @@ class RecordStorage(Backend):
     def count(self, scope_prefix: str | None = None) -> int:
         """Count the records at a path and below."""
         return sum(1 for _ in self._all(scope_prefix))
-
-
-def _question(
-    scope_prefix: str | None, asked: Sequence[Mapping[str, Any]], limit: int
-) -> dict[str, Any]:
-    filters = {"AND": list(asked)} if asked else None
-    return {"app_id": Within(normal(scope_prefix)), "filters": filters, "limit": limit}
 
 
 def _derived(record: Record) -> dict[str, Any]:

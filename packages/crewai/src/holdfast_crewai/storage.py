@@ -6,7 +6,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import numpy as np
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError
 from crewai.memory.types import MemoryRecord, ScopeInfo
-from holdfast import EmbedderMismatchError
+from holdfast import Embedder, EmbedderMismatchError
 from holdfast.collection import Collection, Entry
 from holdfast.items import Item
 
@@ -62,7 +62,7 @@ class HoldfastStorage(Backend):
         self._key = key
         self._lock = threading.RLock()
         self._parts: tuple[Collection, Touches] | None = None
-        self._text_of: Callable[[Sequence[float]], str | None] = lambda vector: None
+        self.embedder: RememberingCallable | None = None
 
     def __repr__(self) -> str:
         return f"HoldfastStorage({str(self.spec)!r})"
@@ -94,15 +94,24 @@ class HoldfastStorage(Backend):
             parts[1].flush()
             parts[0].close()
 
-    def embedding(self, embed: EmbeddingCallable) -> RememberingCallable:
+    def embedding(self, embed: Embedder | EmbeddingCallable) -> RememberingCallable:
         """Return an embedder that lets this storage know the words of a query.
 
         CrewAI searches storages by vector alone; give the result to ``Memory(embedder=...)`` and
-        searches are hybrid.
+        searches are hybrid. Vectors of a `holdfast.Embedder` are stored under its name, so that
+        a `HoldfastMemory` with the same embedder may share the file.
         """
-        remembering = RememberingCallable(embed)
-        self._text_of = remembering.text_of
-        return remembering
+        self.embedder = RememberingCallable(embed)
+        return self.embedder
+
+    def _text_of(self, vector: Sequence[float]) -> str | None:
+        return None if self.embedder is None else self.embedder.text_of(vector)
+
+    def _maker_of(self, vectors: Sequence[Sequence[float]]) -> str:
+        """Return whose vectors these are; unknown ones of the same length are the file's own."""
+        known = None if self.embedder is None else self.embedder.maker_of(vectors)
+        alike = any(len(vector) == self._collection.dimension for vector in vectors)
+        return known or (self._collection.embedder if alike else None) or FINGERPRINT
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -111,15 +120,19 @@ class HoldfastStorage(Backend):
 
         Raises:
             EmbeddingDimensionMismatchError: A vector is of another length than the stored ones.
+            EmbedderMismatchError: The vectors are known to be another embedder's than the stored.
             TypeError: Metadata is not JSON serializable.
         """
         entries = [_entry(record, record.embedding) for record in records]
-        sizes = sorted({len(record.embedding) for record in records if record.embedding})
+        vectors = [record.embedding for record in records if record.embedding]
         try:
-            self._collection.put(entries)
+            self._collection.put(entries, fingerprint=self._maker_of(vectors))
         except EmbedderMismatchError as error:
+            sizes = sorted(set(map(len, vectors)))
             stored = self._collection.dimension or sizes[0]
-            other = next((size for size in sizes if size != stored), sizes[-1])
+            if sizes == [stored]:
+                raise
+            other = next(size for size in sizes if size != stored)
             raise EmbeddingDimensionMismatchError(stored, other) from error
 
     def update(self, record: MemoryRecord) -> None:

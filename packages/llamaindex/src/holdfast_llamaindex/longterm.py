@@ -144,6 +144,7 @@ class LongTerm:
     async def flush(self, reading: Ids) -> None:
         """Remember all that waits, and derive what facts are still to be derived."""
         await self.catch_up(reading)
-        stats = await either(self.memory.stats, self.memory.astats)
+        theirs = self.memory.scoped(**reading)
+        stats = await either(theirs.stats, theirs.astats)
         if stats.waiting:
-            await either(self.memory.flush, self.memory.aflush)
+            await either(theirs.flush, theirs.aflush)

@@ -109,10 +109,24 @@ class HoldfastContextProvider(ContextProvider):
         if fresh and await self._long_term.remember(ids, fresh):
             state["last"] = fresh[-1].id
 
-    async def flush(self) -> None:
-        """Derive facts from all that waits in the file, if its memory has an LLM."""
+    async def flush(self, session: AgentSession | None = None) -> None:
+        """Derive facts from all that waits of a session's user, or of whom the provider is for.
+
+        Args:
+            session: Whose; None: the fixed ids, and those of `serving`.
+
+        Raises:
+            ScopeError: It is not said whose memory.
+            InvalidInputError: The file's memory has no LLM.
+        """
+        owner = self._owner
+        ids = (
+            owner.writing()
+            if session is None
+            else writing(owner, session.state, session.session_id)
+        )
         memory = await self._handle.memory()
-        await memory.aflush()
+        await memory.aflush(**owner.reading(ids))
 
     async def close(self) -> None:
         """Let the file go; nothing is deleted, and a later run opens it again."""

@@ -21,6 +21,7 @@ from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Lost, Material, Outcome
 from holdfast.storage.embedded import Added, EmbeddedStorage
+from holdfast.storage.namespaces import Region
 from holdfast.storage.queue import batches
 from holdfast.storage.records import Draft
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
@@ -97,6 +98,7 @@ async def drain(
     pipeline: Pipeline,
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
+    region: Region | None = None,
 ) -> Changes:
     """Extract all turns that are due, then refresh the summaries that are; return what changed.
 
@@ -106,19 +108,21 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
+        region: Whose turns; None: everybody's in the file.
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total, done = Derived(), 0
-    while not stopped() and (rows := await store(derivation.claim)):
+    while not stopped() and (rows := await store(derivation.claim, region)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting)))
-    total += await summarise(pipeline, stopped=stopped)
-    return Changes(total.changes, total.usage, await store(derivation.waiting), total.problems)
+            progress(done, done + (await store(derivation.waiting, region)))
+    total += await summarise(pipeline, stopped, region)
+    waiting = await store(derivation.waiting, region)
+    return Changes(total.changes, total.usage, waiting, total.problems)
 
 
 async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
@@ -241,12 +245,16 @@ def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
 # -- summaries and procedures -------------------------------------------------------------------
 
 
-async def summarise(pipeline: Pipeline, stopped: Callable[[], bool] = lambda: False) -> Derived:
+async def summarise(
+    pipeline: Pipeline,
+    stopped: Callable[[], bool] = lambda: False,
+    region: Region | None = None,
+) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total = Derived()
     while not stopped():
-        material = await store(derivation.claim_summary, SUMMARISE_AFTER)
+        material = await store(derivation.claim_summary, SUMMARISE_AFTER, region)
         if material is None:
             break
         delay = 0.0

@@ -21,6 +21,7 @@ from holdfast.errors import (
     WrongKeyError,
 )
 from holdfast.storage import keys
+from holdfast.storage.committing import Pen, transaction
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -128,7 +129,8 @@ class Database:
         self._idle: list[Any] = inherited if self.in_memory else []
         self._set_aside = [*getattr(self, "_set_aside", []), inherited]
         # A write holds the pen; in memory the one connection is shared, so a read does as well.
-        self._pen = threading.RLock()
+        shares = self._durability == "full" and not self.in_memory
+        self._pen = Pen(self._borrow, self._push, shares=shares)
         self._idle_lock = threading.Lock()
 
     # -- transactions ---------------------------------------------------------------------------
@@ -138,9 +140,9 @@ class Database:
         """Open a snapshot: every statement inside sees the same moment."""
         self._own()
         with (
-            self._pen if self.in_memory else nullcontext(),
+            self._pen.held() if self.in_memory else nullcontext(),
             self._checkout() as connection,
-            _transaction(connection, "BEGIN"),
+            transaction(connection),
         ):
             yield connection
 
@@ -148,18 +150,14 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """Open the one write transaction; commit at the end, roll back on any error."""
         self._own()
-        with (
-            self._pen,
-            self._checkout() as connection,
-            _transaction(connection, "BEGIN IMMEDIATE"),
-        ):
+        with self._translated(), self._pen.writing() as connection:
             yield connection
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
         """Lend a connection outside any transaction, for pragmas and checkpoints."""
         self._own()
-        with self._pen, self._checkout() as connection:
+        with self._pen.held(), self._checkout() as connection:
             yield connection
 
     def _own(self) -> None:
@@ -169,22 +167,28 @@ class Database:
 
     @contextmanager
     def _checkout(self) -> Iterator[Any]:
-        """Lend an idle connection, or a new one; map the driver's errors to ours."""
-        if self._closed:
-            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
-        self._own()
-        try:
-            connection = self._pop() or self._open()
+        """Lend an idle connection, or a new one."""
+        with self._translated():
+            connection = self._borrow()
             try:
                 yield connection
             finally:
                 self._push(connection)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Refuse a closed file; map the driver's errors to ours."""
+        if self._closed:
+            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
+        try:
+            yield
         except driver.Error as error:
             raise self._translate(error) from error
 
-    def _pop(self) -> Any:
+    def _borrow(self) -> Any:
         with self._idle_lock:
-            return self._idle.pop() if self._idle else None
+            idle = self._idle.pop() if self._idle else None
+        return idle or self._open()
 
     def _push(self, connection: Any) -> None:
         with self._idle_lock:
@@ -370,18 +374,6 @@ def _step(connection: Connection, name: str) -> int:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
-
-
-@contextmanager
-def _transaction(connection: Any, begin: str) -> Iterator[None]:
-    connection.execute(begin)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def _use_wal(connection: Any, patience: float) -> None:

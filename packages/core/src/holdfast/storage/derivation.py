@@ -137,15 +137,15 @@ class Derivation:
         """Return a claim of this process that begins now."""
         return queue.Claim(self.worker, now, now + self._lease)
 
-    def claim(self) -> list[int]:
-        """Claim a batch of due turns of one namespace; none: nothing is due."""
+    def claim(self, region: Region | None = None) -> list[int]:
+        """Claim a batch of due turns of one namespace; none: nothing is due in the region."""
         with self._file.database.write() as connection:
-            return queue.claim(connection, self.claiming(self._file.now()))
+            return queue.claim(connection, self.claiming(self._file.now()), region)
 
-    def waiting(self) -> int:
-        """Return how many turns wait in the file, parked ones not counted."""
+    def waiting(self, region: Region | None = None) -> int:
+        """Return how many turns wait in a region or in the file, parked ones not counted."""
         with self._file.database.read() as connection:
-            return queue.backlog(connection, None).waiting
+            return queue.backlog(connection, region).waiting
 
     def forget(self, row_ids: Sequence[int]) -> None:
         """Take turns off the queue that are gone."""
@@ -163,10 +163,10 @@ class Derivation:
         with self._file.database.write() as connection:
             return queue.release(connection, self.worker, row_ids)
 
-    def retry(self) -> int:
+    def retry(self, region: Region | None = None) -> int:
         """Make everything that waits or is parked due now; return how many turns."""
         with self._file.database.write() as connection:
-            return queue.retry(connection, self._file.now())
+            return queue.retry(connection, self._file.now(), region)
 
     def next_due(self) -> float | None:
         """Return in how many seconds the next turn may be tried; None when nothing waits."""
@@ -272,14 +272,14 @@ class Derivation:
 
     # -- summaries ------------------------------------------------------------------------------
 
-    def claim_summary(self, after: int) -> Material | None:
+    def claim_summary(self, after: int, region: Region | None = None) -> Material | None:
         """Claim a namespace with at least so many turns since its last summary; its new turns.
 
         Of many turns, as many as one model call reads: the next claim gives those behind them.
         """
         with self._file.database.write() as connection:
             by = self.claiming(self._file.now())
-            while (namespace := queue.claim_summary(connection, by, after)) is not None:
+            while (namespace := queue.claim_summary(connection, by, after, region)) is not None:
                 summary = records.summary_of(connection, namespace)
                 turns = runs.turns_since(connection, namespace, runs.covered(connection, summary))
                 if turns:

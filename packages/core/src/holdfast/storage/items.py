@@ -66,7 +66,8 @@ class Item:
 class ItemDraft:
     """An item about to be put: texts are what its vectors and terms were made of.
 
-    A creation time is given where the item was first put elsewhere.
+    Vectors without texts are the caller's own, which no embedder makes anew. A creation time is
+    given where the item was first put elsewhere.
     """
 
     namespace: tuple[str, ...]

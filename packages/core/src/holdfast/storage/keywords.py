@@ -62,7 +62,7 @@ class Keywords:
     def __init__(self) -> None:
         self._postings = _Postings()
         self._tail = _Tail(0)
-        self._ends = Column(np.int64)  # the empty place behind each position's words
+        self._owner = Column(np.int32)  # the position of each place
         self._lengths = Column(np.float32)
         self._before = Column(np.int32)  # the turn before, or -1
         self._after = Column(np.int32)  # the turn after, or -1
@@ -73,7 +73,7 @@ class Keywords:
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
-        return self._ends.size
+        return self._lengths.size
 
     def extend(self, words: Hashes, lengths: Ints, previous: NDArray[np.int32]) -> None:
         """Append positions.
@@ -86,8 +86,8 @@ class Keywords:
         """
         if not len(lengths):
             return
-        start = int(self._ends.values[-1]) + 1 if len(self) else 0
-        self._ends.extend(start + np.cumsum(lengths + 1) - 1)
+        positions = np.arange(len(self), len(self) + len(lengths), dtype=np.int32)
+        self._owner.extend(np.repeat(positions, lengths + 1))
         self._lengths.extend(lengths)
         self._before.extend(previous)
         self._link_after(np.asarray(previous))
@@ -123,12 +123,14 @@ class Keywords:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        columns = (self._tail, self._ends, self._lengths, self._before, self._after, self._alive)
+        columns = (self._tail, self._owner, self._lengths, self._before, self._after, self._alive)
         return self._postings.nbytes + sum(column.nbytes for column in columns)
 
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
         scores = np.zeros(len(self), dtype=np.float32)
+        if not query.groups and not query.quotes:
+            return scores
         found, weights = self._found(query)
         if not found:
             return scores
@@ -167,7 +169,7 @@ class Keywords:
         """Return the live position that owns each place, and which of `found` it is for."""
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
-        owners = np.searchsorted(self._ends.values, np.concatenate(found), side="right")
+        owners = self._owner.values[np.concatenate(found)]
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 

@@ -36,7 +36,8 @@ class Region:
         values: list[str] = []
         for name, value in scope.ids().items():
             if isinstance(value, Within):
-                parts.append(f"(n.{name} = ? OR n.{name} >= ? AND n.{name} < ?)")
+                none = f" OR n.{name} IS NULL" if value.or_none else ""
+                parts.append(f"(n.{name} = ? OR n.{name} >= ? AND n.{name} < ?{none})")
                 values += value.bounds
             else:
                 parts.append(f"n.{name} = ?")

@@ -47,17 +47,26 @@ def put(connection: Connection, row_ids: Sequence[int], now: int, by: Claim | No
     )
 
 
-def claim(connection: Connection, by: Claim) -> list[int]:
+def _within(region: Region | None, number: str) -> tuple[str, tuple[str, ...]]:
+    """Return the condition that a namespace's number lies in a region, and what it binds."""
+    if region is None:
+        return "", ()
+    inside = f"SELECT n.no FROM namespaces n WHERE {region.condition}"
+    return f" AND {number} IN ({inside})", region.parameters
+
+
+def claim(connection: Connection, by: Claim, region: Region | None = None) -> list[int]:
     """Take a batch of due turns of the namespace that has waited longest; return their row ids.
 
     Turns of one run are extracted in order: a namespace of which a turn is held is left alone.
     The last attempt before turns are parked takes them one by one, that a bad one spares the rest.
     """
+    within, values = _within(region, f"record >> {NAMESPACE_BITS}")
     first = connection.execute(
-        "SELECT record, attempts FROM queue WHERE parked = 0 AND due_at <= ?1"
+        "SELECT record, attempts FROM queue WHERE parked = 0 AND due_at <= ?"
         f" AND record >> {NAMESPACE_BITS} NOT IN (SELECT record >> {NAMESPACE_BITS} FROM queue"
-        " WHERE claimed_until > ?1) ORDER BY due_at, record LIMIT 1",
-        (by.now,),
+        f" WHERE claimed_until > ?){within} ORDER BY due_at, record LIMIT 1",
+        (by.now, by.now, *values),
     ).fetchone()
     if first is None:
         return []
@@ -154,12 +163,13 @@ def release(connection: Connection, worker: str, row_ids: Sequence[int]) -> int:
     )
 
 
-def retry(connection: Connection, now: int) -> int:
+def retry(connection: Connection, now: int, region: Region | None = None) -> int:
     """Make everything due that nobody holds, parked turns included; return how many."""
+    within, values = _within(region, f"record >> {NAMESPACE_BITS}")
     return connection.execute(
-        "UPDATE queue SET parked = 0, attempts = 0, due_at = ?1"
-        " WHERE (parked OR due_at > ?1) AND coalesce(claimed_until, 0) <= ?1",
-        (now,),
+        "UPDATE queue SET parked = 0, attempts = 0, due_at = ?"
+        f" WHERE (parked OR due_at > ?) AND coalesce(claimed_until, 0) <= ?{within}",
+        (now, now, now, *values),
     ).rowcount
 
 
@@ -172,13 +182,16 @@ def count_turns(connection: Connection, namespace: int, count: int) -> None:
     )
 
 
-def claim_summary(connection: Connection, by: Claim, after: int) -> int | None:
+def claim_summary(
+    connection: Connection, by: Claim, after: int, region: Region | None = None
+) -> int | None:
     """Claim a namespace with at least so many turns since its summary; None: there is none."""
+    within, values = _within(region, "namespace")
     row = connection.execute(
         "UPDATE summaries SET worker = ?, claimed_until = ? WHERE namespace ="
         " (SELECT namespace FROM summaries WHERE turns >= ? AND coalesce(claimed_until, 0) <= ?"
-        " LIMIT 1) RETURNING namespace",
-        (by.worker, by.until, after, by.now),
+        f"{within} LIMIT 1) RETURNING namespace",
+        (by.worker, by.until, after, by.now, *values),
     ).fetchone()
     return None if row is None else int(row[0])
 
@@ -214,16 +227,11 @@ def next_due(connection: Connection) -> int | None:
 
 def backlog(connection: Connection, region: Region | None) -> Backlog:
     """Count what waits in a region, or in the whole file."""
-    where = "" if region is None else f" WHERE {region.condition}"
-    source = (
-        " FROM queue q"
-        if region is None
-        else f" FROM queue q JOIN namespaces n ON n.no = q.record >> {NAMESPACE_BITS}"
-    )
+    within, values = _within(region, f"q.record >> {NAMESPACE_BITS}")
     row = connection.execute(
         # With one max() SQLite takes a bare column from the row where it is reached.
         "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), q.error,"
-        f" max(CASE WHEN q.error IS NOT NULL THEN q.due_at END){source}{where}",
-        () if region is None else region.parameters,
+        f" max(CASE WHEN q.error IS NOT NULL THEN q.due_at END) FROM queue q WHERE TRUE{within}",
+        values,
     ).fetchone()
     return Backlog(*row[:3])

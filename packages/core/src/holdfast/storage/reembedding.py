@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.storage import codec
+from holdfast.errors import InvalidInputError
+from holdfast.storage import codec, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
+from holdfast.storage.schema import NAMESPACE_BITS
 
 JOB = "reembedding"
 
@@ -27,6 +29,31 @@ class Job:
     speaker: str | None
     spans: tuple[tuple[int, int], ...]
     texts: tuple[str, ...] = ()
+
+
+def check_own(connection: Connection, fingerprint: str) -> None:
+    """Refuse another embedder while a collection holds vectors: only its caller can make new ones.
+
+    Raises:
+        InvalidInputError: One does; it is named.
+    """
+    if fingerprint == _embedder(connection):
+        return
+    row = connection.execute(  # an item with vectors and without texts: nothing to embed anew
+        f"SELECT n.path FROM items r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
+        " WHERE r.texts = '[]' AND length(r.vectors) > 0 LIMIT 1"
+    ).fetchone()
+    if row is not None:
+        raise InvalidInputError(
+            f"the collection at {namespaces.item_labels(row[0])} holds vectors that its caller "
+            f"made, and {fingerprint!r} cannot make them anew: delete what it holds, reembed, and "
+            "put it again with vectors of the new embedder"
+        )
+
+
+def _embedder(connection: Connection) -> str | None:
+    row = connection.execute("SELECT value FROM properties WHERE name = 'embedder'").fetchone()
+    return None if row is None else str(row[0])
 
 
 def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job], int]:
@@ -76,6 +103,7 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     """Swap all vectors; False while rows are missing."""
     if _missing(connection):
         return False
+    known = _embedder(connection)
     for table in ("records", "items"):
         connection.execute(
             f"UPDATE {table} SET vectors ="
@@ -93,9 +121,9 @@ def finish(connection: Connection, fingerprint: str) -> bool:
         ).fetchone()
     )
     connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
-    if sample is None:
+    if sample is None and known != fingerprint:
         connection.execute("DELETE FROM properties WHERE name IN ('embedder', 'dimension')")
-    else:
+    elif sample is not None:
         connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (sample[0],))
     connection.execute("DELETE FROM reembedding")
     connection.execute("DELETE FROM properties WHERE name = ?", (JOB,))

@@ -202,31 +202,36 @@ def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Pro
     Passages of a few long texts may fill a pool: then all are candidates as well.
     """
     places, wanted = np.flatnonzero(allowed), probe.offset + probe.limit
-    if len(places) <= ALL:
-        return places
     if probe.score is not None:
         best = _foremost(probe.score(dense[places], keywords[places]), places, keywords, wanted)
-    elif wanted > POOL:
+    elif len(places) <= ALL or wanted > POOL:
         return places
     else:
         chosen = np.zeros(len(dense), dtype=np.bool_)
         chosen[_largest(dense, places)] = True
         chosen[_largest(keywords, places[keywords[places] > 0])] = True
         best = np.flatnonzero(chosen)
-    rows = np.unique(view.rows.table["id"][best])
-    return best if len(rows) >= wanted else places
+    return best if len(best) == len(places) or _rows(view, best) >= wanted else places
+
+
+def _rows(view: View, places: Positions) -> int:
+    """Return to how many rows these positions belong."""
+    if (view.rows.table["passages"][places] == 1).all():
+        return len(places)
+    return len(np.unique(view.rows.table["id"][places]))
 
 
 def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
     """Return what `pool` returns, and the cosines, where these are not all at hand."""
     places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
-    enough = 2 * wanted if probe.score is not None else POOL
-    while max(ALL, enough) < len(places) and (probe.score is not None or wanted <= POOL):
+    scored = probe.score is not None
+    enough = 2 * wanted if scored else POOL
+    while len(places) > (enough if scored else max(ALL, enough)) and (scored or wanted <= POOL):
         if probe.score is not None:
             best, dense = question.foremost(probe.score, keywords, enough)
         else:
             best, dense = _of_either(question, keywords, places, enough)
-        if len(np.unique(question.view.rows.table["id"][best])) >= wanted:
+        if _rows(question.view, best) >= wanted:
             return best, dense
         enough *= 8
     return places, question.cosines(places)

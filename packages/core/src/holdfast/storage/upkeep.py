@@ -80,8 +80,13 @@ class Upkeep:
     # -- a change of embedder -------------------------------------------------------------------
 
     def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[reembedding.Job], int]:
-        """Return the next texts to embed anew, and how many are left in all."""
+        """Return the next texts to embed anew, and how many are left in all.
+
+        Raises:
+            InvalidInputError: A collection holds vectors that its caller made.
+        """
         with self._file.database.write() as connection:
+            reembedding.check_own(connection, fingerprint)
             return reembedding.left(connection, fingerprint, limit)
 
     def reembedding_save(self, done: Sequence[tuple[int, Floats]]) -> None:
@@ -92,6 +97,7 @@ class Upkeep:
     def reembedding_finish(self, fingerprint: str) -> bool:
         """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
         with self._file.database.write() as connection:
+            reembedding.check_own(connection, fingerprint)
             finished = reembedding.finish(connection, fingerprint)
         if finished:
             self._file.forget_embedder()

@@ -1,0 +1,182 @@
+"""Transactions: one at a time may write, and writes that wait for each other share a commit.
+
+With ``durability="full"`` a commit waits for the disk, many times as long as the write it ends. So
+a write that sees others waiting leaves its transaction open for the next, and returns when the
+last of them has committed. (Group commit: DeWitt and others, 1984, "Implementation techniques for
+main memory database systems".)
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# So many writes share a commit at most: the first one waits for them all.
+MOST_TOGETHER = 64
+
+
+@contextmanager
+def transaction(connection: Any) -> Iterator[None]:
+    """Open a snapshot, and end it."""
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+class Pen:
+    """Who holds it writes; the other threads of the process wait.
+
+    Args:
+        borrow, give_back: Where connections come from and go to.
+        shares: Writes may share a commit. Where none waits for the disk it gains nothing: threads
+            wake each other for longer than they save.
+    """
+
+    def __init__(
+        self, borrow: Callable[[], Any], give_back: Callable[[Any], None], *, shares: bool
+    ) -> None:
+        self._borrow, self._give_back, self._shares = borrow, give_back, shares
+        self._lock = threading.RLock()
+        self._count = threading.Lock()
+        self._waiting = 0
+        self._open: _Group | None = None  # left for those who wait
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep writers away."""
+        with self._lock:
+            self._settle()
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Lend a connection inside a write transaction; return when it is committed."""
+        self._take()
+        try:
+            group, self._open = self._open or self._begin(), None
+            try:
+                with group.member():
+                    yield group.connection
+            finally:
+                self._pass_on(group)
+        finally:
+            self._lock.release()
+        group.wait()
+
+    def _begin(self) -> _Group:
+        connection = self._borrow()
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._give_back(connection)
+            raise
+        return _Group(connection)
+
+    def _take(self) -> None:
+        if self._lock.acquire(blocking=False):
+            return
+        with self._count:
+            self._waiting += 1
+        try:
+            self._lock.acquire()
+        except BaseException:  # interrupted: what was left open for us must not stay so
+            with self.held():
+                raise
+        finally:
+            with self._count:
+                self._waiting -= 1
+
+    def _pass_on(self, group: _Group) -> None:
+        """Leave a transaction to the next who waits, or end it."""
+        if self._shares and self._waiting and group.joinable:
+            group.shared = group.shared or threading.Event()
+            self._open = group
+        else:
+            self._end(group)
+
+    def _settle(self) -> None:
+        group, self._open = self._open, None
+        if group is not None:
+            self._end(group)
+
+    def _end(self, group: _Group) -> None:
+        try:
+            group.end()
+        finally:
+            self._give_back(group.connection)
+
+
+class _Group:
+    """One open transaction and the writes in it; each is whole or undone, whatever others do.
+
+    Attributes:
+        members: Writes that will be committed.
+        shared: Set when the transaction has ended; None while one thread has it for itself.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.members = 0
+        self.shared: threading.Event | None = None
+        self._error: Exception | None = None
+
+    @property
+    def joinable(self) -> bool:
+        """Whether another write may join."""
+        return 0 < self.members < MOST_TOGETHER and bool(self.connection.in_transaction)
+
+    @contextmanager
+    def member(self) -> Iterator[None]:
+        """Run one write; when it raises, only it is undone."""
+        if self.members:
+            self.connection.execute("SAVEPOINT member")
+        try:
+            yield
+            if self.members:
+                self.connection.execute("RELEASE member")
+        except BaseException as error:
+            self._undo(error)
+            raise
+        self.members += 1
+
+    def _undo(self, error: BaseException) -> None:
+        if not self.connection.in_transaction:
+            # SQLite took everything back, as it does on a full disk.
+            self._error = error if isinstance(error, Exception) else None
+        elif self.members:
+            self.connection.execute("ROLLBACK TO member")
+            self.connection.execute("RELEASE member")
+        else:
+            self.connection.execute("ROLLBACK")
+
+    def end(self) -> None:
+        """Commit what the members wrote, and let them return."""
+        try:
+            if self.connection.in_transaction:
+                self.connection.execute("COMMIT")
+        except Exception as error:
+            self._error = error
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+        finally:
+            if self.shared is not None:
+                self.shared.set()
+
+    def wait(self) -> None:
+        """Return when the transaction has ended.
+
+        Raises:
+            Exception: The driver's, when it could not be committed.
+        """
+        if self.shared is not None:
+            self.shared.wait()
+        if self._error is not None:
+            raise self._error

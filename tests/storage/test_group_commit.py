@@ -1,0 +1,109 @@
+"""Writes of threads that wait for each other share one commit, and nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from holdfast import Database, StorageError
+from holdfast.storage.database import Connection
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "m.db", durability="full")
+    database.migrate("test", ["CREATE TABLE notes (text TEXT UNIQUE)"])
+    yield database
+    database.close()
+
+
+def note(text: str) -> Callable[[Connection], object]:
+    return lambda connection: connection.execute("INSERT INTO notes VALUES (?)", (text,))
+
+
+def together(database: Database, *writes: Callable[[Connection], object]) -> list[object]:
+    """Let every write but the first wait for it; return what each raised, or None."""
+    outcomes: list[object] = [None] * len(writes)
+    begun = threading.Event()
+
+    def run(number: int) -> None:
+        try:
+            with database.write() as connection:
+                begun.set()
+                while number == 0 and database._pen._waiting < len(writes) - 1:
+                    threading.Event().wait(0.001)
+                writes[number](connection)
+        except (StorageError, ValueError) as error:
+            outcomes[number] = error
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(writes))]
+    threads[0].start()
+    begun.wait()
+    for thread in threads[1:]:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return outcomes
+
+
+def notes(database: Database) -> list[str]:
+    with database.read() as connection:
+        rows = connection.execute("SELECT text FROM notes ORDER BY text").fetchall()
+    return [row[0] for row in rows]
+
+
+def fails(connection: Connection) -> None:
+    note("undone")(connection)
+    raise ValueError
+
+
+def test_all_are_there_when_all_have_returned(database: Database) -> None:
+    assert together(database, *map(note, "abcde")) == [None] * 5
+    assert notes(database) == list("abcde")
+
+
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_one_that_fails_is_undone_alone(database: Database, place: int) -> None:
+    writes: list[Callable[[Connection], object]] = list(map(note, "abcd"))
+    writes[place] = fails
+    outcomes = together(database, *writes)
+    assert [isinstance(outcome, ValueError) for outcome in outcomes] == [
+        number == place for number in range(4)
+    ]
+    assert len(notes(database)) == 3
+    assert "undone" not in notes(database)
+
+
+def test_a_constraint_broken_by_one_is_its_own_error(database: Database) -> None:
+    outcomes = together(database, note("a"), note("b"), note("a"))
+    assert [isinstance(outcome, StorageError) for outcome in outcomes] == [False, False, True]
+    assert notes(database) == ["a", "b"]
+
+
+def test_they_share_one_commit(database: Database, tmp_path: Path) -> None:
+    with database.write() as connection:
+        note("first")(connection)
+    seen: list[int] = []
+    other = Database(tmp_path / "m.db")
+
+    def look(connection: Connection) -> None:
+        with other.read() as theirs:
+            seen.append(int(theirs.execute("SELECT count(*) FROM notes").fetchone()[0]))
+        note(f"by {len(seen)}")(connection)
+
+    together(database, look, look, look)
+    other.close()
+    assert seen == [1, 1, 1], "an earlier write was committed before the last had written"
+
+
+def test_when_sqlite_takes_all_back_every_write_says_so(database: Database) -> None:
+    def lose(connection: Connection) -> None:
+        connection.execute("ROLLBACK")  # as SQLite does by itself on a full disk
+        connection.execute("INSERT INTO nowhere VALUES (1)")
+
+    outcomes = together(database, note("a"), lose)
+    assert all(isinstance(outcome, StorageError) for outcome in outcomes)
+    assert notes(database) == []
+    assert together(database, note("b"), note("c")) == [None, None]
