@@ -23,7 +23,7 @@ Score: TypeAlias = Callable[[Floats, Floats], Floats]
 # How many the scan returns at first: so many times what is wanted, and not fewer than these. More
 # cost it little. Of real texts one and a half times as many as are wanted can be told apart by
 # nothing but their vectors, of random ones five times; the scan's own bound is twice as wide.
-_FIRST: Final = 16
+_FIRST: Final = 8
 _LEAST: Final = 500
 _FURTHER: Final = 4  # and so many times more whenever those were not all
 
