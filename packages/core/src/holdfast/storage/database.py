@@ -133,6 +133,11 @@ class Database:
         self._pen = Pen(self._borrow, self._push, shares=shares)
         self._idle_lock = threading.Lock()
 
+    @property
+    def durability(self) -> Durability:
+        """What a commit survives."""
+        return self._durability
+
     # -- transactions ---------------------------------------------------------------------------
 
     @contextmanager

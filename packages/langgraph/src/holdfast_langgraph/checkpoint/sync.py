@@ -32,9 +32,10 @@ from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.capture import Capture
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.file import File
+from holdfast_langgraph.checkpoint.forms import references
 from holdfast_langgraph.checkpoint.keys import digest_key
 from holdfast_langgraph.checkpoint.pruning import Retention
-from holdfast_langgraph.checkpoint.recent import Recent
+from holdfast_langgraph.checkpoint.recent import Known, Recent
 
 
 class SyncSaver(BaseCheckpointSaver[Any]):
@@ -80,12 +81,28 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint a config names, or its thread's latest; None if there is none."""
         database, codec, address = self.database, self._codec(), Address.of(config)
+        known = self._recent.get(address.thread_id) or Known()
         with database.read() as connection:
             row = reading.find(connection, address)
-            fetched = None if row is None else reading.fetch(connection, row)
-        if fetched is None:
-            return None
-        return reading.assemble(codec, fetched, config if address.checkpoint_id else None)
+            if row is None:
+                return None
+            plain = known.opened(codec, row.thread, row.epoch)
+            fetched = reading.fetch(connection, row, plain)
+        if address.checkpoint_id:
+            return reading.assemble(codec, fetched, config, plain)
+        found = reading.assemble(codec, fetched, None, plain)
+        self._remember(known, codec, row, plain)
+        return found
+
+    def _remember(
+        self, known: Known, codec: Codec, row: reading.Row, plain: Mapping[int, bytes]
+    ) -> None:
+        """Keep the opened parts of a thread's latest checkpoint, where the thread goes on."""
+        if (known.no, known.epoch) != (row.thread, row.epoch):
+            known = Known(row.thread, row.salt, row.epoch)
+        needed = {number for value in row.manifest.values() for number in references(value)}
+        known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
+        self._recent.keep(row.thread_id, known)
 
     def list(
         self,
