@@ -115,7 +115,7 @@ def test_a_burst_of_writes_is_followed_in_few_statements(
 
 
 def test_views_stay_within_their_budget_as_they_grow(tmp_path: Path) -> None:
-    budget = 200_000
+    budget = 350_000
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(), view_budget=budget) as memory:
         views = memory._storage.file.views
         for n in range(30):

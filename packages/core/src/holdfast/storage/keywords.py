@@ -13,8 +13,9 @@ links; nothing is copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Final
 
 import numpy as np
@@ -62,7 +63,7 @@ class Keywords:
     def __init__(self) -> None:
         self._postings = _Postings()
         self._tail = _Tail(0)
-        self._owner = Column(np.int32)  # the position of each place
+        self._owners = Column(np.int32)  # the position of each place
         self._lengths = Column(np.float32)
         self._before = Column(np.int32)  # the turn before, or -1
         self._after = Column(np.int32)  # the turn after, or -1
@@ -86,8 +87,7 @@ class Keywords:
         """
         if not len(lengths):
             return
-        positions = np.arange(len(self), len(self) + len(lengths), dtype=np.int32)
-        self._owner.extend(np.repeat(positions, lengths + 1))
+        self._owners.extend(np.repeat(np.arange(len(self), len(self) + len(lengths)), lengths + 1))
         self._lengths.extend(lengths)
         self._before.extend(previous)
         self._link_after(np.asarray(previous))
@@ -123,7 +123,7 @@ class Keywords:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        columns = (self._tail, self._owner, self._lengths, self._before, self._after, self._alive)
+        columns = (self._tail, self._owners, self._lengths, self._before, self._after, self._alive)
         return self._postings.nbytes + sum(column.nbytes for column in columns)
 
     def scores(self, query: KeywordQuery) -> Floats:
@@ -134,7 +134,7 @@ class Keywords:
         found, weights = self._found(query)
         if not found:
             return scores
-        owners, columns = self._owners(found)
+        owners, columns = self._owned(found)
         hit, own, documents = self._frequencies(owners, columns, len(found))
         if not len(hit):
             return scores
@@ -146,30 +146,33 @@ class Keywords:
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
         """Return the places of every word, pair and quote that occurs, and its weight."""
-        words = self._places(query.groups)
+        known = self._occurrences(
+            [*query.groups, *(word for quote in query.quotes for word in quote)]
+        )
+        words = [_any_of(known, group) for group in query.groups]
+        pairs = _side_by_side(known, query, words, self._owners.size)
+        quotes = [[_any_of(known, word) for word in quote] for quote in query.quotes]
         weighted = [(places, 1.0) for places in words]
-        weighted += [(places, PAIR) for places in _side_by_side(words, query.pairs)]
-        weighted += [(_adjacent(self._places(quote)), QUOTE) for quote in query.quotes]
+        weighted += [(places, PAIR) for places in pairs]
+        weighted += [(_adjacent(quote), QUOTE) for quote in quotes]
         kept = [(places, weight) for places, weight in weighted if len(places)]
         return [places for places, _ in kept], [weight for _, weight in kept]
 
-    def _places(self, groups: Sequence[Group]) -> list[Ints]:
-        """Return, for each group, where any of its terms stands, ascending."""
+    def _occurrences(self, groups: Sequence[Group]) -> dict[int, Ints]:
+        """Return where each term stands that stands anywhere, ascending."""
         terms = list(dict.fromkeys(term_hash(term) for group in groups for term in group))
-        merged = dict(zip(terms, self._postings.of(terms), strict=True))
-        joined = []
-        for group in groups:
-            hashes = [term_hash(term) for term in group]
-            slices = [merged[term] for term in hashes if len(merged[term])]
-            slices += [np.array(late) for term in hashes if (late := self._tail.of(term))]
-            joined.append(_ascending(slices))
-        return joined
+        known = {}
+        for term, places in zip(terms, self._postings.of(terms), strict=True):
+            late = self._tail.of(term)
+            if late or len(places):
+                known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
+        return known
 
-    def _owners(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
+    def _owned(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
         """Return the live position that owns each place, and which of `found` it is for."""
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
-        owners = self._owner.values[np.concatenate(found)]
+        owners = self._owners.values[np.concatenate(found)]
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
@@ -331,31 +334,38 @@ def _spread(starts: Ints, counts: Ints) -> Ints:
     return np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
 
 
-def _ascending(slices: Sequence[Ints]) -> Ints:
-    """Return ascending places as one."""
+def _any_of(known: Mapping[int, Ints], group: Group) -> Ints:
+    """Return where any term of a group stands, ascending."""
+    slices = [places for term in group if (places := known.get(term_hash(term))) is not None]
     if len(slices) > 1:
         return np.sort(np.concatenate(slices))
     return slices[0] if slices else np.empty(0, np.int64)
 
 
-def _side_by_side(words: Sequence[Ints], pairs: Sequence[tuple[int, int]]) -> Iterator[Ints]:
-    """Yield, for each pair of words, the places where the second stands behind the first.
+def _side_by_side(
+    known: Mapping[int, Ints], query: KeywordQuery, words: Sequence[Ints], size: int
+) -> Iterator[Ints]:
+    """Yield, for each pair of words, where the first stands with the second behind it.
 
-    All words become one ascending column, each in a range of its own: one search finds all pairs.
+    Every place is marked with its term, so the place behind says at once which word it is.
     """
-    firsts = [words[first] for first, _ in pairs]
-    if not any(map(len, firsts)):
+    firsts = [words[first] for first, _ in query.pairs]
+    counts = list(map(len, firsts))
+    if not sum(counts):
         return
-    column = np.concatenate(words)
-    reach = int(column.max()) + 2
-    column = column + np.repeat(np.arange(len(words)) * reach, list(map(len, words)))
-    behind = [1 + second * reach for _, second in pairs]
-    wanted = np.concatenate(firsts) + np.repeat(behind, list(map(len, firsts)))
-    at = np.searchsorted(column, wanted)
-    at[at == len(column)] = 0
-    found, start = column[at] == wanted, 0
+    number = {term: at for at, term in enumerate(known, start=1)}
+    marks = np.zeros(size + 1, dtype=np.uint16 if len(number) < 1 << 16 else np.uint32)
+    lengths = list(map(len, known.values()))
+    marks[np.concatenate(list(known.values()))] = np.repeat(list(number.values()), lengths)
+    behind = marks[np.concatenate(firsts) + 1]
+    holds = np.zeros(len(behind), dtype=np.bool_)
+    seconds = [query.groups[second] for _, second in query.pairs]
+    for terms in zip_longest(*seconds, fillvalue=""):
+        wanted = [number.get(term_hash(term), -1) if term else -1 for term in terms]
+        holds |= behind == np.repeat(wanted, counts)
+    start = 0
     for places in firsts:
-        yield places[found[start : start + len(places)]]
+        yield places[holds[start : start + len(places)]]
         start += len(places)
 
 
