@@ -139,8 +139,10 @@ class File:
                 self.forget_embedder()
                 raise EmbedderMismatchError(str(found and found[0]), known[0])
             view.follow(connection)
-            self.views.settle(view)
-            yield connection, view
+            try:
+                yield connection, view
+            finally:
+                self.views.settle(view)  # it may have grown: by rows, or by what was asked of it
 
     @contextmanager
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:

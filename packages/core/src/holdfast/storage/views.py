@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
+from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS, ROWS
-from holdfast.storage.vectors import Positions, Vectors
+from holdfast.storage.vectors import MANY, Positions, Vectors
 
 Table = Literal["records", "items"]
 Bools = NDArray[np.bool_]
@@ -72,17 +73,24 @@ class Reading:
 
 
 class View:
-    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it."""
+    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it.
 
-    def __init__(self, reading: Reading, dimension: int) -> None:
+    Args:
+        reading: What it shows.
+        dimension: Of its vectors.
+        many: See `Vectors`.
+    """
+
+    def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
         self.reading = reading
         self.lock = threading.Lock()
         self._dimension = dimension
+        self._many = many
         self._clear()
 
     def _clear(self) -> None:
         self.rows = Rows()
-        self.vectors = Vectors(self._dimension)
+        self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
         self.fields = Fields()
         self._places: dict[int, int] = {}  # row id -> position of its first passage
@@ -104,6 +112,33 @@ class View:
         """Return the positions of all passages of these rows; unknown rows are left out."""
         wanted = np.fromiter(row_ids, dtype=np.int64)
         return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
+
+    def cosines(self, connection: Connection, query: Floats, positions: Positions) -> Floats:
+        """Return exact cosines with a unit vector; from the file, where only codes are kept."""
+        if not self.vectors.coded:
+            return self.vectors.cosines(query)[positions]
+        cosines = np.empty(len(positions), dtype=np.float32)
+        for start in range(0, len(positions), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            cosines[some] = self._vectors(connection, positions[some]) @ query
+        return cosines
+
+    def _vectors(self, connection: Connection, positions: Positions) -> Floats:
+        """Read vectors again, shape (positions, dimension)."""
+        table, size = self.rows.table, 4 * self._dimension
+        ids = table["id"][positions].tolist()
+        some = tuple(dict.fromkeys(ids))
+        found = dict(
+            connection.execute(
+                f"SELECT id, vectors FROM {self.reading.table}"
+                f" WHERE id IN ({','.join('?' * len(some))})",
+                some,
+            ).fetchall()
+        )
+        starts = (table["passage"][positions] * size).tolist()
+        places = zip(ids, starts, strict=True)
+        joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+        return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
     # -- following the log ----------------------------------------------------------------------
 
