@@ -161,13 +161,14 @@ def _growth(rows: Sequence[Result]) -> str:
 def _crowd(rounds: Sequence[Mapping[str, float]]) -> str:
     if not rounds:
         return ""
-    head = ["calls", "errors", "loop blocked, ms", "all in one turn, ms", "async a s", "sync a s"]
+    head = ["calls", "errors", "loop blocked, ms", "all in one turn, ms", "idle, ms", "async a s", "sync a s"]
     lines = [
         [
             f"{one['calls']:,.0f}",
             f"{one['errors']:.0f}",
             f"{one['blocked_ms']:.1f}",
             f"{one['burst_ms']:.1f}",
+            f"{one['idle_ms']:.1f}",
             f"{one['together']:,.0f}",
             f"{one['one_by_one']:,.0f}",
         ]
