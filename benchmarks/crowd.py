@@ -62,7 +62,9 @@ def _round(folder: Path, each: int) -> Crowd:
     return Crowd(
         calls,
         errors + failed,
-        *(1_000 * pause for pause in (blocked, burst, idle)),
+        1_000 * blocked,
+        1_000 * burst,
+        1_000 * idle,
         calls / together,
         calls / seconds,
     )

@@ -161,7 +161,15 @@ def _growth(rows: Sequence[Result]) -> str:
 def _crowd(rounds: Sequence[Mapping[str, float]]) -> str:
     if not rounds:
         return ""
-    head = ["calls", "errors", "loop blocked, ms", "all in one turn, ms", "idle, ms", "async a s", "sync a s"]
+    head = [
+        "calls",
+        "errors",
+        "loop blocked, ms",
+        "all in one turn, ms",
+        "idle, ms",
+        "async a s",
+        "sync a s",
+    ]
     lines = [
         [
             f"{one['calls']:,.0f}",
