@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test check demo bench bench-retrieval bench-tokens help
+.PHONY: install format lint types contracts spelling lock house test check demo bench bench-speed bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -38,11 +38,11 @@ check: lint types contracts spelling lock house ## everything but the tests
 demo: ## remember in one process, ask in another
 	uv run holdfast demo
 
-bench: ## benchmarks; DATA= names files of conversations (see holdfast.readers)
-	@test -n "$(DATA)" || { echo "usage: make bench DATA='conversations.json ...'"; exit 2; }
-	@for script in retrieval tokens; do \
-		[ ! -e benchmarks/$$script.py ] || $(MAKE) --no-print-directory bench-$$script || exit 1; \
-	done
+bench: bench-speed ## speed beside peers, ten minutes; DATA='conversations.json ...' adds retrieval and tokens
+	@test -z "$(DATA)" || $(MAKE) --no-print-directory bench-retrieval bench-tokens
+
+bench-speed:
+	$(RUN) --group bench python benchmarks/speed.py --sizes 1000 10000 --checks crowd
 
 bench-retrieval:
 	$(RUN) python benchmarks/retrieval.py --data $(DATA)

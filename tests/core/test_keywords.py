@@ -14,8 +14,14 @@ Texts = Sequence[Sequence[str]]
 
 def built(texts: Texts, previous: Sequence[int]) -> Keywords:
     keywords = Keywords()
-    keywords.extend([term_hashes(text) for text in texts], np.array(previous, dtype=np.int32))
+    extend(keywords, texts, previous)
     return keywords
+
+
+def extend(keywords: Keywords, texts: Texts, previous: Sequence[int]) -> None:
+    words = term_hashes([word for text in texts for word in text])
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    keywords.extend(words, lengths, np.array(previous, dtype=np.int32))
 
 
 def looked_for(*words: str) -> KeywordQuery:
@@ -99,7 +105,7 @@ def test_adding_one_by_one_is_adding_at_once(
     texts, previous, _ = store
     one_by_one = Keywords()
     for text, link in zip(texts, previous, strict=True):
-        one_by_one.extend([term_hashes(text)], np.array([link], dtype=np.int32))
+        extend(one_by_one, [text], [link])
     np.testing.assert_allclose(
         one_by_one.scores(query), built(texts, previous).scores(query), rtol=1e-5
     )
@@ -110,10 +116,7 @@ def test_words_folded_in_from_the_tail_are_found_like_the_others() -> None:
     links = list(range(-1, 5999))
     grown = Keywords()
     for start in range(0, 6000, 250):
-        grown.extend(
-            [term_hashes(text) for text in texts[start : start + 250]],
-            np.array(links[start : start + 250], dtype=np.int32),
-        )
+        extend(grown, texts[start : start + 250], links[start : start + 250])
     query = KeywordQuery((("w5",), ("w60",)), pairs=((0, 1),))
     expected = built(texts, links).scores(query)
     assert np.count_nonzero(expected)

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, pack, prefix_of, settle, unpack
+from holdfast_langgraph.checkpoint.forms import Blobs, pack, past_of, settle, unpack
+from holdfast_langgraph.checkpoint.likeness import likeness
 from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.serde.encrypted import EncryptedSerializer
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from pydantic import BaseModel
 from support.checkpoints import encrypted, put, thread, values_of
 
 SALT = b"s" * 16
@@ -71,18 +74,85 @@ def test_any_value_reads_back_as_the_stock_serializer_reads_it(value: object) ->
 @given(some.lists(some.tuples(some.integers(0, 60), some.integers(0, 3), some.integers(0, 9))))
 def test_a_list_edited_anywhere_reads_back_after_every_edit(edits: list[tuple[int, ...]]) -> None:
     """The beginning known from before is taken as it is only where it is the same."""
-    codec, numbers, files, prefix = Codec(STOCK), {}, {}, None
+    codec, numbers, files, past = Codec(STOCK), {}, {}, None
     said: list[object] = [HumanMessage(f"first {at}", id=str(at)) for at in range(40)]
     for place, drop, add in edits:
         said[place : place + drop] = [f"edit {place} {drop} {one} " * 3 for one in range(add)]
         blobs: Blobs = {}
-        draft = codec.encode(said, SALT, blobs, prefix)
+        draft = codec.encode(said, SALT, blobs, past)
         for digest, blob in blobs.items():
             numbers.setdefault(digest, len(numbers))
             files[numbers[digest]] = codec.seal(*blob)
         stored = settle(draft, numbers)
-        prefix = prefix_of(draft, stored)
+        past = past_of(draft, stored)
         assert codec.decode(stored, files) == said
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    some.lists(some.tuples(some.integers(0, 60), some.integers(0, 3), some.integers(0, 9))),
+    some.booleans(),
+)
+def test_a_conversation_edited_anywhere_reads_back_after_every_edit(
+    edits: list[tuple[int, ...]], hidden: bool
+) -> None:
+    codec = Codec(encrypted(), b"k" * 32) if hidden else Codec(STOCK)
+    numbers, files, past = {}, {}, None
+    said: list[Any] = [HumanMessage(f"first {at}", id=str(at)) for at in range(40)]
+    for place, drop, add in edits:
+        said[place : place + drop] = [AIMessage(f"edit {place} {one} " * 3) for one in range(add)]
+        if said and not add:
+            said[place % len(said)].content += "!"  # a message is changed where it stands
+        blobs: Blobs = {}
+        draft = codec.encode(said, SALT, blobs, past)
+        for digest, blob in blobs.items():
+            numbers.setdefault(digest, len(numbers))
+            files[numbers[digest]] = codec.seal(*blob)
+        stored = settle(draft, numbers)
+        past = past_of(draft, stored)
+        assert codec.decode(stored, files) == said
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda message: message.response_metadata.update(count=True),
+        lambda message: message.response_metadata.update(count=1.0),
+        lambda message: message.additional_kwargs.update(seen=[1]),
+        lambda message: message.tool_calls[0]["args"].update(q="coffee"),
+        lambda message: setattr(message, "name", "Ada"),
+        lambda message: message.content[0].update(text="other"),
+        lambda message: setattr(message, "mood", "extra fields are allowed"),
+    ],
+)
+def test_a_message_changed_in_place_is_stored_as_it_is_now(change: Any, tmp_path: Path) -> None:
+    call = {"name": "find", "args": {"q": "tea"}, "id": "c1", "type": "tool_call"}
+    content: list[Any] = [{"type": "text", "text": "words enough for a blob of their own " * 3}]
+    said = AIMessage(content, id="1", tool_calls=[call], response_metadata={"count": 1})
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        first = put(saver, {"messages": [said, said]})
+        before = said.model_copy(deep=True)
+        change(said)
+        second = put(saver, {"messages": [said, said]}, first, version=2)
+        for config, wanted in ((first, before), (second, said)):
+            found = values_of(saver, config)["messages"][0]
+            assert exact(found) == exact(wanted)
+
+
+def test_a_message_that_holds_an_object_is_stored_whole(tmp_path: Path) -> None:
+    class Chart(BaseModel):
+        points: list[int]
+
+    tool = ToolMessage("drawn", tool_call_id="c1", id="3", artifact={"at": datetime(2026, 1, 2)})
+    said = [HumanMessage("draw " * 30, id="1"), tool]
+    assert likeness([HumanMessage("a")]) is not None
+    assert likeness(said) is None
+    assert likeness([HumanMessage("a"), "b"]) is None
+    assert likeness([Chart(points=[1])]) is None
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        first = put(saver, {"messages": said})
+        put(saver, {"messages": [*said, HumanMessage("more")]}, first, version=2)
+        assert values_of(saver, thread())["messages"][:2] == said
 
 
 def test_what_a_list_began_with_before_is_not_cut_again() -> None:
@@ -92,7 +162,7 @@ def test_what_a_list_began_with_before_is_not_cut_again() -> None:
     draft = codec.encode(said, SALT, first)
     stored = settle(draft, {digest: at for at, digest in enumerate(first)})
     more: Blobs = {}
-    codec.encode([*said, "one more " * 9], SALT, more, prefix_of(draft, stored))
+    codec.encode([*said, "one more " * 9], SALT, more, past_of(draft, stored))
     assert len(first) > 20
     assert len(more) <= 65
 

@@ -70,6 +70,26 @@ def test_a_chat_of_96_kilobytes_takes_less_than_ten_times_its_text(tmp_path: Pat
     assert path.stat().st_size < 10 * 96_000
 
 
+def test_dropping_old_messages_costs_no_new_copies(tmp_path: Path) -> None:
+    """Where a run ends depends on its messages: only the run that was cut into is stored anew."""
+    drops = 10
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        with saver.database.write() as connection:
+            # The salt decides where runs end; a given one makes this test the same every time.
+            connection.execute(
+                "INSERT INTO langgraph_threads(thread_id, salt) VALUES ('t', zeroblob(16))"
+            )
+        config = grow(saver, 200)
+        count, size = blobs_and_bytes(saver)
+        for at in range(drops):
+            window = [said(one) for one in range(at + 1, 200)]
+            config = put(saver, {"messages": window}, config, version=1000 + at)
+        more, larger = blobs_and_bytes(saver)
+    assert 0 < more - count <= drops
+    # Runs of a fixed length would all move along: 119 new blobs, 2.7 times the bytes.
+    assert larger - size < 0.3 * size
+
+
 def test_an_unchanged_channel_costs_nothing(tmp_path: Path) -> None:
     with HoldfastSaver(tmp_path / "c.db") as saver:
         first = put(saver, {"document": "word " * 5000})

@@ -1,4 +1,4 @@
-"""Nothing can lie between facts and relations: a killed writer leaves both or neither."""
+"""Nothing can lie between facts, relations and names: a killed writer leaves all or none."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 from holdfast import Memory
+from holdfast.storage.database import Database
 from holdfast.testing import HashEmbedder
 
 WRITER = """
 import json, sys
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
-memory = Memory(sys.argv[1], embedder=HashEmbedder())
+memory = Memory(sys.argv[1], embedder=HashEmbedder(), graph=True)
 print("ready", flush=True)
 for number in range(100_000):
     memory.add_relations(
@@ -42,3 +43,8 @@ def test_a_killed_process_leaves_every_fact_with_its_relations(tmp_path: Path) -
         assert len(facts) % 2 == 0
         assert len(facts) >= 2 * len([line for line in told if line.strip().isdigit()])
         assert memory.stats(check=True).problems == ()
+    database = Database(path)
+    with database.read() as connection:
+        kept = {row[0] for row in connection.execute("SELECT name FROM entities")}
+    database.close()
+    assert kept == {name for one in relations for name in (one.source, one.target)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from holdfast import indexing
+from holdfast import indexing, mentioning
 from holdfast.errors import InvalidInputError
 from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
@@ -17,7 +17,7 @@ from holdfast.storage.codec import Floats, to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
-from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time
+from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time, utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class Writing:
         importance: 0 to 1.
         extract: Derive facts from them,
         wait: before the call returns.
+        mentions: Read from each turn whom it mentions, and which dates.
     """
 
     scope: Scope
@@ -41,6 +42,7 @@ class Writing:
     importance: float = 0.5
     extract: bool = False
     wait: bool = True
+    mentions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,22 @@ async def update(
     region: Region,
     key: str,
     change: Edit,
+    *,
+    mentions: bool = False,
 ) -> Change:
-    """Give a record other words or other columns."""
+    """Give a record other words or other columns; with `mentions`, a turn is read anew."""
     if change.text is None:
         return await runtime.store(storage.amend, region, key, change.columns)
     maker = embedder.fingerprint
     await runtime.store(storage.file.check_embedder, maker)
     old = await runtime.store(storage.get, region, key)
     indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
-    return await runtime.store(
-        storage.rewrite, region, key, change.text, indexed, change.columns, maker
-    )
+    columns = change.columns
+    if mentions and old.kind == "turn":
+        known = () if old.speaker is None else (old.speaker,)
+        told = mentioning.relations(change.text, old.role, old.speaker, known, old.occurred_at)
+        columns = {**columns, "relations": to_json(list(told))}
+    return await runtime.store(storage.rewrite, region, key, change.text, indexed, columns, maker)
 
 
 async def store(
@@ -193,5 +200,14 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         expires_at=writing.expires_at,
         importance=writing.importance,
         message_id=message.id,
+        relations=_relations(writing, message),
         digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )
+
+
+def _relations(writing: Writing, message: Message) -> tuple[Metadata, ...]:
+    if not writing.mentions:
+        return ()
+    speakers = {said.name for said in writing.messages if said.name is not None}
+    said_at = message.occurred_at or utc_now()
+    return mentioning.relations(message.content, message.role, message.name, speakers, said_at)

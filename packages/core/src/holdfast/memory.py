@@ -83,6 +83,9 @@ class Memory:
         redact: Applied to every text before it is stored or sent anywhere.
         background: Extract what waits in the file in a thread of its own: what
             ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
+        graph: None: relations come with facts and can be read as a graph. True: the names in
+            them are embedded and compared with those known, too, and without an LLM names and
+            dates are read from what is said. False: no relations, no graph; see docs/graph.md.
 
     Raises:
         StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
@@ -103,12 +106,16 @@ class Memory:
         guidance: Guidance | None = None,
         redact: Callable[[str], str] | None = None,
         background: bool = False,
+        graph: bool | None = None,
     ) -> None:
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
         self._guidance = guidance or Guidance()
+        self._graph = graph
         self._redact = redact
+        if graph is not None and not isinstance(graph, bool):
+            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
@@ -261,7 +268,13 @@ class Memory:
             ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
+            mentions=self._reads_mentions and kind == "turn",
         )
+
+    @property
+    def _reads_mentions(self) -> bool:
+        """Whether the graph is filled without a model."""
+        return self._graph is True and self._llm is None
 
     async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
         added = await ingestion.store(runtime, self._storage, self._embedder, writing)
@@ -281,7 +294,9 @@ class Memory:
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
-        return conductor.Pipeline(runtime, self._storage, self._embedder, self._llm, self._guidance)
+        return conductor.Pipeline(
+            runtime, self._storage, self._embedder, self._llm, self._guidance, self._graph
+        )
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -398,7 +413,7 @@ class Memory:
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return run(stating.add(SYNC, self._storage, self._embedder, scope, triples))
+        return run(stating.add(self._pen(SYNC), scope, triples))
 
     async def aadd_relations(
         self,
@@ -412,7 +427,15 @@ class Memory:
         """Async twin of `add_relations`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return await stating.add(self._async, self._storage, self._embedder, scope, triples)
+        return await stating.add(self._pen(self._async), scope, triples)
+
+    def _pen(self, runtime: Runtime) -> stating.Pen:
+        self._need_graph()
+        return stating.Pen(runtime, self._storage, self._embedder, bool(self._graph))
+
+    def _need_graph(self) -> None:
+        if self._graph is False:
+            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     def graph(
         self,
@@ -426,7 +449,11 @@ class Memory:
 
         Args:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: This memory has ``graph=False``.
         """
+        self._need_graph()
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return Graph(self._storage, self._embedder, self._async, scope)
 
@@ -775,7 +802,7 @@ class Memory:
         """
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(ingestion.update(SYNC, self._storage, self._embedder, region, id, edit))
+        return run(self._update(SYNC, region, id, edit))
 
     async def aupdate(
         self,
@@ -793,7 +820,20 @@ class Memory:
         """Async twin of `update`."""
         region = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return await ingestion.update(self._async, self._storage, self._embedder, region, id, edit)
+        return await self._update(self._async, region, id, edit)
+
+    async def _update(
+        self, runtime: Runtime, region: Region, id: str, edit: ingestion.Edit
+    ) -> Change:
+        return await ingestion.update(
+            runtime,
+            self._storage,
+            self._embedder,
+            region,
+            id,
+            edit,
+            mentions=self._reads_mentions,
+        )
 
     def delete(
         self,

@@ -68,14 +68,14 @@ class Seen:
         return [self._relation(edge, rows[edge.row_id]) for edge in edges]
 
     def _relation(self, edge: Edge, row: Sequence[Any]) -> Relation:
-        _, key, text, sources, recorded, valid_from, importance = row
+        _, key, text, sources, recorded, valid_from, importance, kind = row
         return Relation(
             self.entity(self.view.class_of(edge.source)).name,
             edge.label,
             self.entity(self.view.class_of(edge.target)).name,
             key,
             text,
-            tuple(codec.from_json(sources)),
+            (key,) if kind == "turn" else tuple(codec.from_json(sources)),
             codec.from_micros(edge.occurred),
             codec.from_micros(recorded),
             codec.maybe_moment(valid_from),
@@ -217,7 +217,7 @@ def _facts(connection: Connection, row_ids: Iterable[int]) -> dict[int, Sequence
     for start in range(0, len(listed), 500):
         some = tuple(listed[start : start + 500])
         rows = connection.execute(
-            "SELECT id, key, text, sources, recorded_at, valid_from, importance FROM records"
+            "SELECT id, key, text, sources, recorded_at, valid_from, importance, kind FROM records"
             f" WHERE id IN ({','.join('?' * len(some))})",
             some,
         )

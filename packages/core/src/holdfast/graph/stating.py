@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields, replace
-from datetime import datetime, timezone
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError
 from holdfast.graph import reading
 from holdfast.graph.values import Triple
-from holdfast.ingestion import check_importance, index
+from holdfast.ingestion import check_importance
 from holdfast.language.names import bare
 from holdfast.language.wording import clean, fingerprint
 from holdfast.messages import check_text
-from holdfast.pipeline.deliberation import Deliberation, wider
+from holdfast.pipeline import resolving
+from holdfast.pipeline.deliberation import Deliberation, Resolved, wider
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.relations import Relation, canonical, canonical_subject, holds_one_value
 from holdfast.pipeline.transcript import MAX_NAME
@@ -23,14 +23,10 @@ from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Approach, Material, Nearby, Outcome, Step
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.graphs import OTHER, SAME
-from holdfast.storage.namespaces import Region
-from holdfast.types import Change, Changes, Scope, check_time, utc_now
+from holdfast.types import Changes, Scope, check_time, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
 """A triple: as a `Triple`, as its three names, or as a mapping with the fields of a `Triple`."""
-
-BATCH = 256
-"""Facts embedded at once."""
 
 _FIELDS = frozenset(field.name for field in fields(Triple))
 
@@ -110,28 +106,39 @@ def _sentence(triple: Triple, label: str) -> str:
 # -- writing ------------------------------------------------------------------------------------
 
 
-async def add(
-    runtime: Runtime,
-    storage: EmbeddedStorage,
-    embedder: Embedder,
-    scope: Scope,
-    triples: Sequence[Triple],
-) -> Changes:
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What every statement needs; with `resolve`, names are compared with those known."""
+
+    runtime: Runtime
+    storage: EmbeddedStorage
+    embedder: Embedder
+    resolve: bool = False
+
+
+async def add(pen: Pen, scope: Scope, triples: Sequence[Triple]) -> Changes:
     """Write the facts of triples in one transaction; each supersedes what it replaces."""
     if not triples:
         return Changes()
-    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
-    said, places = await _sources(runtime, storage, scope, triples)
+    store, derivation = pen.runtime.store, pen.storage.derivation
+    await store(pen.storage.file.check_embedder, pen.embedder.fingerprint)
+    said, places = await _sources(pen.runtime, pen.storage, scope, triples)
     facts = [_fact(triple, place, said) for triple, place in zip(triples, places, strict=True)]
-    texts = [(fact.text, fact.about) for fact in facts]
-    found = []
-    for start in range(0, len(texts), BATCH):
-        found += await index(runtime, embedder, "fact", texts[start : start + BATCH])
-    derivation, maker = storage.derivation, embedder.fingerprint
-    await runtime.store(derivation.prepare, maker, found[0].vectors.shape[1])
-    outcome = Deliberation(said, facts, found, stated=True).outcome()
-    changes = await runtime.store(derivation.commit, outcome, maker)
+    resolved = await _resolved(pen, scope, facts)
+    await store(derivation.prepare, pen.embedder.fingerprint, _dimension(resolved))
+    outcome = Deliberation(said, resolved, stated=True).outcome()
+    changes = await store(derivation.commit, outcome, pen.embedder.fingerprint)
     return Changes(tuple(changes or ()))
+
+
+async def _resolved(pen: Pen, scope: Scope, facts: Sequence[Fact]) -> Resolved:
+    if pen.resolve:
+        return await resolving.resolve(pen.runtime, pen.storage, pen.embedder, scope, facts)
+    return await resolving.plain(pen.runtime, pen.embedder, facts)
+
+
+def _dimension(resolved: Resolved) -> int:
+    return int(resolved.found[0].vectors.shape[1])
 
 
 async def _sources(
@@ -173,67 +180,51 @@ def _fact(triple: Triple, places: tuple[int, ...], material: Material) -> Fact:
 # -- which names are one ------------------------------------------------------------------------
 
 
-async def merge(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, scope: Scope, a: str, b: str
-) -> Changes:
+async def merge(pen: Pen, scope: Scope, a: str, b: str) -> Changes:
     """State that two names are one, and end what said they are not."""
-    return await _declare(runtime, storage, embedder, scope, (a, SAME, b), ends=OTHER)
+    return await _declare(pen, scope, (a, SAME, b), ends=OTHER)
 
 
-async def split(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, scope: Scope, a: str, b: str
-) -> Changes:
+async def split(pen: Pen, scope: Scope, a: str, b: str) -> Changes:
     """State that two names are two, and end what said they are one."""
-    return await _declare(runtime, storage, embedder, scope, (a, OTHER, b), ends=SAME)
+    return await _declare(pen, scope, (a, OTHER, b), ends=SAME)
 
 
-async def _declare(
-    runtime: Runtime,
-    storage: EmbeddedStorage,
-    embedder: Embedder,
-    scope: Scope,
-    said: tuple[str, str, str],
-    *,
-    ends: str,
-) -> Changes:
+async def _declare(pen: Pen, scope: Scope, said: tuple[str, str, str], *, ends: str) -> Changes:
+    """State one thing of two names and end its opposite, in one transaction."""
     a, label, b = said
     triple = _checked(Triple(a, label, b))
     if bare(a) == bare(b):
         raise InvalidInputError(f"{a!r} and {b!r} are one name already, and cannot be told apart")
-    await runtime.store(storage.file.check_embedder, embedder.fingerprint)
-    region = wider(scope)
-    stated = await runtime.store(reading.statements, storage.file, region, a, b)
-    ended = [one.text for one in stated if one.label == ends]
-    if ended:
-        gone = await runtime.store(_end, storage, scope, region, ended, ends, embedder.fingerprint)
-    else:
-        gone = ()
-    if any(one.label == label for one in stated):
-        return Changes(gone)
-    added = await add(runtime, storage, embedder, scope, [triple])
-    return Changes((*gone, *added.changes))
+    store, storage, maker = pen.runtime.store, pen.storage, pen.embedder.fingerprint
+    await store(storage.file.check_embedder, maker)
+    stated = await store(reading.statements, storage.file, wider(scope), a, b)
+    opposite = [one.text for one in stated if one.label == ends]
+    opposite += [_sentence(Triple(*names), ends) for names in ((a, ends, b), (b, ends, a))]
+    new = () if any(one.label == label for one in stated) else (triple,)
+    material = Material(scope, {}, (), None)
+    facts = [_fact(one, (), material) for one in new]
+    resolved = await resolving.plain(pen.runtime, pen.embedder, facts)
+    if new:
+        await store(storage.derivation.prepare, maker, _dimension(resolved))
+    outcome = _ending(Deliberation(material, resolved, stated=True).outcome(), opposite, ends)
+    changes = await store(storage.derivation.commit, outcome, maker)
+    return Changes(tuple(changes or ()))
 
 
-def _end(
-    storage: EmbeddedStorage,
-    scope: Scope,
-    region: Region,
-    texts: Sequence[str],
-    label: str,
-    maker: str,
-) -> tuple[Change, ...]:
-    """End the facts of these words that state this and nothing else, as they are by now."""
-    now = datetime.now(timezone.utc)
+def _ending(outcome: Outcome, texts: Sequence[str], label: str) -> Outcome:
+    """Return a commit that first ends the facts of these words which state this and no more."""
+    now = utc_now()
+    looked = tuple(Approach(None, (), fingerprint(text)) for text in dict.fromkeys(texts))
 
     def decide(nearby: Nearby) -> list[Step]:
-        targets = {known.row_id: known for found in nearby for known in found}
-        return [
-            Step("DELETE", target=row_id, closes_at=None, reason="caller")
+        targets = {known.row_id: known for found in nearby[: len(looked)] for known in found}
+        ended = [
+            Step("DELETE", target=row_id, reason="caller")
             for row_id, known in targets.items()
             if (known.record.valid_to is None or known.record.valid_to > now)
             and [said["relation"] for said in known.relations] == [label]
         ]
+        return [*ended, *(outcome.decide(nearby[len(looked) :]) or ())]
 
-    approaches = tuple(Approach(None, (), fingerprint(text)) for text in texts)
-    outcome = Outcome(scope, region, approaches, decide, ())
-    return tuple(storage.derivation.commit(outcome, maker) or ())
+    return replace(outcome, approaches=(*looked, *outcome.approaches), decide=decide)

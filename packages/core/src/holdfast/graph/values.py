@@ -63,7 +63,7 @@ class Relation:
     Attributes:
         source, label, target: Entities by name.
         id, text: Of the fact; `Memory.get`, `history`, `undo` and `delete` take the id.
-        sources: Ids of the turns the fact was derived from.
+        sources: Ids of the turns the fact was derived from; of a turn that mentions, its own.
         occurred_at: When it was said.
         recorded_at: Since when the memory knows it.
         valid_from, valid_to: Event-time span in which it holds; None is open.

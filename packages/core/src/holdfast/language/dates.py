@@ -8,7 +8,7 @@ there are no ranges.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from importlib import import_module
@@ -58,13 +58,30 @@ def ranges(query: str, now: datetime) -> tuple[Range, ...]:
 
     A date without a year is the last one before `now`; "last week" is Monday to Sunday.
     """
-    if not may_name_dates(query):
-        return ()
+    return tuple((start, end) for _, start, end in _found(query, now))
+
+
+def spelled(text: str, now: datetime) -> tuple[str, ...]:
+    """Return the spans of time a text names as ISO 8601 writes them, each once.
+
+    ``2024-06-01``, ``2024-W23``, ``2024-06`` or ``2024``.
+    """
     found = [
-        _range(match.lastgroup or "", match[0], now.astimezone(timezone.utc).date().isoformat())
-        for match in _FIND.finditer(query)
+        datetime.fromtimestamp(start, timezone.utc).strftime(_SPELLED[unit])
+        for unit, start, _ in _found(text, now)
     ]
-    return tuple(span for span in found if span is not None)
+    return tuple(dict.fromkeys(found))
+
+
+def _found(text: str, now: datetime) -> Iterator[tuple[str, float, float]]:
+    if not may_name_dates(text):
+        return
+    today = now.astimezone(timezone.utc).date().isoformat()
+    for match in _FIND.finditer(text):
+        unit = match.lastgroup or ""
+        span = _range(unit, match[0], today)
+        if span is not None:
+            yield unit, *span
 
 
 def may_name_dates(query: str) -> bool:
@@ -119,4 +136,5 @@ def _year(moment: datetime) -> tuple[datetime, datetime]:
     return first, first.replace(year=first.year + 1)
 
 
+_SPELLED: Final = {"day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m", "year": "%Y"}
 _SPANS: Final = {"day": _day, "week": _week, "month": _month, "year": _year}

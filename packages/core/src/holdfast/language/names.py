@@ -16,10 +16,11 @@ def _listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_BESIDE: Final = _listed(
-    "a an the mr mrs ms miss mx dr prof professor sir madam herr frau monsieur madame mme sr sra "
-    "senor senora don dona le la les der die das el los"
+TITLES: Final = _listed(
+    "mr mrs ms miss mx dr prof professor sir madam herr frau monsieur madame mme sr sra senor "
+    "senora don dona"
 )
+_BESIDE: Final = TITLES | _listed("a an the le la les der die das el los")
 """Articles and titles: "Dr Weber" is "Weber", and "the Louvre" is "Louvre"."""
 
 _PERSON: Final = _listed(

@@ -130,6 +130,6 @@ def numbers_of(value: object) -> list[int | None]:
 
 
 def _whole(value: object) -> int | None:
-    bare = value.strip().lstrip("FMfm#") if isinstance(value, str) else value
+    bare = value.strip().lstrip("FMNfmn#") if isinstance(value, str) else value
     number = number_of(bare)
     return int(number) if number is not None and number == int(number) else None

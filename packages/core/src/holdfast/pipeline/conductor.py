@@ -13,9 +13,16 @@ from typing import Protocol, TypeVar
 
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
 from holdfast.ingestion import index
-from holdfast.pipeline import consolidation, extraction, procedures, summarising
+from holdfast.pipeline import (
+    consolidation,
+    extraction,
+    naming,
+    procedures,
+    resolving,
+    summarising,
+)
 from holdfast.pipeline.answers import Messages, Problem, repair
-from holdfast.pipeline.deliberation import Deliberation
+from holdfast.pipeline.deliberation import Deliberation, Resolved
 from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.runtime import Runtime
@@ -37,13 +44,14 @@ SUMMARY_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What every step needs."""
+    """What every step needs; `graph` as in `Memory`."""
 
     runtime: Runtime
     storage: EmbeddedStorage
     embedder: Embedder
     llm: LLM
     guidance: Guidance = field(default_factory=Guidance)
+    graph: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +168,21 @@ async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         await store(derivation.forget, rows)
         return Derived()
     facts, usage, problems = await _extract_facts(pipeline, material)
-    found = await index(
-        pipeline.runtime, pipeline.embedder, "fact", [(f.text, None) for f in facts]
-    )
-    deliberation = Deliberation(material, facts, found)
-    outcome = deliberation.outcome()
+    deliberation = Deliberation(material, await _resolved(pipeline, material.scope, facts))
     while True:
+        outcome = deliberation.outcome()
         changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
         if changes is not None:
             told = _said(problems) + _said(deliberation.problems)
             return Derived(tuple(changes), usage, told)
         usage += await _deliberate(pipeline, deliberation, outcome)
+
+
+async def _resolved(pipeline: Pipeline, scope: Scope, facts: Sequence[Fact]) -> Resolved:
+    if not pipeline.graph:
+        return await resolving.plain(pipeline.runtime, pipeline.embedder, facts)
+    runtime, storage = pipeline.runtime, pipeline.storage
+    return await resolving.resolve(runtime, storage, pipeline.embedder, scope, facts)
 
 
 # -- phase 1 ------------------------------------------------------------------------------------
@@ -184,6 +196,7 @@ async def _extract_facts(
         recent=tuple(_turn(record) for record in material.recent),
         summary="" if material.summary is None else material.summary.text,
         one_user=material.scope.user_id is not None,
+        relations=pipeline.graph is not False,
     )
     asked = extraction.request(conversation, pipeline.guidance)
 
@@ -229,12 +242,13 @@ async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome
         return Usage()
 
     def read(answer: Answer, *, last: bool) -> consolidation.Decisions:
-        return consolidation.read(answer, plan, last=last)
+        return consolidation.read(answer, plan, matter.doubts, last=last)
 
-    made, usage = await _ask(pipeline, consolidation.request(plan), read)
-    merged = [verdict.text for verdict in made.verdicts.values() if verdict.text]
-    found = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in merged])
-    matter.learn(plan, made, dict(zip(merged, found, strict=True)))
+    made, usage = await _ask(pipeline, consolidation.request(plan, matter.doubts), read)
+    texts = [verdict.text for verdict in made.verdicts.values() if verdict.text]
+    texts += [naming.statement(pair, matter.facts).text for pair in made.united]
+    found = await index(pipeline.runtime, pipeline.embedder, "fact", [(t, None) for t in texts])
+    matter.learn(plan, made, dict(zip(texts, found, strict=True)))
     return usage
 
 

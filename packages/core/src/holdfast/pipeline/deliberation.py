@@ -6,20 +6,23 @@ holds as long as it saw them all; new ones are a reason to ask again, but only s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from holdfast import ranking
 from holdfast.language import cues
+from holdfast.language.names import bare
 from holdfast.language.wording import fingerprint
-from holdfast.pipeline import consolidation
+from holdfast.pipeline import consolidation, naming
 from holdfast.pipeline.answers import Problem
 from holdfast.pipeline.consolidation import Decision, Decisions, Neighbour, Plan, Verdict
 from holdfast.pipeline.facts import Fact
+from holdfast.pipeline.naming import Pair
 from holdfast.pipeline.relations import Relation
-from holdfast.storage.codec import maybe_micros
+from holdfast.storage.codec import Floats, maybe_micros
 from holdfast.storage.derivation import Approach, Known, Material, Nearby, Outcome, Step
+from holdfast.storage.entities import Named
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -33,28 +36,50 @@ MOST_ASKED = 2
 """How often the model is asked about one batch: once, and once more if others wrote meanwhile."""
 
 
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Facts ready to be weighed.
+
+    Attributes:
+        facts: Those of the turns, and behind them what follows by rule: that two names are one.
+        found: Each made findable.
+        told: How many come from the turns.
+        vectors: Of the names to be kept with their facts, by bare form.
+        doubts: Names that may be one, for a model to tell.
+    """
+
+    facts: tuple[Fact, ...]
+    found: tuple[Indexed, ...]
+    told: int
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
+    doubts: tuple[Pair, ...] = ()
+
+
 class Deliberation:
     """What is to become of the facts of some turns.
 
     Args:
         material: The turns.
-        facts: What was extracted from them.
-        found: Each fact made findable.
+        resolved: What was extracted from them.
         stated: A caller states them: they are taken as they stand, no model is asked.
+
+    Attributes:
+        facts: As resolved; what the model says of names comes behind them.
+        doubts: Names that the model is to tell apart, or not, when it is asked.
+        problems: What was wrong with its answers.
     """
 
-    def __init__(
-        self,
-        material: Material,
-        facts: Sequence[Fact],
-        found: Sequence[Indexed],
-        *,
-        stated: bool = False,
-    ) -> None:
+    def __init__(self, material: Material, resolved: Resolved, *, stated: bool = False) -> None:
         self.problems: tuple[Problem, ...] = ()
+        self.facts = resolved.facts
+        self.doubts = resolved.doubts[: naming.MOST_PAIRS]
         self._material = material
-        self._facts = facts
-        self._found = found
+        self._found = resolved.found
+        self._told = resolved.told
+        self._vectors = resolved.vectors
+        self._home = {name: one.fact for name, one in naming.named(resolved.facts).items()}
+        self._open = {bare(n) for pair in resolved.doubts for n in (pair.name, pair.other)}
+        self._reasons = dict.fromkeys(range(self._told, len(self.facts)), "rule: names alike")
         self._stated = stated
         self._asked = MOST_ASKED if stated else 0
         self._seen: dict[int, set[str]] = {}
@@ -63,8 +88,11 @@ class Deliberation:
 
     def outcome(self) -> Outcome:
         """Return the commit that decides on these facts."""
-        approach = _by_name if self._stated else _approach
-        approaches = tuple(map(approach, self._facts, self._found))
+        searched = 0 if self._stated else self._told
+        approaches = tuple(
+            (_approach if place < searched else _by_name)(fact, found)
+            for place, (fact, found) in enumerate(zip(self.facts, self._found, strict=True))
+        )
         scope = self._material.scope
         turns = () if self._stated else tuple(self._material.rows)
         return Outcome(scope, wider(scope), approaches, self._steps, turns)
@@ -72,18 +100,28 @@ class Deliberation:
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""
         known = [[_neighbour(one) for one in some] for some in nearby]
-        return consolidation.plan(self._facts, known)
+        return consolidation.plan(self.facts, known)
 
     def learn(self, plan: Plan, made: Decisions, merged: Mapping[str, Indexed]) -> None:
         """Take over what the model said of a plan; `merged` are its own texts, made findable."""
         self._asked += 1
         self.problems += made.problems
         self._merged.update(merged)
+        self._learn_names(made)
         for fact in plan.open:
             shown = {neighbour.id for neighbour in plan.shown[fact]}
             self._seen.setdefault(fact, set()).update(shown)
             self._verdicts.pop(fact, None)
         self._verdicts.update(made.verdicts)
+
+    def _learn_names(self, made: Decisions) -> None:
+        self._open -= {bare(name) for pair in self.doubts for name in (pair.name, pair.other)}
+        self.doubts = ()
+        for pair in made.united:
+            said = naming.statement(pair, self.facts)
+            self._reasons[len(self.facts)] = "model: one name"
+            self.facts += (said,)
+            self._found += (self._merged[said.text],)
 
     def _steps(self, nearby: Nearby) -> Sequence[Step] | None:
         plan = self.plan(nearby)
@@ -97,11 +135,12 @@ class Deliberation:
         return not shown <= self._seen.get(fact, set())
 
     def _step(self, decision: Decision) -> Step:
-        fact = self._facts[decision.fact]
+        fact = self.facts[decision.fact]
         turns = list(self._material.turns.values())
         said = [turns[position] for position in fact.turns]
         added = self._stated and decision.event == "ADD"
         reason = "caller" if added else f"{decision.decided_by}: {decision.reason}"
+        reason = self._reasons.get(decision.fact, reason)
         sources = tuple(turn.id for turn in said)
         writes = decision.event in ("ADD", "UPDATE")
         return Step(
@@ -109,7 +148,7 @@ class Deliberation:
             draft=self._draft(fact, said, decision, reason) if writes else None,
             target=None if decision.target is None else int(decision.target),
             closes_at=maybe_micros(decision.closes_at),
-            digest=fingerprint(self._facts[_first(decision)].text),
+            digest=fingerprint(self.facts[_first(decision)].text),
             reason=reason,
             sources=sources,
         )
@@ -129,9 +168,15 @@ class Deliberation:
             sources=tuple(turn.id for turn in said),
             relations=tuple(asdict(relation) for relation in fact.relations),
             slots=fact.slots,
+            names=tuple(self._names(decision.fact)),
             digest=fingerprint(decision.text),
             reason=reason,
         )
+
+    def _names(self, fact: int) -> Iterator[Named]:
+        for name, vector in self._vectors.items():
+            if self._home[name] == fact:
+                yield Named(name, vector, name not in self._open)
 
 
 def wider(scope: Scope) -> Region:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.storage.codec import Passage
 from holdfast.types import KINDS, ROLES
 
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 Links = NDArray[np.int32]
+Bounds = NDArray[np.int32]
 Row: TypeAlias = tuple[Any, ...]
 
 NEVER = np.iinfo(np.int64).max
@@ -44,6 +45,22 @@ ROW = np.dtype(
         ("role", "i1"),
         ("alive", "?"),
     ]
+)
+
+# The fields that rows bring along, in the order in which `views` selects them; kind, role and
+# speaker have numbers of their own.
+_COPIED = (
+    "id",
+    "place",
+    "kind",
+    "role",
+    "speaker",
+    "importance",
+    "traits",
+    "occurred",
+    "valid_from",
+    "valid_to",
+    "expires",
 )
 
 
@@ -100,24 +117,48 @@ class Rows:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def append(self, rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> Links:
-        """Append rows as `views` selects them.
+    def append(self, rows: Sequence[Row], bounds: Bounds, counts: Ints) -> Links:
+        """Append rows as `views` selects them; at least one.
 
         Args:
             rows: In the order of their sessions.
-            passages: Those of each row.
+            bounds: Start, end and words of every passage of all of them, shape (passages, 3).
+            counts: How many passages each row has; none has none.
 
         Returns:
             For each new position the passage before it in its session, or -1.
         """
-        start = position = self._count
-        self._grow(sum(map(len, passages)))
-        for row, own in zip(rows, passages, strict=True):
-            for number, passage in enumerate(own):
-                self._table[position] = self._entry(position, number, len(own), row, passage)
-                position += 1
-        previous: Links = self.table["previous"][start:].copy()
+        start = self._count
+        self._grow(len(bounds))
+        fresh = self._table[start : self._count]
+        self._fill(fresh, rows, counts)
+        fresh["words"] = bounds[:, 2]
+        fresh["characters"] = bounds[:, 1] - bounds[:, 0]
+        fresh["previous"] = fresh["next"] = -1
+        fresh["alive"] = True
+        turns = start + np.flatnonzero(fresh["kind"] == KIND_CODES["turn"])
+        if len(turns):
+            self._link(turns)
+        previous: Links = fresh["previous"].copy()
         return previous
+
+    def _fill(self, fresh: NDArray[Any], rows: Sequence[Row], counts: Ints) -> None:
+        """Copy what the file says of each row to all its passages."""
+        columns = list(zip(*rows, strict=True))
+        read: dict[str, Iterable[Any]] = dict(zip(_COPIED, columns, strict=False))
+        read["kind"] = (KIND_CODES[kind] for kind in columns[2])
+        read["role"] = (ROLE_CODES.get(role, -1) for role in columns[3])
+        read["speaker"] = map(self._speaker, columns[4])
+        read["session"] = map(self._session, rows)
+        single = len(fresh) == len(rows)
+        for name, values in read.items():
+            column = np.fromiter(values, ROW[name], len(rows))
+            fresh[name] = column if single else np.repeat(column, counts)
+        fresh["passages"], fresh["passage"] = 1, 0
+        if not single:
+            fresh["passages"] = np.repeat(counts, counts)
+            fresh["passage"] = np.arange(len(fresh)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self._mortal = self._mortal or min(map(min, columns[9], columns[10])) < NEVER
 
     def extends(self, rows: Sequence[Row]) -> bool:
         """Say whether these rows all come behind the turns of their sessions."""
@@ -131,8 +172,8 @@ class Rows:
         """Take over what may change of a row: when it ends."""
         self._mortal = True
         for position in positions:
-            self._table["valid_to"][position] = NEVER if row[9] is None else row[9]
-            self._table["expires"][position] = NEVER if row[10] is None else row[10]
+            self._table["valid_to"][position] = row[9]
+            self._table["expires"][position] = row[10]
 
     def remove(self, positions: range) -> tuple[int, int] | None:
         """Mark a row dead and close the gap it leaves in its session.
@@ -166,43 +207,21 @@ class Rows:
             grown[: len(self._table)] = self._table
             self._table = grown
 
-    def _entry(
-        self, position: int, number: int, passages: int, row: Row, passage: Passage
-    ) -> tuple[Any, ...]:
-        start, end, words = passage
-        row_id, place, kind, role, speaker, importance, traits = row[:7]
-        occurred, valid_from, valid_to, expires = row[7:11]
-        self._mortal |= valid_to is not None or expires is not None
-        begins = occurred if valid_from is None and kind == "turn" else valid_from
-        session = self._session(row)
-        return (
-            row_id,
-            place,
-            number,
-            passages,
-            occurred,
-            ALWAYS if begins is None else begins,
-            NEVER if valid_to is None else valid_to,
-            NEVER if expires is None else expires,
-            importance,
-            words,
-            end - start,
-            traits,
-            -1 if speaker is None else self.speakers.setdefault(speaker, len(self.speakers)),
-            session,
-            self._link(position, session) if kind == "turn" else -1,
-            -1,
-            KIND_CODES[kind],
-            ROLE_CODES.get(role, -1),
-            True,
-        )
+    def _link(self, turns: Ints) -> None:
+        """Chain new positions to their sessions, in their order."""
+        before = []
+        for turn, session in zip(
+            turns.tolist(), self._table["session"][turns].tolist(), strict=True
+        ):
+            before.append(self._last.get(session, -1))
+            self._last[session] = turn
+        previous = np.array(before)
+        self._table["previous"][turns] = previous
+        known = previous >= 0
+        self._table["next"][previous[known]] = turns[known]
 
-    def _link(self, position: int, session: int) -> int:
-        previous = self._last.get(session, -1)
-        if previous >= 0:
-            self._table["next"][previous] = position
-        self._last[session] = position
-        return previous
+    def _speaker(self, name: str | None) -> int:
+        return -1 if name is None else self.speakers.setdefault(name, len(self.speakers))
 
     def _session(self, row: Row) -> int:
         namespace = row[0] >> 32

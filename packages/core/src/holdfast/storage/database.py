@@ -133,6 +133,11 @@ class Database:
         self._pen = Pen(self._borrow, self._push, shares=shares)
         self._idle_lock = threading.Lock()
 
+    @property
+    def durability(self) -> Durability:
+        """What a commit survives."""
+        return self._durability
+
     # -- transactions ---------------------------------------------------------------------------
 
     @contextmanager
@@ -340,6 +345,20 @@ class Database:
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self._busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
+
+
+@contextmanager
+def unmapped(connection: Connection) -> Iterator[None]:
+    """Read much that is wanted once: mapped pages would stay resident, a GB of them at most."""
+    mapped = connection.execute("PRAGMA mmap_size").fetchone() or (0,)  # none in memory
+    if not mapped[0]:
+        yield
+        return
+    connection.execute("PRAGMA mmap_size = 0").fetchone()
+    try:
+        yield
+    finally:
+        connection.execute(f"PRAGMA mmap_size = {mapped[0]}").fetchone()
 
 
 _ADVICE = {

@@ -14,6 +14,7 @@ from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
 from holdfast.storage.file import VIEW_BUDGET, File
 from holdfast.storage.namespaces import Region
+from holdfast.storage.naming import Naming
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.searching import Found, Probe, find_records
@@ -62,6 +63,7 @@ class EmbeddedStorage:
         file: What all operations share.
         documents: Operations on items.
         derivation: Operations of the pipeline.
+        naming: Names that may be one.
         upkeep: Counts, checks, transfer, a change of embedder.
     """
 
@@ -81,6 +83,7 @@ class EmbeddedStorage:
         self.database = self.file.database
         self.documents = Documents(self.file)
         self.derivation = Derivation(self.file, lease)
+        self.naming = Naming(self.file)
         self.upkeep = Upkeep(self.file)
 
     # -- writing --------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from holdfast.filters import Filter
-from holdfast.storage import codec, log, records
+from holdfast.storage import codec, entities, log, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
@@ -68,6 +68,7 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
         connection.execute("DELETE FROM reembedding WHERE id = ?", (row_id,))
         connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
         connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
+        entities.forget(connection, row_id)
     connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
     for namespace in {row_id >> NAMESPACE_BITS for row_id in row_ids}:
         connection.execute(  # what this turn did to others, in a model's words

@@ -20,7 +20,8 @@ from holdfast.storage.schema import STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
 
-VIEW_BUDGET = 512 * 1024 * 1024
+# So that a process stays below 600 MB, whatever its traffic.
+VIEW_BUDGET = 384 * 1024 * 1024
 
 
 class File:
@@ -138,7 +139,10 @@ class File:
                 self.forget_embedder()
                 raise EmbedderMismatchError(str(found and found[0]), known[0])
             view.follow(connection)
-            yield connection, view
+            try:
+                yield connection, view
+            finally:
+                self.views.settle(view)  # it may have grown: by rows, or by what was asked of it
 
     @contextmanager
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -66,11 +66,16 @@ class GraphReading:
     as_of: int | None = None
 
 
+# Whether it was the caller who ended it, by other words: then all that it said is over.
+_REWORDED = (
+    "r.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM log l WHERE l.key = r.key"
+    " AND l.before = r.id AND l.at = r.closed_at AND l.reason = 'caller')"
+)
 _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    " r.expires_at FROM namespaces n JOIN records r"
+    f" r.expires_at, {_REWORDED} FROM namespaces n JOIN records r"
 )
-_STATES = " AND r.kind = 'fact' AND r.relations <> '[]'"
+_STATES = " AND r.relations <> '[]'"
 
 
 class GraphView:
@@ -250,6 +255,33 @@ class GraphView:
         found = [(u, key, kind) for u in self._users for kind in self._sorts.get((u, key), ())]
         return list(dict.fromkeys(map(self.class_of, sorted(found))))
 
+    def sorts(self, user: str, name: str) -> Collection[str]:
+        """Return what sorts of things a bare name stands for; none: nobody states it."""
+        return self._sorts.get((user, name), ())
+
+    def latest(self, user: str, name: str, now: int) -> tuple[Edge, int] | None:
+        """Return the newest edge at a bare name, and at which end of it the name stands.
+
+        Expired ones are out of sight; what is over is not.
+        """
+        nodes = [(user, name, kind) for kind in self.sorts(user, name)]
+        edges = [edge for node in nodes for edge in self._touching.get(node, ())]
+        seen = [edge for edge in edges if edge.expires is None or edge.expires > now]
+        if not seen:
+            return None
+        edge = max(seen, key=attrgetter("row_id"))
+        return edge, 0 if edge.source[:2] == (user, name) else 1
+
+    def undecided(self, user: str, name: str, other: str) -> bool:
+        """Say whether nothing tells yet that two bare names are one, or that they are two."""
+        one, two = (
+            {self.class_of((user, said, kind)) for kind in self.sorts(user, said)}
+            for said in (name, other)
+        )
+        apart = (edge for edge in self._statements if edge.label == OTHER and edge.ends is None)
+        ends = ({self.class_of(edge.source), self.class_of(edge.target)} for edge in apart)
+        return not one & two and not any(pair & one and pair & two for pair in ends)
+
     def classes(self) -> list[Node]:
         """Return every class."""
         return list(dict.fromkeys(self.class_of(n) for n in self._touching))
@@ -300,12 +332,13 @@ def _edges(row: Row) -> Iterator[Edge]:
     """Yield what a row states.
 
     "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is
-    not. So of a fact that also states something of one value, that alone ends with it.
+    not. So of a fact that also states something of one value, that alone ends with it, unless the
+    caller gave the fact other words.
     """
-    row_id, user, relations, occurred, valid_from, valid_to, expires = row
+    row_id, user, relations, occurred, valid_from, valid_to, expires, reworded = row
     stated = codec.from_json(relations)
     begins = occurred if valid_from is None else valid_from
-    single = any(said.get("single_valued") for said in stated)
+    single = not reworded and any(said.get("single_valued") for said in stated)
     for said in stated:
         names = (said["subject"], said["object"])
         types = (said.get("subject_type", ""), said.get("object_type", ""))

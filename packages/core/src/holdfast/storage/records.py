@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
-from holdfast.storage import codec, log, namespaces
+from holdfast.storage import codec, entities, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
+from holdfast.storage.entities import Named
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.types import Kind, Metadata, Record, Role, Scope
@@ -58,6 +59,7 @@ class Draft:
     message_id: str | None = None
     relations: tuple[Metadata, ...] = ()
     slots: tuple[str, ...] = ()
+    names: tuple[Named, ...] = ()
     digest: str | None = None
     reason: str = ""
 
@@ -137,7 +139,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
         ),
     )
     given = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
-    whose = [None if value is None else str(value) for value in given]  # a `Within`, plain
+    whose = [None if one is None else str(one) for one in given]  # a `Within` writes at itself
     made = tuple(_record((*row[: len(_READ)], *whose, None)) for row in rows)
     return Written(tuple(ids), made, seq)
 
@@ -250,6 +252,8 @@ def _link(connection: Connection, written: Iterable[tuple[int, Draft]]) -> None:
             connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, row_id))
         for slot in draft.slots:
             connection.execute("INSERT OR IGNORE INTO slots VALUES (?, ?)", (slot, row_id))
+        if draft.names:
+            entities.link(connection, row_id, draft.names)
 
 
 # -- reading ------------------------------------------------------------------------------------

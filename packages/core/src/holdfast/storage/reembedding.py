@@ -126,5 +126,6 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     elif sample is not None:
         connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (sample[0],))
     connection.execute("DELETE FROM reembedding")
+    connection.execute("DELETE FROM entities")  # embedded again as facts state them
     connection.execute("DELETE FROM properties WHERE name = ?", (JOB,))
     return True

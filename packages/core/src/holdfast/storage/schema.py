@@ -210,4 +210,16 @@ CREATE INDEX log_sources ON log(namespace) WHERE sources IS NOT NULL;
 
 CREATE INDEX log_key ON log(key) WHERE key IS NOT NULL
 """,
+    """
+-- A vector of each name that relations state, kept with a fact that states it and gone with it.
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY,
+    record INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    settled INTEGER NOT NULL,
+    vector BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX entities_record ON entities(record, name)
+""",
 )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError
+from holdfast.language.wording import same_words
 from holdfast.storage import codec, log, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -49,15 +50,21 @@ def rewrite(
     """End a version now and add a copy with another text (and other columns); return its row id.
 
     A version that had ended before keeps its end; the new words hold from now on all the same.
-    What the old words said as relations is not known of the new ones.
+    What the old words said as relations is not known of the new ones, unless they are the same
+    words but for case, punctuation and articles.
     """
-    ends = connection.execute("SELECT valid_to FROM records WHERE id = ?", (old,)).fetchone()[0]
-    written = records.text_columns(text, indexed) | {"valid_from": now, "relations": "[]"}
+    said, ends = connection.execute(
+        "SELECT text, valid_to FROM records WHERE id = ?", (old,)
+    ).fetchone()
+    written = records.text_columns(text, indexed) | {"valid_from": now}
+    if not (again := same_words(said, text)):
+        written["relations"] = "[]"
     written |= columns
     if ends is not None and ends <= now:
         written |= {"valid_to": None, "closed_at": None}
     new = records.copy_version(connection, old, now, written)
-    connection.execute("DELETE FROM slots WHERE record = ?", (new,))
+    if not again:
+        connection.execute("DELETE FROM slots WHERE record = ?", (new,))
     if ends is None or ends > now:
         records.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason)

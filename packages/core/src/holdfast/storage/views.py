@@ -11,21 +11,24 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import chain, islice
+from operator import itemgetter
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
-from holdfast.storage.codec import Hashes, Passage
-from holdfast.storage.columns import Row, Rows
-from holdfast.storage.database import Connection
+from holdfast.storage.codec import Floats
+from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
+from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS, ROWS
-from holdfast.storage.vectors import Positions, Vectors
+from holdfast.storage.vectors import MANY, Positions, Vectors
 
 Table = Literal["records", "items"]
 Bools = NDArray[np.bool_]
@@ -37,16 +40,27 @@ FEW_DEAD = 1_000
 _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
-        " r.valid_from, {valid_to}, r.expires_at, n.run_id IS NOT NULL,"
-        " r.passages, r.vectors, r.terms"
+        f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
+        f" coalesce({{valid_to}}, {NEVER}), coalesce(r.expires_at, {NEVER}),"
+        " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
     "items": (
         "SELECT r.id, r.id, 'item', NULL, NULL, 0.5, 0, r.updated_at,"
-        " NULL, NULL, r.expires_at, 0, r.passages, r.vectors, r.terms"
+        f" {ALWAYS}, {NEVER}, coalesce(r.expires_at, {NEVER}), 0,"
+        " r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN items r"
     ),
 }
+
+# What is read and indexed at a time: a few megabytes.
+_CHUNK = 2_000
+# A row id, a position, and their place in a dict.
+_PLACE_BYTES = 120
+
+_ID = itemgetter(0)
+_PLACE = itemgetter(1, 0)
+_PASSAGES, _VECTORS, _TERMS = itemgetter(-3), itemgetter(-2), itemgetter(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,20 +73,27 @@ class Reading:
 
 
 class View:
-    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it."""
+    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it.
 
-    def __init__(self, reading: Reading, dimension: int) -> None:
+    Args:
+        reading: What it shows.
+        dimension: Of its vectors.
+        many: See `Vectors`.
+    """
+
+    def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
         self.reading = reading
         self.lock = threading.Lock()
         self._dimension = dimension
+        self._many = many
         self._clear()
 
     def _clear(self) -> None:
         self.rows = Rows()
-        self.vectors = Vectors(self._dimension)
+        self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
         self.fields = Fields()
-        self._places: dict[int, range] = {}  # row id -> positions of its passages
+        self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self._namespaces: list[int] = []
         self._seq = 0
@@ -81,13 +102,43 @@ class View:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: vectors, columns, postings."""
-        return sum(part.nbytes for part in (self.vectors, self.rows, self.keywords, self.fields))
+        """Bytes held: vectors, columns, postings, and roughly what finds a row."""
+        parts = (self.vectors, self.rows, self.keywords, self.fields)
+        return sum(part.nbytes for part in parts) + _PLACE_BYTES * (
+            len(self._places) + len(self.wordless)
+        )
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
         """Return the positions of all passages of these rows; unknown rows are left out."""
         wanted = np.fromiter(row_ids, dtype=np.int64)
         return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
+
+    def cosines(self, connection: Connection, query: Floats, positions: Positions) -> Floats:
+        """Return exact cosines with a unit vector; from the file, where only codes are kept."""
+        if not self.vectors.coded:
+            return self.vectors.cosines(query)[positions]
+        cosines = np.empty(len(positions), dtype=np.float32)
+        for start in range(0, len(positions), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            cosines[some] = self._vectors(connection, positions[some]) @ query
+        return cosines
+
+    def _vectors(self, connection: Connection, positions: Positions) -> Floats:
+        """Read vectors again, shape (positions, dimension)."""
+        table, size = self.rows.table, 4 * self._dimension
+        ids = table["id"][positions].tolist()
+        some = tuple(dict.fromkeys(ids))
+        found = dict(
+            connection.execute(
+                f"SELECT id, vectors FROM {self.reading.table}"
+                f" WHERE id IN ({','.join('?' * len(some))})",
+                some,
+            ).fetchall()
+        )
+        starts = (table["passage"][positions] * size).tolist()
+        places = zip(ids, starts, strict=True)
+        joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+        return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
     # -- following the log ----------------------------------------------------------------------
 
@@ -97,17 +148,24 @@ class View:
         if newest == self._seq and self._namespaces:
             return
         written = self._written(connection)
-        known = len(self._namespaces)
         if written is None or not self._catch_up(connection, written):
             self._clear()
-            known = 0
-        after = self._namespaces[-1] if known else 0
-        fresh = namespaces.numbers(connection, self.reading.region, after)
-        self._load(self._select(connection, fresh))
-        self._namespaces += fresh
+        with nullcontext() if self._namespaces else unmapped(connection):
+            fresh = self._extend(connection)
         if written or written is None or fresh:
             self.change = newest
         self._seq = newest
+
+    def _extend(self, connection: Connection) -> bool:
+        """Add the namespaces of the region that are not here yet; say whether there are any."""
+        after = self._namespaces[-1] if self._namespaces else 0
+        fresh = namespaces.numbers(connection, self.reading.region, after)
+        if not self._read(connection, fresh):
+            self._clear()
+            fresh = namespaces.numbers(connection, self.reading.region)
+            self._read(connection, fresh, ordered=True)
+        self._namespaces += fresh
+        return bool(fresh)
 
     def _written(self, connection: Connection) -> list[int] | None:
         if not self._namespaces:
@@ -122,22 +180,28 @@ class View:
             return True
         found = {row[0]: row for row in self._select_ids(connection, written)}
         for row_id in written:
-            places = self._places.get(row_id)
-            if places is not None and row_id in found:
-                self.rows.refresh(places, found[row_id])
-            elif places is not None:
-                self._remove(row_id, places)
-            elif row_id not in found:
-                self.wordless.discard(row_id)
+            if row_id not in self._places:
+                if row_id not in found:
+                    self.wordless.discard(row_id)
+            elif row_id in found:
+                self.rows.refresh(self._passages(row_id), found[row_id])
+            else:
+                self._remove(row_id)
         # In the order of a view built anew: a new version stands in the place of the old one.
         new = [row for row_id, row in found.items() if row_id not in self._places]
-        new.sort(key=lambda row: (row[1], row[0]))
+        new.sort(key=_PLACE)
         if not self.rows.extends(new):
             return False
         self._load(new)
         return True
 
-    def _remove(self, row_id: int, places: range) -> None:
+    def _passages(self, row_id: int) -> range:
+        """Return the positions of a row."""
+        first = self._places[row_id]
+        return range(first, first + int(self.rows.table["passages"][first]))
+
+    def _remove(self, row_id: int) -> None:
+        places = self._passages(row_id)
         del self._places[row_id]
         self._dead += len(places)
         for place in places:
@@ -146,11 +210,26 @@ class View:
         if link is not None:
             self.keywords.relink(*link)
 
-    def _select(self, connection: Connection, numbers: Sequence[int]) -> list[Row]:
-        rows: list[Row] = []
-        for number in numbers:
-            rows += self._query(connection, f"{ROWS} WHERE n.no = ?", (number,))
-        return rows
+    def _read(
+        self, connection: Connection, numbers: Sequence[int], *, ordered: bool = False
+    ) -> bool:
+        """Append all rows of namespaces, some thousand at a time.
+
+        Rows come as they lie, for to sort them is to hold them all. A turn's new version lies
+        behind later turns: where one does, return False, to be asked again for rows in order.
+        """
+        where = f"{ROWS} WHERE n.no = ?"
+        rows = chain.from_iterable(
+            self._query(connection, where, (number,), ordered=ordered) for number in numbers
+        )
+        while some := list(islice(rows, _CHUNK)):
+            some.sort(key=_PLACE)
+            # A first version has the greatest place yet.
+            if not self.rows.extends([row for row in some if row[1] != row[0]]):
+                return False
+            self._load(some)
+        self.keywords.settle()
+        return True
 
     def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
         rows: list[Row] = []
@@ -161,9 +240,16 @@ class View:
             rows += self._query(connection, where, some)
         return rows
 
-    def _query(self, connection: Connection, where: str, values: tuple[int, ...]) -> list[Row]:
+    def _query(
+        self,
+        connection: Connection,
+        where: str,
+        values: tuple[int, ...],
+        *,
+        ordered: bool = False,
+    ) -> Iterable[Row]:
         select, moment = _SELECT[self.reading.table], self.reading.as_of
-        order = " ORDER BY r.place, r.id" if self.reading.table == "records" else ""
+        order = " ORDER BY r.place, r.id" if ordered else ""
         if self.reading.table == "items":
             sql = f"{select} ON {where}{order}"
         elif moment is None:
@@ -176,7 +262,7 @@ class View:
             )
             ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
             sql = f"{select.format(valid_to=ended)} ON {where}{knew}{order}"
-        return connection.execute(sql, values).fetchall()
+        return connection.execute(sql, values)
 
     def _load(self, rows: Sequence[Row]) -> None:
         """Append rows that have passages: columns, vectors, postings."""
@@ -185,25 +271,16 @@ class View:
         if not rows:
             return
         position = len(self.rows)
-        passages = [codec.from_passages(row[-3]).tolist() for row in rows]
-        previous = self.rows.append(rows, passages)
-        for row, own in zip(rows, passages, strict=True):
-            self._places[row[0]] = range(position, position + len(own))
-            position += len(own)
-        joined = np.frombuffer(b"".join(row[-2] for row in rows), dtype=np.float32)
-        self.vectors.extend(joined.reshape(-1, self._dimension))
-        self.keywords.extend(_terms(rows, passages), previous)
-
-
-def _terms(rows: Sequence[Row], passages: Sequence[Sequence[Passage]]) -> list[Hashes]:
-    """Return the term hashes of every passage."""
-    terms: list[Hashes] = []
-    for row, own in zip(rows, passages, strict=True):
-        hashes, start = np.frombuffer(row[-1], dtype=np.uint64), 0
-        for _, _, count in own:
-            terms.append(hashes[start : start + count])
-            start += count
-    return terms
+        bounds = codec.from_passages(b"".join(map(_PASSAGES, rows)))
+        sizes = np.fromiter(map(len, map(_PASSAGES, rows)), np.int64, len(rows))
+        counts = sizes // (bounds.itemsize * bounds.shape[1])
+        previous = self.rows.append(rows, bounds, counts)
+        firsts = position + np.cumsum(counts) - counts
+        self._places.update(zip(map(_ID, rows), firsts.tolist(), strict=True))
+        vectors = np.frombuffer(b"".join(map(_VECTORS, rows)), dtype=np.float32)
+        self.vectors.extend(vectors.reshape(-1, self._dimension))
+        words = np.frombuffer(b"".join(map(_TERMS, rows)), dtype=np.uint64)
+        self.keywords.extend(words, bounds[:, 2].astype(np.int64), previous)
 
 
 @dataclass(slots=True)
@@ -216,6 +293,8 @@ class Views:
 
     budget: int
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
+    _sizes: dict[Reading, int] = field(default_factory=dict)
+    _held: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, reading: Reading, dimension: int) -> View:
@@ -223,23 +302,31 @@ class Views:
         if reading.as_of is not None:
             return View(reading, dimension)
         with self._lock:
-            view = self._views.pop(reading, None)
-            if view is None:
-                view = View(reading, dimension)
-                self._trim()
+            view = self._views.pop(reading, None) or View(reading, dimension)
             self._views[reading] = view
             return view
 
-    def _trim(self) -> None:
-        held = sum(view.nbytes for view in self._views.values())
-        while held > self.budget and self._views:
-            _, coldest = self._views.popitem(last=False)
-            held -= coldest.nbytes
+    def settle(self, view: View) -> None:
+        """Take note of how large a view has become, and drop others while all are too large.
+
+        The one used last stays, or a view beyond the budget would be built for every search.
+        """
+        with self._lock:
+            if self._views.get(view.reading) is not view:
+                return  # dropped, or a look into the past
+            size = view.nbytes
+            self._held += size - self._sizes.get(view.reading, 0)
+            self._sizes[view.reading] = size
+            while self._held > self.budget and len(self._views) > 1:
+                coldest, _ = self._views.popitem(last=False)
+                self._held -= self._sizes.pop(coldest, 0)
 
     def clear(self) -> None:
         """Drop all views, as after a change of every vector."""
         with self._lock:
             self._views.clear()
+            self._sizes.clear()
+            self._held = 0
 
     def readings(self) -> list[Reading]:
         """Return what is cached."""

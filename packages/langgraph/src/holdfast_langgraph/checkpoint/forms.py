@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import ormsgpack
@@ -27,33 +27,75 @@ class Whole:
     digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """The part of a list that lies in runs: what a longer list most likely begins with.
+Piece: TypeAlias = "tuple[Digest] | bytes | int"
+"""What a value will be made of: a blob by its digest, bytes as they are, a blob by its number."""
+
+
+@dataclass(slots=True)
+class Past:
+    """A list as it was stored last: what the next one most likely begins with.
+
+    Nothing of it changes once it is stored.
 
     Attributes:
-        length: Bytes of its elements.
-        digest: Of those bytes.
-        runs: How many blobs they take; once stored, their numbers.
+        maker: The codec that cut it; another one's bytes may differ.
+        kind: What `sight` is: the elements' likeness, or their msgpack.
+        sight: What the list looked like, to be compared with the beginning of the next.
+        count: Elements of it.
+        runs: How many of the parts are runs; the others are one element each.
+        settled: Bytes of `sight` that lie in runs.
+        settled_count: Elements in runs.
+        tail: Digest and msgpack of every element after the last run.
+        parts: Of the stored list, after its head; known once it is stored.
     """
 
-    length: int
-    digest: Digest
-    runs: int
-    numbers: tuple[int, ...] = ()
+    maker: object
+    kind: str
+    sight: bytes = b""
+    count: int = 0
+    runs: int = 0
+    settled: int = 0
+    settled_count: int = 0
+    tail: tuple[tuple[Digest, bytes], ...] = ()
+    parts: tuple[int | bytes, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """Return how many bytes it takes in memory at most, or nearly so."""
+        return 2 * len(self.sight) + 500
+
+    def within(self, maker: object, kind: str, sight: bytes) -> Past:
+        """Return what a list that looks so begins with: all of this, its runs, or nothing."""
+        if self.maker is maker and self.kind == kind:
+            if sight.startswith(self.sight):
+                return self
+            settled = self.sight[: self.settled]
+            if sight.startswith(settled):
+                return Past(
+                    maker,
+                    kind,
+                    settled,
+                    self.settled_count,
+                    self.runs,
+                    self.settled,
+                    self.settled_count,
+                    (),
+                    self.parts[: self.runs],
+                )
+        return Past(maker, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A value that will be in parts: digests of blobs (True), bytes as they are (False), numbers.
+    """A value that will be in parts.
 
     Attributes:
         parts: The first is the head of the list or mapping.
-        prefix: Of a list that has runs, which then follow its head.
+        past: Of a list: what will be worth knowing of it.
     """
 
-    parts: list[tuple[bool, bytes] | int]
-    prefix: Prefix | None = None
+    parts: list[Piece]
+    past: Past | None = None
 
 
 Draft: TypeAlias = "Whole | Parts | Stored"
@@ -65,20 +107,16 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
     if isinstance(draft, Whole):
         return numbers[draft.digest]
     if isinstance(draft, Parts):
-        return [
-            part if isinstance(part, int) else numbers[part[1]] if part[0] else part[1]
-            for part in draft.parts
-        ]
+        return [numbers[part[0]] if isinstance(part, tuple) else part for part in draft.parts]
     return draft
 
 
-def prefix_of(draft: Draft, stored: Stored) -> Prefix | None:
-    """Return the prefix of a list just stored, with the numbers of its runs."""
-    if not isinstance(draft, Parts) or draft.prefix is None or not isinstance(stored, list):
+def past_of(draft: Draft, stored: Stored) -> Past | None:
+    """Return what to remember of a list just stored."""
+    if not isinstance(draft, Parts) or draft.past is None or not isinstance(stored, list):
         return None
-    runs = stored[1 : 1 + draft.prefix.runs]
-    numbers = tuple(part for part in runs if isinstance(part, int))
-    return replace(draft.prefix, numbers=numbers)
+    draft.past.parts = tuple(stored[1:])
+    return draft.past
 
 
 def references(stored: Stored) -> Iterator[int]:

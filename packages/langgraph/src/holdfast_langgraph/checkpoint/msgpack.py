@@ -54,6 +54,15 @@ def map_head(count: int) -> bytes:
     return b"\xdf" + count.to_bytes(4, "big")
 
 
+def array_head(count: int) -> bytes:
+    """Return the head of an array of `count` elements."""
+    if count < 16:
+        return bytes([0x90 | count])
+    if count < 1 << 16:
+        return b"\xdc" + count.to_bytes(2, "big")
+    return b"\xdd" + count.to_bytes(4, "big")
+
+
 def head_length(data: bytes) -> int:
     """Return how many bytes come before the first element of an array."""
     return 1 + _NESTED[data[0]][0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -22,8 +22,8 @@ from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Sealed, Stored, references, unpack, unpack_manifest
 
 COLUMNS = (
-    "c.id, t.thread_id, t.no, c.ns, c.checkpoint_id, c.parent_id, c.metadata, c.type, c.body,"
-    " c.manifest"
+    "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
+    " c.type, c.body, c.manifest"
 )
 TABLES = "langgraph_checkpoints c JOIN langgraph_threads t ON t.no = c.thread"
 
@@ -35,6 +35,8 @@ class Row:
     id: int
     thread_id: str
     thread: int
+    salt: bytes
+    epoch: int
     ns: str
     checkpoint_id: str
     parent_id: str | None
@@ -56,7 +58,7 @@ class Write:
 
 
 Fetched = tuple[Row, list[Write], dict[int, Sealed]]
-"""A checkpoint, its writes in order, and the blobs both need."""
+"""A checkpoint, its writes in order, and the blobs both need and nobody has opened yet."""
 
 
 def find(connection: Connection, address: Address) -> Row | None:
@@ -78,11 +80,11 @@ def read_row(row: Sequence[Any]) -> Row:
     return Row(*(*row[:-1], unpack_manifest(row[-1])))
 
 
-def fetch(connection: Connection, row: Row) -> Fetched:
-    """Add what a checkpoint's tuple needs."""
+def fetch(connection: Connection, row: Row, plain: Collection[int] = ()) -> Fetched:
+    """Add what a checkpoint's tuple needs, beside the parts whose plain bytes are known."""
     writes = find_writes(connection, row.thread, row.ns, row.checkpoint_id)
     needed = [*row.manifest.values(), *(write.value for write in writes)]
-    return row, writes, find_blobs(connection, needed)
+    return row, writes, find_blobs(connection, needed, plain)
 
 
 def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str) -> list[Write]:
@@ -96,9 +98,18 @@ def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str
     return [Write(*(*row[:-1], unpack(row[-1]))) for row in rows]
 
 
-def find_blobs(connection: Connection, values: Iterable[Stored]) -> dict[int, Sealed]:
-    """Return type and data of every blob that these values name."""
-    numbers = sorted({number for value in values for number in references(value)})
+def find_blobs(
+    connection: Connection, values: Iterable[Stored], plain: Collection[int] = ()
+) -> dict[int, Sealed]:
+    """Return type and data of every blob that these values name, parts in `plain` left out."""
+    numbers = sorted(
+        {
+            number
+            for value in values
+            for number in references(value)
+            if number not in plain or isinstance(value, int)
+        }
+    )
     if not numbers:
         return {}
     rows = connection.execute(
@@ -109,7 +120,10 @@ def find_blobs(connection: Connection, values: Iterable[Stored]) -> dict[int, Se
 
 
 def assemble(
-    codec: Codec, fetched: Fetched, config: RunnableConfig | None = None
+    codec: Codec,
+    fetched: Fetched,
+    config: RunnableConfig | None = None,
+    plain: dict[int, bytes] | None = None,
 ) -> CheckpointTuple:
     """Return the tuple that LangGraph expects.
 
@@ -117,20 +131,27 @@ def assemble(
         codec: Reads the values.
         fetched: What the file holds.
         config: The caller's own, handed back; by default one that names the checkpoint.
+        plain: Parts that were opened before; those opened now are added.
     """
     row, writes, blobs = fetched
+    plain = {} if plain is None else plain
     body = codec.load(row.type, row.body)
-    values = {channel: codec.decode(value, blobs) for channel, value in row.manifest.items()}
+    values = {channel: codec.decode(value, blobs, plain) for channel, value in row.manifest.items()}
     parent = row.parent_id
     return CheckpointTuple(
         config or config_of(row.thread_id, row.ns, row.checkpoint_id),
         cast(Checkpoint, {**body, "channel_values": values}),
         cast(CheckpointMetadata, json.loads(row.metadata)),
         config_of(row.thread_id, row.ns, parent) if parent else None,
-        [pending(codec, write, blobs) for write in writes],
+        [pending(codec, write, blobs, plain) for write in writes],
     )
 
 
-def pending(codec: Codec, write: Write, blobs: Mapping[int, Sealed]) -> PendingWrite:
+def pending(
+    codec: Codec,
+    write: Write,
+    blobs: Mapping[int, Sealed],
+    plain: dict[int, bytes] | None = None,
+) -> PendingWrite:
     """Return a write as LangGraph knows it."""
-    return write.task_id, write.channel, codec.decode(write.value, blobs)
+    return write.task_id, write.channel, codec.decode(write.value, blobs, plain)

@@ -7,10 +7,11 @@ has been swept or deleted meanwhile, the transaction changes nothing and all sta
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast import Database
+from holdfast import Connection, Database
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
     ChannelVersions,
@@ -19,20 +20,24 @@ from langgraph.checkpoint.base import (
 )
 
 from holdfast_langgraph.checkpoint.address import Address
+from holdfast_langgraph.checkpoint.cutting import MSGPACK
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, Draft, Stored, prefix_of, settle
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Stored, past_of, settle
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
-from holdfast_langgraph.checkpoint.recent import Head, Known, Recent
+from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
+    MOST_ROWS,
     ThreadMovedError,
     add_blobs,
     add_checkpoint,
     add_writes,
+    checkpoint_row,
     claim_thread,
     find_thread,
 )
 
-NO_HEAD = Head("", {}, {}, {})
+# A part is a message or a run of some; larger blobs are values of their own.
+MOST_PART = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +59,26 @@ def store_checkpoint(
 ) -> None:
     """Store a checkpoint under its parent's address; then let go what retention does not keep."""
     body = desk.codec.dump({k: v for k, v in checkpoint.items() if k != "channel_values"})
+    row = checkpoint_row(address, checkpoint["id"], metadata, body)
 
-    def attempt(known: Known) -> Known | None:
-        drafts, blobs = _draft(desk.codec, known, address, checkpoint, new_versions)
-        sealed = _sealed(desk.codec, known, blobs)
-        with desk.database.write() as connection:
+    def attempt(known: Known) -> bool:
+        head = known.heads.get(address.ns, NO_HEAD)
+        drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
+        numbers, others = known.sorted(blobs)
+        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
+        with _opened(desk, known, sealed) as connection:
             thread = claim_thread(connection, address.thread_id, known)
-            numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
+            numbers |= add_blobs(connection, thread, sealed)
             manifest = {name: settle(draft, numbers) for name, draft in drafts.items()}
-            place = (thread, known.epoch)
-            add_checkpoint(connection, place, address, checkpoint["id"], metadata, body, manifest)
+            add_checkpoint(connection, (thread, known.epoch), row, manifest)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
-                return None
-        head = _head(checkpoint, drafts, manifest, known.heads.get(address.ns))
-        return known.after(thread, numbers, blobs, {address.ns: head})
+                return False
+        known.note(thread, numbers)
+        if others:
+            known.note_plain(desk.codec, _parts(others, numbers))
+        known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
+        return True
 
     _settle(desk, address.thread_id, attempt)
 
@@ -79,52 +89,69 @@ def store_writes(
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
     special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
 
-    def attempt(known: Known) -> Known | None:
+    def attempt(known: Known) -> bool:
         blobs: Blobs = {}
         drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
-        sealed = _sealed(desk.codec, known, blobs)
-        with desk.database.write() as connection:
+        numbers, others = known.sorted(blobs)
+        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
+        with _opened(desk, known, sealed, short=len(writes) <= MOST_ROWS) as connection:
             thread = claim_thread(connection, address.thread_id, known)
-            numbers = {**known.numbers, **add_blobs(connection, thread, sealed)}
+            numbers |= add_blobs(connection, thread, sealed)
             rows = [
                 (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
                 for at, ((channel, _), draft) in enumerate(zip(writes, drafts, strict=True))
             ]
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
-        return known.after(thread, numbers, blobs)
+        known.note(thread, numbers)
+        if others:
+            known.note_plain(desk.codec, _parts(others, numbers))
+        return True
 
     _settle(desk, address.thread_id, attempt)
 
 
-def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], Known | None]) -> None:
-    """Attempt a write until the thread was as it was known; remember what it left behind."""
+def _opened(
+    desk: Desk, known: Known, blobs: Blobs, *, short: bool = True
+) -> AbstractContextManager[Connection]:
+    """Open what a write needs: one statement is a transaction of its own, and quicker so.
+
+    With full durability writers that wait for one another share a commit, so they need one.
+    """
+    alone = short and not blobs and known.no is not None and desk.retention is None
+    if alone and desk.database.durability == "normal":
+        return desk.database.bare()
+    return desk.database.write()
+
+
+def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
+    """Attempt a write until the thread was as it was known; remember the thread if it may be."""
     while True:
         known = desk.recent.get(thread_id)
         if known is None:
             with desk.database.read() as connection:
                 known = find_thread(connection, thread_id) or Known.nothing()
         try:
-            after = attempt(known)
+            lasting = attempt(known)
         except ThreadMovedError:
             desk.recent.drop(thread_id)
             continue
-        if after is None:
-            desk.recent.drop(thread_id)
+        if lasting:
+            desk.recent.keep(thread_id, known)
         else:
-            desk.recent.keep(thread_id, after)
+            desk.recent.drop(thread_id)
         return
 
 
 def _draft(
     codec: Codec,
-    known: Known,
+    salt: bytes,
+    head: Head,
     address: Address,
     checkpoint: Checkpoint,
     new_versions: ChannelVersions,
 ) -> tuple[dict[str, Draft], Blobs]:
     """Encode the channels that changed; the others are as the parent holds them."""
-    head = known.heads.get(address.ns, NO_HEAD)
     parent = head if head.checkpoint_id == address.checkpoint_id else NO_HEAD
     versions = checkpoint.get("channel_versions", {})
     blobs: Blobs = {}
@@ -133,8 +160,7 @@ def _draft(
         if channel not in new_versions and _unchanged(channel, versions, parent):
             drafts[channel] = parent.manifest[channel]
         else:
-            before = head.prefixes.get(channel)
-            drafts[channel] = codec.encode(value, known.salt, blobs, before)
+            drafts[channel] = codec.encode(value, salt, blobs, head.pasts.get(channel))
     return drafts, blobs
 
 
@@ -142,16 +168,25 @@ def _head(
     checkpoint: Checkpoint,
     drafts: Mapping[str, Draft],
     manifest: Mapping[str, Stored],
-    before: Head | None,
+    before: Head,
 ) -> Head:
     """Return what is worth knowing of the checkpoint just stored."""
-    prefixes = dict(before.prefixes) if before else {}
-    for channel, draft in drafts.items():
-        prefix = prefix_of(draft, manifest[channel])
-        if prefix is not None:
-            prefixes[channel] = prefix
+    pasts = {
+        channel: past
+        for channel, draft in drafts.items()
+        if (past := past_of(draft, manifest[channel])) is not None
+    }
     versions = dict(checkpoint.get("channel_versions", {}))
-    return Head(checkpoint["id"], versions, manifest, prefixes)
+    return Head(checkpoint["id"], versions, manifest, {**before.pasts, **pasts})
+
+
+def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:
+    """Return the plain bytes of what may be parts of a list, by number."""
+    return {
+        numbers[digest]: data
+        for digest, (type_, data) in blobs.items()
+        if type_ == MSGPACK and len(data) <= MOST_PART
+    }
 
 
 def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
@@ -159,10 +194,3 @@ def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
     return (
         version is not None and version == head.versions.get(channel) and channel in head.manifest
     )
-
-
-def _sealed(codec: Codec, known: Known, blobs: Blobs) -> Blobs:
-    """Return the blobs not known to be there, ready for the file."""
-    return {
-        digest: codec.seal(*blob) for digest, blob in blobs.items() if digest not in known.numbers
-    }

@@ -32,9 +32,10 @@ from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.capture import Capture
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.file import File
+from holdfast_langgraph.checkpoint.forms import references
 from holdfast_langgraph.checkpoint.keys import digest_key
 from holdfast_langgraph.checkpoint.pruning import Retention
-from holdfast_langgraph.checkpoint.recent import Recent
+from holdfast_langgraph.checkpoint.recent import Known, Recent
 
 
 class SyncSaver(BaseCheckpointSaver[Any]):
@@ -52,7 +53,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         self._retention = retention
         self._capture = capture
         self._recent = Recent()
-        self._made_codec: Codec | None = None
+        self._made_desk: storing.Desk | None = None
 
     def setup(self) -> None:
         """Open the file and bring its tables up to date; every operation does so by itself.
@@ -68,24 +69,44 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         return self._file.open()
 
     def _codec(self) -> Codec:
+        return self._desk().codec
+
+    def _desk(self) -> storing.Desk:
         # `serde` may be set anew at any time, and is on a shallow copy (`with_allowlist`).
-        codec = self._made_codec
-        if codec is None or codec.serde is not self.serde:
+        desk = self._made_desk
+        if desk is None or desk.codec.serde is not self.serde:
             codec = Codec(self.serde, digest_key(self.database, self.serde))
-            self._made_codec = codec
-        return codec
+            desk = storing.Desk(self.database, codec, self._recent, self._retention)
+            self._made_desk = desk
+        return desk
 
     # -- reading --------------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint a config names, or its thread's latest; None if there is none."""
         database, codec, address = self.database, self._codec(), Address.of(config)
+        known = self._recent.get(address.thread_id) or Known()
         with database.read() as connection:
             row = reading.find(connection, address)
-            fetched = None if row is None else reading.fetch(connection, row)
-        if fetched is None:
-            return None
-        return reading.assemble(codec, fetched, config if address.checkpoint_id else None)
+            if row is None:
+                return None
+            plain = known.opened(codec, row.thread, row.epoch)
+            fetched = reading.fetch(connection, row, plain)
+        if address.checkpoint_id:
+            return reading.assemble(codec, fetched, config, plain)
+        found = reading.assemble(codec, fetched, None, plain)
+        self._remember(known, codec, row, plain)
+        return found
+
+    def _remember(
+        self, known: Known, codec: Codec, row: reading.Row, plain: Mapping[int, bytes]
+    ) -> None:
+        """Keep the opened parts of a thread's latest checkpoint, where the thread goes on."""
+        if (known.no, known.epoch) != (row.thread, row.epoch):
+            known = Known(row.thread, row.salt, row.epoch)
+        needed = {number for value in row.manifest.values() for number in references(value)}
+        known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
+        self._recent.keep(row.thread_id, known)
 
     def list(
         self,
@@ -207,9 +228,6 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         if writes:
             storing.store_writes(self._desk(), Address.of(config), writes, (task_id, task_path))
-
-    def _desk(self) -> storing.Desk:
-        return storing.Desk(self.database, self._codec(), self._recent, self._retention)
 
     # -- threads --------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from holdfast import Connection
@@ -12,6 +13,15 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
+
+MOST_ROWS = 32
+
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_ADD_CHECKPOINT = (
+    "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
+    " created_at, metadata, type, body, manifest)"
+    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+)
 
 
 class ThreadMovedError(Exception):
@@ -88,46 +98,47 @@ def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest,
     return numbers
 
 
-def add_checkpoint(
-    connection: Connection,
-    thread: tuple[int, int],
-    address: Address,
-    checkpoint_id: str,
-    metadata: Mapping[str, Any],
-    body: Sealed,
-    manifest: Mapping[str, Stored],
-) -> None:
-    """Store a checkpoint, in place of one with the same id.
+def checkpoint_row(
+    address: Address, checkpoint_id: str, metadata: Mapping[str, Any], body: Sealed
+) -> tuple[object, ...]:
+    """Return the columns of a checkpoint beside its thread and its manifest.
 
     Args:
-        connection: An open write.
-        thread: Its number, and the epoch it must still be in.
         address: Of the parent.
         checkpoint_id: Its own.
         metadata: JSON.
         body: The checkpoint without its channel values.
+    """
+    run_id, told = metadata.get("run_id"), _to_json(metadata)
+    return (
+        address.ns,
+        checkpoint_id,
+        address.checkpoint_id,
+        None if run_id is None else str(run_id),
+        time.time_ns() // 1000,
+        told if told.isascii() else told.encode("utf-8", "ignore").decode(),
+        *body,
+    )
+
+
+def add_checkpoint(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+) -> None:
+    """Store a checkpoint, in place of one with the same id; one statement.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread: Its number, and the epoch it must still be in.
+        row: See `checkpoint_row`.
         manifest: The channel values.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    run_id = metadata.get("run_id")
-    cursor = connection.execute(
-        "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
-        " created_at, metadata, type, body, manifest)"
-        " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?",
-        (
-            address.ns,
-            checkpoint_id,
-            address.checkpoint_id,
-            None if run_id is None else str(run_id),
-            time.time_ns() // 1000,
-            json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore").decode(),
-            *body,
-            pack_manifest(manifest),
-            *thread,
-        ),
-    )
+    cursor = connection.execute(_ADD_CHECKPOINT, (*row, pack_manifest(manifest), *thread))
     if cursor.rowcount != 1:
         raise ThreadMovedError(thread)
 
@@ -141,10 +152,10 @@ def add_writes(
     *,
     replace: bool,
 ) -> None:
-    """Store the writes of a task.
+    """Store the writes of a task; `MOST_ROWS` at most in one statement.
 
     Args:
-        connection: An open write.
+        connection: An open write; for one statement, a bare connection.
         thread: Its number, and the epoch it must still be in.
         address: The checkpoint they follow.
         task: Its id and its path.
@@ -154,17 +165,25 @@ def add_writes(
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    verb = "REPLACE" if replace else "IGNORE"
     task_id, path = task
-    cursor = connection.executemany(
-        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, idx,"
-        " task_path, channel, value) SELECT no, ?, ?, ?, ?, ?, ?, ?"
-        " FROM langgraph_threads WHERE no = ? AND epoch = ?",
-        [
-            (address.ns, address.checkpoint_id, task_id, idx, path, channel, pack(value), *thread)
-            for idx, channel, value in writes
-        ],
+    for start in range(0, len(writes), MOST_ROWS):
+        some = writes[start : start + MOST_ROWS]
+        rows = [column for idx, channel, value in some for column in (idx, channel, pack(value))]
+        cursor = connection.execute(
+            _add_writes(len(some), replace=replace),
+            (address.ns, address.checkpoint_id, task_id, path, *rows, *thread),
+        )
+        if cursor.rowcount != len(some):
+            # Some were there before, or the thread is gone.
+            _check_thread(connection, *thread)
+
+
+@cache
+def _add_writes(count: int, *, replace: bool) -> str:
+    verb = "REPLACE" if replace else "IGNORE"
+    return (
+        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path,"
+        " idx, channel, value) SELECT no, ?, ?, ?, ?, column1, column2, column3"
+        f" FROM langgraph_threads, (VALUES {', '.join(['(?, ?, ?)'] * count)})"
+        " WHERE no = ? AND epoch = ?"
     )
-    if cursor.rowcount != len(writes):
-        # Some were there before, or the thread is gone.
-        _check_thread(connection, *thread)

@@ -6,6 +6,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)").matches;
 const COLOURS = ["#2f6fb3", "#b4530a", "#3d8b5f", "#8d57a8", "#a88412", "#b03a5b", "#3b8f99"];
 const DAY = 86400000;
 const ink = dark ? "#e8ebf0" : "#1d2430";
+const back = dark ? "#12161c" : "#f5f7fa";
 const soft = dark ? "#8a95a5" : "#8b95a3";
 const types = [...new Set(data.nodes.map((node) => node.type))].sort();
 const colour = (type) => COLOURS[types.indexOf(type) % COLOURS.length];
@@ -14,7 +15,7 @@ const starts = data.edges.map((edge) => edge.from);
 const low = Math.floor(Math.min(...starts, Date.now()) / DAY) * DAY;
 const today = Math.ceil(Date.now() / DAY) * DAY;
 const high = Math.max(today, Math.ceil(Math.max(...starts, 0) / DAY) * DAY);
-const small = innerWidth <= 720;
+const margin = innerWidth <= 720 ? 40 : 60;
 let chosen = null;
 
 function element(tag, text, parent) {
@@ -36,27 +37,61 @@ const cy = cytoscape({
   ],
   style: [
     { selector: "node", style: {
-      "background-color": "data(colour)", label: "data(name)", color: ink, "font-size": small ? 17 : 12,
-      "text-valign": "bottom", "text-margin-y": 4, "text-wrap": "ellipsis", "text-max-width": 130,
-      width: "mapData(degree, 1, 30, 18, 48)", height: "mapData(degree, 1, 30, 18, 48)",
-      "min-zoomed-font-size": 5 } },
+      "background-color": "data(colour)", color: ink, "text-valign": "bottom",
+      "text-outline-color": back, "text-outline-opacity": 0.9, "text-wrap": "ellipsis",
+      width: "mapData(degree, 1, 30, 18, 48)", height: "mapData(degree, 1, 30, 18, 48)" } },
+    { selector: "node.named", style: { label: "data(name)", "z-index": 9 } },
     { selector: "edge", style: {
       width: 1.4, "line-color": soft, "target-arrow-color": soft, "target-arrow-shape": "triangle",
-      "arrow-scale": 0.8, "curve-style": "bezier", label: "data(shown)", "font-size": small ? 12 : 9, color: ink,
-      "text-rotation": "autorotate", "text-background-color": dark ? "#12161c" : "#f5f7fa",
-      "text-background-opacity": 0.85, "min-zoomed-font-size": 6 } },
+      "arrow-scale": 0.8, "curve-style": "bezier", color: ink, "text-rotation": "autorotate",
+      "text-background-color": back, "text-background-opacity": 0.85 } },
+    { selector: "edge.named", style: { label: "data(shown)" } },
     { selector: "edge.over", style: { "line-style": "dashed", opacity: 0.6 } },
     { selector: ".hidden", style: { display: "none" } },
     { selector: ".faint", style: { opacity: 0.15 } },
     { selector: "node:selected", style: { "border-width": 4, "border-color": ink } },
   ],
-  layout: {
-    name: "cose", animate: false, padding: 40, nodeDimensionsIncludeLabels: true,
-    idealEdgeLength: () => 120, nodeRepulsion: () => 90000, gravity: 0.5, randomize: true,
-    numIter: data.edges.length > 400 ? 300 : 1000,
-  },
+  layout: { name: "preset" },
   minZoom: 0.05, maxZoom: 4,
 });
+
+// Of several relations between two entities one pulls: else those who share much lie on a heap.
+function arrange() {
+  const pairs = new Set();
+  const pulling = cy.edges().filter((edge) => {
+    const pair = [edge.data("source"), edge.data("target")].sort().join(" ");
+    return !pairs.has(pair) && Boolean(pairs.add(pair));
+  });
+  cy.nodes().union(pulling).layout({
+    name: "cose", animate: false, randomize: true, nodeOverlap: 30, gravity: 0.3,
+    componentSpacing: 60, idealEdgeLength: () => 90, nodeRepulsion: () => 900000,
+    edgeElasticity: () => 60, numIter: data.edges.length > 400 ? 400 : 1500,
+  }).run();
+  const box = cy.nodes().boundingBox();
+  if ((box.w > box.h) !== (cy.width() > cy.height())) {
+    cy.nodes().positions((node) => ({ x: node.position("y"), y: node.position("x") }));
+  }
+}
+
+// Words keep their size on the screen, and only as many are written as there is room for: those of
+// the best connected, of what is chosen and what is near it.
+let fitted = 1;
+
+function label() {
+  const zoom = cy.zoom();
+  const room = Math.max(12, (cy.width() * cy.height()) / 9000) * Math.max(1, zoom / fitted) ** 2;
+  const near = chosen ? cy.getElementById(chosen).closedNeighborhood() : cy.collection();
+  const shown = cy.nodes().not(".hidden").sort((a, b) => b.data("degree") - a.data("degree"));
+  const edges = cy.edges().not(".hidden");
+  cy.batch(() => {
+    cy.elements().removeClass("named");
+    (chosen ? near.nodes() : shown.slice(0, room)).addClass("named");
+    (chosen ? near.edges() : edges.length <= room / 3 ? edges : cy.collection()).addClass("named");
+    cy.nodes().style({ "font-size": 13 / zoom, "text-margin-y": 4 / zoom,
+      "text-max-width": `${120 / zoom}px`, "text-outline-width": 2 / zoom });
+    cy.edges().style({ "font-size": 11 / zoom });
+  });
+}
 
 function moment() {
   const asked = Number(by("when").value);
@@ -87,6 +122,7 @@ function refresh() {
     const near = chosen && cy.getElementById(chosen).closedNeighborhood();
     cy.elements().forEach((one) => one.toggleClass("faint", Boolean(near) && !near.has(one)));
   });
+  label();
   tell(at);
 }
 
@@ -100,7 +136,9 @@ function choose(id, move) {
   cy.elements().unselect();
   if (id) cy.getElementById(id).select();
   refresh();
-  if (id && move) cy.animate({ center: { eles: cy.getElementById(id) }, duration: 250 });
+  if (!move) return;
+  const near = id ? cy.getElementById(id).closedNeighborhood() : cy.elements();
+  cy.animate({ fit: { eles: near.not(".hidden"), padding: margin }, duration: 250 });
 }
 
 function tell(at) {
@@ -120,7 +158,9 @@ function heading(told, count) {
   const words = node
     ? [node.type, node.aliases.length && `also ${node.aliases.join(", ")}`,
        `seen ${date(node.first)} to ${date(node.last)}`].filter(Boolean).join(" · ")
-    : `${count} shown of ${data.total}. Tap a name to see what is known of it.`;
+    : data.total
+      ? `${count} shown of ${data.total}. Tap a name to see what is known of it.`
+      : "Nothing is known yet.";
   element("p", words, told).className = "soft";
 }
 
@@ -138,9 +178,11 @@ function line(edge, at, list) {
 
 function find() {
   const words = by("find").value.trim().toLowerCase();
-  if (!words) return choose(null, false);
-  const found = data.nodes.find((node) =>
-    [node.name, ...node.aliases].some((name) => name.toLowerCase().includes(words)));
+  if (!words) return choose(null, true);
+  const fits = [(name) => name === words, (name) => name.startsWith(words), (name) => name.includes(words)];
+  const found = fits
+    .map((fit) => data.nodes.find((node) => [node.name, ...node.aliases].some((name) => fit(name.toLowerCase()))))
+    .find(Boolean);
   if (found) choose(found.id, true);
   return undefined;
 }
@@ -157,12 +199,16 @@ types.forEach((type) => {
   element("i", "", entry).style.background = colour(type);
   entry.append(type || "unknown");
 });
+arrange();
 refresh();
 
 function fit() {
   cy.resize(); // the legend has grown the header since the canvas was made
-  cy.fit(cy.elements(":visible"), small ? 24 : 48);
+  cy.fit(cy.elements(":visible"), margin);
+  fitted = cy.zoom();
+  label();
 }
 
+cy.on("zoom", label);
 new ResizeObserver(fit).observe(by("graph"));
 fit();

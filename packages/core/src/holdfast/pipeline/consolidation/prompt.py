@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from holdfast.pipeline.answers import Messages, prompt
 from holdfast.pipeline.consolidation.planning import Neighbour, Plan
+from holdfast.pipeline.naming import Pair
 from holdfast.pipeline.transcript import fenced, quoted
 from holdfast.types import JSON, Tool
 
@@ -27,6 +30,21 @@ number, date, name or a negation is never the same statement. A fact older than 
 end it. Cite only numbers listed as near the fact. Give exactly one decision for each fact, with a \
 reason of a few words; text is empty except for UPDATE, memories is empty for ADD."""
 
+NAMES = """\
+The pairs in names may each be one person, place or thing under two names. same: true only if what \
+is said of both leaves no reasonable doubt that they are one. That names look alike is no reason, \
+nor that both statements could be true of one; in doubt: false."""
+
+_PAIR: JSON = {
+    "type": "object",
+    "properties": {
+        "pair": {"type": "string", "description": "N1, N2, ..."},
+        "same": {"type": "boolean"},
+    },
+    "required": ["pair", "same"],
+    "additionalProperties": False,
+}
+
 _DECISION: JSON = {
     "type": "object",
     "properties": {
@@ -40,20 +58,28 @@ _DECISION: JSON = {
     "additionalProperties": False,
 }
 
-TOOL = Tool(
-    "decide",
-    "Decide for every new fact: ADD, UPDATE, DELETE or NONE.",
-    {
+
+def _tool(**listed: JSON) -> Tool:
+    shape: JSON = {
         "type": "object",
-        "properties": {"decisions": {"type": "array", "items": _DECISION}},
-        "required": ["decisions"],
+        "properties": {name: {"type": "array", "items": item} for name, item in listed.items()},
+        "required": list(listed),
         "additionalProperties": False,
-    },
-)
+    }
+    return Tool("decide", "Decide for every new fact: ADD, UPDATE, DELETE or NONE.", shape)
 
 
-def request(plan: Plan) -> tuple[Messages, Tool]:
-    """Return the prompt about the plan's open facts, and the shape of the answer."""
+TOOL = _tool(decisions=_DECISION)
+TOOL_WITH_NAMES = _tool(decisions=_DECISION, names=_PAIR)
+
+
+def request(plan: Plan, doubts: Sequence[Pair] = ()) -> tuple[Messages, Tool]:
+    """Return the prompt about the plan's open facts, and the shape of the answer.
+
+    Args:
+        plan: With open facts.
+        doubts: Names that may be one, asked about in the same call.
+    """
     memories = numbered(plan)
     numbers = {found.id: number for number, found in memories.items()}
     known = [
@@ -66,13 +92,25 @@ def request(plan: Plan) -> tuple[Messages, Tool]:
     ]
     asked = "Number | from | statement for memories; number | from | near | statement for facts."
     parts = (fenced("memories", known), fenced("new_facts", facts), asked)
-    return prompt(SYSTEM, "\n\n".join(parts)), TOOL
+    if not doubts:
+        return prompt(SYSTEM, "\n\n".join(parts)), TOOL
+    pairs = [
+        f"N{number} | {_name(pair.name, pair.type)} in {quoted(plan.facts[pair.fact].text)}"
+        f" | {_name(pair.other, pair.other_type)} in {quoted(pair.other_text)}"
+        for number, pair in enumerate(doubts, start=1)
+    ]
+    user = "\n\n".join((*parts, fenced("names", pairs)))
+    return prompt(f"{SYSTEM}\n\n{NAMES}", user), TOOL_WITH_NAMES
 
 
 def numbered(plan: Plan) -> dict[int, Neighbour]:
     """Return the memories shown, by the number (from 1) that stands for their id."""
     shown = {found.id: found for found in reversed([f for near in plan.shown for f in near])}
     return dict(enumerate(reversed(shown.values()), start=1))
+
+
+def _name(name: str, type: str) -> str:
+    return f"{quoted(name)} ({quoted(type)})" if type else quoted(name)
 
 
 def _near(plan: Plan, index: int, numbers: dict[str, int]) -> str:

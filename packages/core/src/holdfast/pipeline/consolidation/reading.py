@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from holdfast.errors import ExtractionError
@@ -12,6 +12,7 @@ from holdfast.pipeline.answers import Problem, items, numbers_of, text_of
 from holdfast.pipeline.consolidation.deciding import Decision, Verdict, decide
 from holdfast.pipeline.consolidation.planning import Neighbour, Plan
 from holdfast.pipeline.consolidation.prompt import numbered
+from holdfast.pipeline.naming import Pair
 from holdfast.types import Answer, Event
 
 MAX_ENDED = 3
@@ -36,19 +37,23 @@ class Decisions:
         decisions: In the order of the facts; rules and verdicts joined.
         problems: What was wrong with the answer.
         verdicts: What the model said of the open facts, by position, checked.
+        united: Pairs of names that the model says are one.
     """
 
     decisions: tuple[Decision, ...] = ()
     problems: tuple[Problem, ...] = ()
     verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+    united: tuple[Pair, ...] = ()
 
 
-def read(answer: Answer, plan: Plan, *, last: bool = False) -> Decisions:
+def read(
+    answer: Answer, plan: Plan, doubts: Sequence[Pair] = (), *, last: bool = False
+) -> Decisions:
     """Check an answer and join it with what the rules say.
 
     Args:
         answer: What the model said to `request`.
-        plan: What `request` was given.
+        plan, doubts: What `request` was given.
         last: No repair follows: save what an answer that breaks off holds.
 
     Raises:
@@ -62,7 +67,20 @@ def read(answer: Answer, plan: Plan, *, last: bool = False) -> Decisions:
         raise ExtractionError("the answer holds no decision on any of the facts")
     reader.note_missing()
     made = decide(plan, reader.verdicts)
-    return Decisions(made, (*problems, *reader.problems), reader.verdicts)
+    united = tuple(_united(answer, doubts))
+    return Decisions(made, (*problems, *reader.problems), reader.verdicts, united)
+
+
+def _united(answer: Answer, doubts: Sequence[Pair]) -> Iterator[Pair]:
+    """Yield the pairs that are one; what cannot be read is in doubt, and they stay two."""
+    listed = answer.data.get("names") if answer.data is not None else None
+    if not isinstance(listed, list):
+        return
+    said = [item for item in listed if isinstance(item, Mapping)]
+    for number, pair in enumerate(doubts, start=1):
+        told = [item.get("same") for item in said if numbers_of(item.get("pair")) == [number]]
+        if told == [True]:
+            yield pair
 
 
 class _Reader:

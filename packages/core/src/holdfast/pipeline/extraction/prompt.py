@@ -30,7 +30,17 @@ CATEGORIES: Mapping[str, str] = {
 RECENT_LIMIT = 500
 """Characters shown of each earlier turn; new messages are shown whole."""
 
-SYSTEM = """\
+_RELATIONS = """
+- relations: what it says as subject, relation, object, true from then on. relation: a short \
+English snake_case name in whatever language (lives_in, works_at, favourite_colour). subject: user \
+for the user who speaks. single_valued: true if one can have only one at a time, so that a new one \
+ends the old (home, employer, age). None for what has ended or is denied, planned or wished."""
+
+_EXAMPLE_RELATIONS = """, \
+"relations": [{"subject": "user", "subject_type": "person", "relation": "job", "object": \
+"glimmerwright", "object_type": "occupation", "single_valued": true}]"""
+
+SYSTEM_WITHOUT_RELATIONS = """\
 You keep the long-term memory of an AI agent. Read the new messages of a conversation and record, \
 with record_facts, what will still be worth knowing in later conversations.
 
@@ -57,19 +67,19 @@ message ("three weeks ago", "last May"); empty if not said.
 - importance: 0 trivial, 0.3 passing detail, 0.5 ordinary, 0.8 lasting trait, 1 vital (allergy, \
 emergency).
 - category: one of those listed.
-- relations: what it says as subject, relation, object, true from then on. relation: a short \
-English snake_case name in whatever language (lives_in, works_at, favourite_colour). subject: user \
-for the user who speaks. single_valued: true if one can have only one at a time, so that a new one \
-ends the old (home, employer, age). None for what has ended or is denied, planned or wished.
 
 EXAMPLE (made up; never record it)
 7 | 2031-03-21 18:00 Friday | "Zibbo (user)" | "Hi! Since Monday I am a glimmerwright in \
 Quendelmar. Do you know a good broom?"
 -> [{"text": "Zibbo has worked as a glimmerwright in Quendelmar since 2031-03-17.", "about": \
-"Zibbo", "turns": [7], "when": "2031-03-17", "importance": 0.7, "category": "profile", \
-"relations": [{"subject": "user", "subject_type": "person", "relation": "job", "object": \
-"glimmerwright", "object_type": "occupation", "single_valued": true}]}]
+"Zibbo", "turns": [7], "when": "2031-03-17", "importance": 0.7, "category": "profile"}]
 The greeting and the question are no facts."""
+
+_CATEGORY = "- category: one of those listed."
+_PROFILE = '"category": "profile"'
+SYSTEM = SYSTEM_WITHOUT_RELATIONS.replace(_CATEGORY, _CATEGORY + _RELATIONS).replace(
+    _PROFILE, _PROFILE + _EXAMPLE_RELATIONS
+)
 
 EXAMPLE_WORDS = frozenset({"zibbo", "quendelmar", "glimmerwright"})
 """Made-up words of the example: a fact that holds one the messages do not hold is an echo."""
@@ -101,6 +111,7 @@ class Conversation:
         observed_at: The present day of the conversation; that of the last turn where None.
         one_user: The memory belongs to one user, so its only human speaker is that user,
             named or not.
+        relations: Ask for what facts say as relations, too.
     """
 
     turns: tuple[Turn, ...]
@@ -108,6 +119,7 @@ class Conversation:
     summary: str = ""
     observed_at: datetime | None = None
     one_user: bool = True
+    relations: bool = True
 
 
 def request(conversation: Conversation, guidance: Guidance | None = None) -> tuple[Messages, Tool]:
@@ -120,7 +132,9 @@ def request(conversation: Conversation, guidance: Guidance | None = None) -> tup
         fenced("new_messages", transcript(conversation.turns, numbered=True)),
         f"Today is {day(today)}. Record the facts of the new messages.",
     ]
-    return prompt(_system(wishes), "\n\n".join(filter(None, parts))), tool(wishes)
+    system = _system(wishes, SYSTEM if conversation.relations else SYSTEM_WITHOUT_RELATIONS)
+    shape = tool(wishes, relations=conversation.relations)
+    return prompt(system, "\n\n".join(filter(None, parts))), shape
 
 
 def _earlier(recent: tuple[Turn, ...]) -> str:
@@ -128,9 +142,9 @@ def _earlier(recent: tuple[Turn, ...]) -> str:
     return fenced("earlier_turns", lines) if lines else ""
 
 
-def _system(guidance: Guidance) -> str:
+def _system(guidance: Guidance, instructions: str) -> str:
     categories = "\n".join(f"- {name}: {means}" for name, means in guidance.categories.items())
-    parts = [SYSTEM, f"CATEGORIES\n{categories}" if categories else ""]
+    parts = [instructions, f"CATEGORIES\n{categories}" if categories else ""]
     if guidance.remember:
         parts.append(f"THE OWNER WANTS REMEMBERED\n{guidance.remember}")
     if guidance.never:
@@ -138,7 +152,7 @@ def _system(guidance: Guidance) -> str:
     return "\n\n".join(filter(None, parts))
 
 
-def tool(guidance: Guidance) -> Tool:
+def tool(guidance: Guidance, *, relations: bool = True) -> Tool:
     """Return the shape of the answer.
 
     Every property is required and none is a union, so that strict modes and small models take it.
@@ -151,8 +165,9 @@ def tool(guidance: Guidance) -> Tool:
         "when": _TEXT,
         "importance": {"type": "number"},
         "category": {"type": "string", "enum": categories} if categories else _TEXT,
-        "relations": {"type": "array", "items": _object(_RELATION)},
     }
+    if relations:
+        fact["relations"] = {"type": "array", "items": _object(_RELATION)}
     facts = {"type": "array", "items": _object(fact)}
     purpose = "Record the facts of the new messages; an empty list where there is none."
     return Tool("record_facts", purpose, _object({"facts": facts}))

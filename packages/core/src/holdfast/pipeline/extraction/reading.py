@@ -85,6 +85,7 @@ class _Reader:
         self._categories = guidance.categories
         self._source = " ".join(turn.text for turn in conversation.turns)
         self._known = _everything(conversation).casefold()
+        self._asked_relations = conversation.relations
         self._speaker = _only_user(conversation) if conversation.one_user else None
 
     def fact(self, place: str, item: object) -> Fact | None:
@@ -198,7 +199,7 @@ class _Reader:
     def _relations(
         self, place: str, item: Mapping[str, object], text: str, turn: Turn
     ) -> tuple[Relation, ...]:
-        listed = item.get("relations")
+        listed = item.get("relations") if self._asked_relations else None
         if listed is not None and not isinstance(listed, list):
             self._mend(place, "has relations that are no list; left out")
         entries = listed if isinstance(listed, list) else []

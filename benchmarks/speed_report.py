@@ -1,0 +1,265 @@
+"""Figures of `speed.py` as tables, ratios and a drawing."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import aims
+import numpy as np
+from peers import OURS, SYSTEMS
+from tables import markdown, save
+
+Result = Mapping[str, Any]
+
+COLUMNS = {
+    "search": "search",
+    "filtered": "+ filter",
+    "add_search": "after an add",
+    "warm": "first of a user",
+    "reopen": "reopen + first",
+    "load, a memo": "load, a memo",
+    "add": "add",
+    "get": "get",
+    "update": "update",
+    "delete": "delete",
+    "delete_all": "delete a user",
+}
+DRAWN = {
+    "search": "search",
+    "filtered": "search with a filter",
+    "add": "one durable add",
+    "reopen": "reopen + first search",
+}
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+
+
+def summary(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Return what a phase took: percentiles over all, and the median of each round."""
+    every = [ms for times in rounds for ms in times]
+    p50, p95, p99 = (float(np.percentile(every, part)) for part in (50, 95, 99))
+    return {
+        "p50": p50,
+        "p95": p95,
+        "p99": p99,
+        "least": min(every),
+        "most": max(every),
+        "count": len(every),
+        "rounds": [statistics.median(times) for times in rounds if times],
+    }
+
+
+def joined(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return several runs as one; what is measured again replaces what was measured before."""
+    found: dict[Any, Any] = {}
+    rest: dict[str, Any] = {}
+    for run in runs:
+        rest |= {name: value for name, value in run.items() if name != "results"}
+        for one in run["results"]:
+            found[(one["system"], one["size"], one["users"])] = one
+    return {
+        **rest,
+        "command": " ; ".join(run["command"] for run in runs),
+        "results": list(found.values()),
+    }
+
+
+def page(found: Mapping[str, Any]) -> str:
+    """Return everything as Markdown."""
+    parts = [setup(found)]
+    for size, users in sorted({(one["size"], one["users"]) for one in found["results"]}):
+        rows = [one for one in found["results"] if (one["size"], one["users"]) == (size, users)]
+        whose = "one user" if users == 1 else f"{users:,} users"
+        parts += [f"### {size:,} memos of {whose}", times(rows), spans(rows), left_out(rows)]
+    parts += [_growth(found.get("growth", [])), _crowd(found.get("crowd", []))]
+    parts += ["### What is aimed at", aims.table(found)] if found["results"] else []
+    return "\n\n".join(part for part in parts if part)
+
+
+def setup(found: Mapping[str, Any]) -> str:
+    """Say what was measured, how each system is set up, and what its acknowledgement means."""
+    measured = {one["system"] for one in found["results"]}
+    lines = [
+        [name, entry.setting, entry.durability]
+        for name, entry in SYSTEMS.items()
+        if name in measured
+    ]
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    where = f"{machine['cpus']} cores, Python {machine['python']}; {versions}."
+    return f"{where}\n\n" + markdown(["system", "set up", "death that a write survives"], lines)
+
+
+def times(rows: Sequence[Result]) -> str:
+    """Return medians in milliseconds, disk, memory and recall: one system a row."""
+    head = ["ms, p50", *COLUMNS.values(), "disk MB", "RSS MB", "recall@10", "+ filter"]
+    lines = [
+        [
+            row["system"],
+            *(_ms(row["phases"].get(phase, {}).get("p50")) for phase in COLUMNS),
+            *(_mb((row["facts"].get("full") or {}).get(what)) for what in ("disk", "rss")),
+            *(_recall(row, phase) for phase in ("search", "filtered")),
+        ]
+        for row in _whole(rows)
+    ]
+    return markdown(head, lines)
+
+
+def spans(rows: Sequence[Result]) -> str:
+    """Return the range of the rounds' medians, the 99th percentile, and ratios to ours."""
+    ours = {row["system"]: row["phases"] for row in rows}
+    head = ["search", "rounds", "p99", "times items'", "times hybrid's", "add", "rounds", "p99"]
+    lines = []
+    for row in _whole(rows):
+        search, add = row["phases"].get("search"), row["phases"].get("add")
+        ratios = [_ratio(search, ours.get(name, {}).get("search")) for name in OURS[2::-2]]
+        lines.append(
+            [
+                f"{row['system']}: {_ms((search or {}).get('p50'))}",
+                *_spread(search),
+                *ratios,
+                _ms((add or {}).get("p50")),
+                *_spread(add),
+            ]
+        )
+    return markdown(head, lines)
+
+
+def left_out(rows: Sequence[Result]) -> str:
+    """Say what was left out, and why."""
+    why: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for phase, reason in row["left out"].items():
+            why.setdefault((row["system"], reason), []).append(COLUMNS.get(phase, phase))
+    return "\n".join(
+        f"* {system}: {reason} ({', '.join(phases)})" for (system, reason), phases in why.items()
+    )
+
+
+def _whole(rows: Sequence[Result]) -> list[Result]:
+    order = list(SYSTEMS)
+    some = [row for row in rows if "all" not in row["left out"]]
+    return sorted(some, key=lambda row: order.index(row["system"]))
+
+
+def _growth(rows: Sequence[Result]) -> str:
+    if not rows:
+        return ""
+    lines = []
+    for name in dict.fromkeys(row["system"] for row in rows):
+        own = sorted((row for row in rows if row["system"] == name), key=lambda row: row["size"])
+        for phase in ("search", "filtered"):
+            small, large = (row["phases"][phase]["p50"] for row in (own[0], own[-1]))
+            cells = [_ms(small), _ms(large), f"{large / small:.2f}"]
+            lines.append([f"{name}, {COLUMNS[phase]}", *cells])
+    head = ["one user's search, ms p50", "9,000 of others", "99,000 of others", "ratio"]
+    return "### As others grow\n\n" + markdown(head, lines)
+
+
+def _crowd(rounds: Sequence[Mapping[str, float]]) -> str:
+    if not rounds:
+        return ""
+    head = [
+        "calls",
+        "errors",
+        "loop blocked, ms",
+        "all in one turn, ms",
+        "idle, ms",
+        "async a s",
+        "sync a s",
+    ]
+    lines = [
+        [
+            f"{one['calls']:,.0f}",
+            f"{one['errors']:.0f}",
+            f"{one['blocked_ms']:.1f}",
+            f"{one['burst_ms']:.1f}",
+            f"{one['idle_ms']:.1f}",
+            f"{one['together']:,.0f}",
+            f"{one['one_by_one']:,.0f}",
+        ]
+        for one in rounds
+    ]
+    return "### A thousand adds and searches at once\n\n" + markdown(head, lines)
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _mb(value: float | None) -> str:
+    return "" if value is None else f"{value / 1e6:,.0f}"
+
+
+def _recall(row: Result, phase: str) -> str:
+    if row["system"].startswith("holdfast") and "items" not in row["system"]:
+        return "hybrid"
+    known = row["recall"].get(phase)
+    return "" if known is None else f"{known['mean']:.3f}"
+
+
+def _spread(phase: Mapping[str, Any] | None) -> list[str]:
+    if phase is None:
+        return ["", ""]
+    return [f"{_ms(min(phase['rounds']))} to {_ms(max(phase['rounds']))}", _ms(phase["p99"])]
+
+
+def _ratio(phase: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:
+    return "" if phase is None or other is None else f"{phase['p50'] / other['p50']:.2f}"
+
+
+# -- drawing ------------------------------------------------------------------------------------
+
+# Okabe and Ito's colours, told apart by most colour-blind eyes; ours are thick.
+COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+MARKS = "osv^D*Px"
+
+
+def plot(results: Sequence[Result], path: Path) -> None:
+    """Draw cost over the number of memos, a panel an operation, many users; log-log."""
+    import matplotlib  # only here: the tables need no drawing
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    names = [name for name in SYSTEMS if "full" not in name and "bare" not in name]
+    figure, panels = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    for axes, (phase, title) in zip(panels.flat, DRAWN.items(), strict=True):
+        for number, name in enumerate(names):
+            points = _points(results, name, phase)
+            if points:
+                style = {"color": COLOURS[number % 8], "marker": MARKS[number % 8]}
+                dashed = "-" if number < 8 else "--"
+                width = 2.6 if name in OURS else 1.2
+                axes.plot(*zip(*points, strict=True), dashed, lw=width, label=name, **style)
+        axes.set(title=title, xscale="log", yscale="log", xlabel="memos in all", ylabel="ms, p50")
+        axes.grid(visible=True, alpha=0.3)
+    handles = {
+        label: handle
+        for axes in panels.flat
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(handles.values(), handles.keys(), loc="outside right upper")
+    save(figure, path)
+
+
+def _points(results: Sequence[Result], name: str, phase: str) -> list[tuple[int, float]]:
+    """Return (memos, ms) of a system, with many users where there are."""
+    own = [one for one in results if one["system"] == name and phase in one["phases"]]
+    most = {one["size"]: max(o["users"] for o in own if o["size"] == one["size"]) for one in own}
+    return sorted(
+        (one["size"], one["phases"][phase]["p50"])
+        for one in own
+        if one["users"] == most[one["size"]]
+    )
+
+
+def put(path: Path, text: str) -> None:
+    """Put tables into a page, between its marks."""
+    old = path.read_text()
+    before, rest = old.split(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}")

@@ -1,0 +1,65 @@
+"""`benchmarks/speed.py` and `benchmarks/breakdown.py` from end to end, on very little."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+SYSTEMS = ["holdfast items", "bare SQLite", "InMemoryStore"]
+
+
+def test_ours_a_bare_file_and_a_peer_are_measured_side_by_side(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import speed
+
+    figures, page = tmp_path / "figures.json", tmp_path / "page.md"
+    page.write_text("before\n<!-- speed: begin -->\nto be replaced\n<!-- speed: end -->\nafter\n")
+    few = ["--sizes", "200", "--users", "one", "--rounds", "1", "--systems", *SYSTEMS]
+    monkeypatch.setattr(sys, "argv", ["speed.py", *few, "--out", str(figures)])
+    speed.main()
+    found = {one["system"]: one for one in json.loads(figures.read_text())["results"]}
+    assert list(found) == SYSTEMS
+    ours = found["holdfast items"]
+    assert ours["recall"]["filtered"] == {"mean": 1.0, "least": 1.0}
+    assert ours["recall"]["add_search"]["least"] == 1.0
+    assert ours["left out"] == {}
+    assert ours["phases"]["delete_all"]["count"] == 1
+    assert found["InMemoryStore"]["left out"] == {"reopen": "it keeps nothing"}
+    assert found["bare SQLite"]["phases"]["add"]["p50"] > 0
+    told = capsys.readouterr().out
+    assert "| holdfast items |" in told
+    assert "* bare SQLite: it only writes" in told
+
+    again = ["speed.py", "--from", str(figures), "--write", str(page)]
+    monkeypatch.setattr(sys, "argv", again)
+    speed.main()
+    written = page.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert "to be replaced" not in written
+    assert "| holdfast items |" in written
+
+
+def test_one_add_and_one_search_are_taken_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import breakdown
+
+    figures = tmp_path / "figures.json"
+    few = ["--records", "50", "--repeats", "20", "--json", str(figures)]
+    monkeypatch.setattr(sys, "argv", ["breakdown.py", *few])
+    breakdown.main()
+    found = json.loads(figures.read_text())
+    assert [one["name"].split(",")[0] for one in found] == [
+        "Memory.search",
+        "Items.search",
+        *["Memory.add", "Items.put"] * 2,
+    ]
+    adding = found[2]
+    assert any(sql.startswith("INSERT INTO records") for sql in adding["statements"])
+    assert "times the same bytes" in adding["limits"][0]["what"]
+    assert "## Memory.search, 50 records" in capsys.readouterr().out

@@ -1,0 +1,81 @@
+"""A fact that is given other words says other things: its old relations end, with history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+from holdfast import Memory
+from holdfast.graph import Graph
+from holdfast.testing import HashEmbedder, ScriptedLLM
+from support.story import USER, answers, tell
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory(
+        tmp_path / "memory.db", embedder=HashEmbedder(), llm=ScriptedLLM(answers())
+    ) as opened:
+        yield opened
+
+
+@pytest.fixture
+def graph(memory: Memory) -> Graph:
+    return memory.graph(user_id=USER)
+
+
+def state(memory: Memory, *triple: str) -> str:
+    return memory.add_relations([triple], user_id=USER)[0].id
+
+
+def labels(graph: Graph, name: str, **when: datetime) -> list[str]:
+    return sorted(one.label for one in graph.relations(name, **when))
+
+
+def test_other_words_end_the_relations_of_the_old_ones(memory: Memory, graph: Graph) -> None:
+    key = state(memory, "Rita", "lives_in", "Lyon")
+    before = datetime.now(timezone.utc)
+    memory.update(key, user_id=USER, text="Rita has left Lyon")
+
+    assert graph.relations() == []
+    assert labels(graph, "Rita", as_of=before) == ["lives_in"]
+    assert labels(graph, "Rita", valid_at=before) == ["lives_in"]
+
+
+def test_undoing_the_words_brings_the_relations_back(memory: Memory, graph: Graph) -> None:
+    key = state(memory, "Rita", "lives_in", "Lyon")
+    changed = memory.update(key, user_id=USER, text="Rita has left Lyon")
+    memory.undo(changed, user_id=USER)
+
+    assert labels(graph, "Rita") == ["lives_in"]
+
+
+def test_a_relation_that_would_outlast_its_fact_ends_with_its_words(
+    memory: Memory, graph: Graph
+) -> None:
+    tell(memory)
+    key = graph.relations("Rita", label="lives_in")[0].id
+    memory.undo(memory.history(key, user_id=USER)[-1], user_id=USER)
+    assert memory.get(key, user_id=USER).text == "Quinn's sister Rita moved to Lyon."
+    assert "sister" in labels(graph, "Quinn")
+
+    memory.update(key, user_id=USER, text="Quinn has no sister")
+    assert "sister" not in labels(graph, "Quinn")
+
+
+def test_the_same_words_say_the_same(memory: Memory, graph: Graph) -> None:
+    key = state(memory, "Rita", "lives_in", "Lyon")
+    memory.update(key, user_id=USER, text="Rita lives in Lyon!")
+    assert labels(graph, "Rita") == ["lives_in"]
+
+    (moved,) = memory.add_relations([("Rita", "lives_in", "Oslo")], user_id=USER)
+    assert moved.event == "UPDATE"
+    assert [one.target for one in graph.relations("Rita")] == ["Oslo"]
+
+
+def test_a_change_of_anything_else_leaves_the_relations(memory: Memory, graph: Graph) -> None:
+    key = state(memory, "Rita", "lives_in", "Lyon")
+    memory.update(key, user_id=USER, metadata={"seen": True}, importance=0.9)
+    assert labels(graph, "Rita") == ["lives_in"]
