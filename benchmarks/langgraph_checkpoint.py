@@ -1,10 +1,11 @@
 """The checkpointer beside LangGraph's own `SqliteSaver`: time of a put, of a turn, size on disk.
 
-    uv run --with langgraph-checkpoint-sqlite python benchmarks/langgraph_checkpoint.py
+    python benchmarks/langgraph_checkpoint.py        (see langgraph.py for the environment)
 
 Every contestant does the same work in turn, so a busy machine slows all alike. Durability is equal
-within a group: in "normal" a commit survives the death of the process (WAL, synchronous NORMAL),
-in "full" also of the machine (WAL, synchronous FULL, which is how `SqliteSaver` ships).
+within a group: in "normal" a commit survives the death of the process (WAL, synchronous NORMAL,
+set by hand in the stock saver), in "full" also of the machine (WAL, synchronous FULL, which is how
+`SqliteSaver` ships).
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 Saver = BaseCheckpointSaver[Any]
 Rows = dict[str, dict[str, float]]
+Step = Callable[[str, Saver, int], None]
 CONTESTANTS = ("holdfast normal", "sqlite normal", "holdfast full", "sqlite full")
 MESSAGE_CHARACTERS = 240  # 400 of them: the 96 kB chat of the research page
+SIZES = (5, 20, 100, 200, 400)
 PUTS = 300
+GROWTH = 20  # puts of one thread: a conversation of 20 messages becomes one of 40
 
 
 def open_saver(name: str, folder: Path, stack: ExitStack) -> Saver:
@@ -51,22 +55,27 @@ def open_saver(name: str, folder: Path, stack: ExitStack) -> Saver:
 
 
 def interleave(
-    savers: dict[str, Saver], rounds: int, step: Callable[[str, Saver, int], None]
+    savers: dict[str, Saver], rounds: int, step: Step, before: Step | None = None
 ) -> dict[str, list[float]]:
-    """Run a step for every contestant in every round, in changing order; return milliseconds."""
+    """Run a step for every contestant in every round, in changing order; return milliseconds.
+
+    What comes before a step is not timed.
+    """
     times: dict[str, list[float]] = {name: [] for name in savers}
     order = list(savers)
     shuffle = random.Random(7)
     for at in range(rounds):
         shuffle.shuffle(order)
         for name in order:
+            if before is not None:
+                before(name, savers[name], at)
             begin = time.perf_counter()
             step(name, savers[name], at)
             times[name].append(1000 * (time.perf_counter() - begin))
     return times
 
 
-def small_put() -> Callable[[str, Saver, int], None]:
+def small_put() -> Step:
     """Put checkpoints of a few small channels, each the child of the one before."""
     last: dict[str, Any] = {}
 
@@ -82,22 +91,35 @@ def small_put() -> Callable[[str, Saver, int], None]:
     return step
 
 
-def long_put(length: int) -> Callable[[str, Saver, int], None]:
-    """Put checkpoints of a conversation that begins `length` messages long and grows by one."""
-    words = random.Random(1)
-    said = [HumanMessage(sentence(words), id=str(at)) for at in range(length + PUTS)]
-    last: dict[str, Any] = {}
+class LongPut:
+    """Puts checkpoints of a conversation that is `length` messages long and grows by one a put.
 
-    def step(name: str, saver: Saver, at: int) -> None:
+    After `GROWTH` puts another thread begins; its first put, of all messages at once, is not timed.
+    """
+
+    def __init__(self, length: int) -> None:
+        words = random.Random(1)
+        self._length = length
+        self._said = [HumanMessage(sentence(words), id=str(at)) for at in range(length + GROWTH)]
+        self._last: dict[str, Any] = {}
+
+    def begin(self, name: str, saver: Saver, at: int) -> None:
+        """Put the first state of a thread where one begins."""
+        if at % GROWTH == 0:
+            config = {"configurable": {"thread_id": f"l{at}", "checkpoint_ns": ""}}
+            self._put(name, saver, config, 0, at)
+
+    def step(self, name: str, saver: Saver, at: int) -> None:
+        """Put the next state."""
+        self._put(name, saver, self._last[name], 1 + at % GROWTH, at)
+
+    def _put(self, name: str, saver: Saver, config: Any, more: int, at: int) -> None:
         checkpoint = empty_checkpoint()
         checkpoint["id"] = str(uuid6(clock_seq=at))
-        checkpoint["channel_values"] = {"messages": said[: length + at]}
-        checkpoint["channel_versions"] = {"messages": at + 1}
-        config = last.get(name) or {"configurable": {"thread_id": "l", "checkpoint_ns": ""}}
-        metadata = {"source": "loop", "step": at, "parents": {}}
-        last[name] = saver.put(config, checkpoint, metadata, {"messages": at + 1})
-
-    return step
+        checkpoint["channel_values"] = {"messages": self._said[: self._length + more]}
+        checkpoint["channel_versions"] = {"messages": more + 1}
+        metadata: Any = {"source": "loop", "step": more, "parents": {}}
+        self._last[name] = saver.put(config, checkpoint, metadata, {"messages": more + 1})
 
 
 def sentence(words: random.Random) -> str:
@@ -109,7 +131,7 @@ def sentence(words: random.Random) -> str:
     return text[:MESSAGE_CHARACTERS]
 
 
-def chat_turn(savers: dict[str, Saver]) -> Callable[[str, Saver, int], None]:
+def chat_turn(savers: dict[str, Saver]) -> Step:
     """Run a turn of a graph: a person speaks, the assistant answers."""
     words = random.Random(2)
     graph = StateGraph(MessagesState)
@@ -148,17 +170,34 @@ def measure_chat(turns: int, rows: Rows) -> None:
 
 def measure_puts(rows: Rows) -> None:
     """Put small and large checkpoints, each kind on new files."""
-    for title, step in (
-        ("put, 3 small channels", small_put()),
-        ("put, 20 messages", long_put(20)),
-        ("put, 400 messages", long_put(400)),
-    ):
+    kinds: dict[str, tuple[Step, Step | None]] = {"put, no message": (small_put(), None)}
+    for length in SIZES:
+        long = LongPut(length)
+        kinds[f"put, {length} messages"] = long.step, long.begin
+    for title, (step, before) in kinds.items():
         with tempfile.TemporaryDirectory() as given, ExitStack() as stack:
             savers = {name: open_saver(name, Path(given), stack) for name in CONTESTANTS}
-            times = interleave(savers, PUTS, step)
+            times = interleave(savers, PUTS, step, before)
         for name in CONTESTANTS:
             rows[name][title] = statistics.median(times[name])
             rows[name][title + ", mean"] = statistics.mean(times[name])
+
+
+def measured(turns: int) -> Rows:
+    """Return every figure of every contestant, milliseconds but for the files."""
+    rows: Rows = {name: {} for name in CONTESTANTS}
+    measure_chat(turns, rows)
+    measure_puts(rows)
+    return rows
+
+
+def show(rows: Rows, turns: int) -> None:
+    """Print a table."""
+    text = 2 * turns * MESSAGE_CHARACTERS / 1000
+    print(f"checkpoints: median ms; a chat of {turns} turns, {text:.0f} kB of text")
+    print(f"{'':28}" + "".join(f"{name:>18}" for name in CONTESTANTS))
+    for title in rows[CONTESTANTS[0]]:
+        print(f"{title:28}" + "".join(f"{rows[name][title]:18.3f}" for name in CONTESTANTS))
 
 
 def main() -> None:
@@ -167,14 +206,8 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
-    rows: Rows = {name: {} for name in CONTESTANTS}
-    measure_chat(arguments.turns, rows)
-    measure_puts(rows)
-    text = 2 * arguments.turns * MESSAGE_CHARACTERS / 1000
-    print(f"milliseconds (median); a chat of {arguments.turns} turns, {text:.0f} kB of text")
-    print(f"{'':28}" + "".join(f"{name:>18}" for name in CONTESTANTS))
-    for title in rows[CONTESTANTS[0]]:
-        print(f"{title:28}" + "".join(f"{rows[name][title]:18.3f}" for name in CONTESTANTS))
+    rows = measured(arguments.turns)
+    show(rows, arguments.turns)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=2))
 

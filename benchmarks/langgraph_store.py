@@ -1,6 +1,6 @@
 """The store beside LangGraph's own: a put, a semantic search, a filtered search, a listing.
 
-    uv run --with langgraph-checkpoint-sqlite python benchmarks/langgraph_store.py
+    python benchmarks/langgraph_store.py        (see langgraph.py for the environment)
 
 Every contestant does the same work in turn, so a busy machine slows all alike; the embedding (a
 bag of words, 384 dimensions, about .05 ms a text) is part of it. Durability: "holdfast" and
@@ -35,6 +35,7 @@ DIMENSION = 384
 WORDS = [f"w{number:x}rd" for number in range(3_000)]
 PLACE = ("memories", "ada")
 
+Figures = dict[str, dict[str, float]]
 Step = Callable[[BaseStore, random.Random], object]
 
 
@@ -131,7 +132,7 @@ def interleave(stores: dict[str, BaseStore], rounds: int, step: Step) -> dict[st
     return times
 
 
-def measured(stores: dict[str, BaseStore], puts: int, items: int, rounds: int) -> Any:
+def compared(stores: dict[str, BaseStore], puts: int, items: int, rounds: int) -> Figures:
     """Return the median of every contestant in every discipline, in milliseconds."""
     keys = {id(store): itertools.count() for store in stores.values()}
 
@@ -152,6 +153,21 @@ def measured(stores: dict[str, BaseStore], puts: int, items: int, rounds: int) -
     }
 
 
+def measured(puts: int, items: int, rounds: int) -> Figures:
+    """Compare the stores, each on a new file."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        stores = {name: open_store(name, Path(folder), stack) for name in CONTESTANTS}
+        return compared(stores, puts, items, rounds)
+
+
+def show(figures: Figures, items: int) -> None:
+    """Print a table."""
+    title = f"store: median ms, {items:,} items"
+    print(f"{title:30}", *(f"{name:>18}" for name in CONTESTANTS))
+    for name, each in figures.items():
+        print(f"{name:30}", *(f"{each[who]:18.2f}" for who in CONTESTANTS))
+
+
 def main() -> None:
     """Measure, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -160,13 +176,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", type=Path, help="write the figures here")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        stores = {name: open_store(name, Path(folder), stack) for name in CONTESTANTS}
-        figures = measured(stores, asked.puts, asked.items, asked.rounds)
-    title = f"median ms, {asked.items:,} items"
-    print(f"{title:30}", *(f"{name:>18}" for name in CONTESTANTS))
-    for name, each in figures.items():
-        print(f"{name:30}", *(f"{each[who]:18.2f}" for who in CONTESTANTS))
+    figures = measured(asked.puts, asked.items, asked.rounds)
+    show(figures, asked.items)
     if asked.json:
         asked.json.write_text(json.dumps(figures, indent=1) + "\n")
 

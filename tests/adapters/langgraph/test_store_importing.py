@@ -1,8 +1,11 @@
 import asyncio
+import random
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from holdfast_langgraph import HoldfastStore
+from langgraph.store.base import SearchOp
 from langgraph.store.memory import InMemoryStore
 from support.word_embeddings import WordEmbeddings
 
@@ -33,6 +36,32 @@ def test_every_item_of_another_store_moves_in(face: str) -> None:
     assert len(store.search((), limit=2_000)) == 1_203
     assert store.list_namespaces() == PLACES
     assert store.search(("notes",), query="tea 1202")[0].key == "1202"
+
+
+class Shuffled(InMemoryStore):
+    """Lists equals in another order each time, as PostgreSQL may, and prefixes as text."""
+
+    dice = random.Random(3)
+
+    def batch(self, ops: Iterable[Any]) -> list[Any]:
+        return [self._answer(op) for op in ops]
+
+    def _answer(self, op: Any) -> Any:
+        if not isinstance(op, SearchOp):
+            return super().batch([op])[0]
+        found: Any = super().batch([SearchOp((), limit=2_000)])[0]
+        begun = [item for item in found if item.namespace[0].startswith(op.namespace_prefix[0])]
+        self.dice.shuffle(begun)
+        return begun[op.offset : op.offset + op.limit]
+
+
+def test_a_store_that_lists_equals_in_any_order_moves_in_whole() -> None:
+    source, store = Shuffled(), HoldfastStore(":memory:")
+    for number in range(1_203):
+        source.put(("note" if number % 2 else "notes", "ada"), str(number), {"n": number})
+
+    assert store.import_store(source) == 1_203
+    assert len(store.search((), limit=2_000)) == 1_203
 
 
 def test_items_keep_their_birthday_and_their_order() -> None:

@@ -49,6 +49,10 @@ _RULES = {
         "SELECT count(*) FROM sources s WHERE NOT EXISTS"
         " (SELECT 1 FROM records r WHERE r.id = s.record)"
     ),
+    "names of missing records": (
+        "SELECT count(*) FROM entities e WHERE NOT EXISTS"
+        " (SELECT 1 FROM records r WHERE r.id = e.record)"
+    ),
     "queued turns that are missing": (
         "SELECT count(*) FROM queue q WHERE NOT EXISTS"
         " (SELECT 1 FROM records r WHERE r.id = q.record)"

@@ -259,13 +259,17 @@ class GraphView:
         """Return what sorts of things a bare name stands for; none: nobody states it."""
         return self._sorts.get((user, name), ())
 
-    def latest(self, user: str, name: str) -> tuple[Edge, int] | None:
-        """Return the newest edge at a bare name, and at which end of it the name stands."""
+    def latest(self, user: str, name: str, now: int) -> tuple[Edge, int] | None:
+        """Return the newest edge at a bare name, and at which end of it the name stands.
+
+        Expired ones are out of sight; what is over is not.
+        """
         nodes = [(user, name, kind) for kind in self.sorts(user, name)]
         edges = [edge for node in nodes for edge in self._touching.get(node, ())]
-        if not edges:
+        seen = [edge for edge in edges if edge.expires is None or edge.expires > now]
+        if not seen:
             return None
-        edge = max(edges, key=attrgetter("row_id"))
+        edge = max(seen, key=attrgetter("row_id"))
         return edge, 0 if edge.source[:2] == (user, name) else 1
 
     def undecided(self, user: str, name: str, other: str) -> bool:

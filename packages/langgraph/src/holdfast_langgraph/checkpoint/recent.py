@@ -45,13 +45,13 @@ class Head:
     @property
     def weight(self) -> int:
         """Return about how many bytes its lists take in memory."""
-        return sum(past.weight for past in self.pasts.values()) if self.pasts else 0
+        return sum([past.weight for past in self.pasts.values()]) if self.pasts else 0
 
 
 NO_HEAD = Head("", {}, {}, {})
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Known:
     """One thread, as last seen.
 
@@ -63,6 +63,7 @@ class Known:
         heads: By namespace.
         plain: Opened parts of what was read or written lately, by number.
         maker: The codec that opened them: another one might not be able to.
+        weight: About how many bytes its lists and opened parts take in memory.
     """
 
     no: int | None = None
@@ -72,7 +73,7 @@ class Known:
     heads: dict[str, Head] = field(default_factory=dict)
     plain: dict[int, bytes] = field(default_factory=dict)
     maker: object = None
-    _opened: int = 0
+    weight: int = 0
 
     @classmethod
     def nothing(cls) -> Known:
@@ -99,7 +100,7 @@ class Known:
         self.no = no
         if len(self.numbers) + len(numbers) > MOST_NUMBERS:
             self.numbers = dict(numbers)
-        else:
+        elif numbers:
             self.numbers.update(numbers)
 
     def opened(self, maker: object, no: int, epoch: int) -> dict[int, bytes]:
@@ -111,20 +112,19 @@ class Known:
         """Note opened parts; once there are too many, these are all that is kept."""
         more = {number: data for number, data in plain.items() if number not in self.plain}
         if self.maker is not maker or len(self.plain) + len(more) > MOST_PLAIN:
-            self.plain, self.maker, self._opened, more = {}, maker, 0, dict(plain)
+            self.weight -= sum(map(len, self.plain.values()))
+            self.plain, self.maker, more = {}, maker, dict(plain)
         self.plain.update(more)
-        self._opened += sum(map(len, more.values()))
+        self.weight += sum(map(len, more.values()))
 
     def note_head(self, ns: str, head: Head) -> None:
         """Note the checkpoint a write has committed; forget half of too many namespaces."""
         if ns not in self.heads and len(self.heads) >= MOST_HEADS:
-            self.heads = dict(list(self.heads.items())[-MOST_HEADS // 2 :])
+            kept = dict(list(self.heads.items())[-MOST_HEADS // 2 :])
+            self.weight -= sum(one.weight for name, one in self.heads.items() if name not in kept)
+            self.heads = kept
+        self.weight += head.weight - self.heads.get(ns, NO_HEAD).weight
         self.heads[ns] = head
-
-    @property
-    def weight(self) -> int:
-        """Return about how many bytes the lists and parts it remembers take."""
-        return self._opened + sum(head.weight for head in list(self.heads.values()))
 
 
 class Recent:
@@ -145,6 +145,9 @@ class Recent:
         """Remember a thread; forget those unused for longest once all are too many, or too much."""
         weight = known.weight
         with self._lock:
+            if self._threads.get(thread_id) == (known, weight):
+                self._threads.move_to_end(thread_id)
+                return
             self._forget(thread_id)
             if weight > MOST_BYTES:
                 return

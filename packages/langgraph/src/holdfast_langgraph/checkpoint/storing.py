@@ -75,7 +75,8 @@ def store_checkpoint(
                 prune(connection, thread, retained(desk.retention))
                 return False
         known.note(thread, numbers)
-        known.note_plain(desk.codec, _parts(others, numbers))
+        if others:
+            known.note_plain(desk.codec, _parts(others, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         return True
 
@@ -103,7 +104,8 @@ def store_writes(
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
         known.note(thread, numbers)
-        known.note_plain(desk.codec, _parts(others, numbers))
+        if others:
+            known.note_plain(desk.codec, _parts(others, numbers))
         return True
 
     _settle(desk, address.thread_id, attempt)

@@ -53,7 +53,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         self._retention = retention
         self._capture = capture
         self._recent = Recent()
-        self._made_codec: Codec | None = None
+        self._made_desk: storing.Desk | None = None
 
     def setup(self) -> None:
         """Open the file and bring its tables up to date; every operation does so by itself.
@@ -69,12 +69,16 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         return self._file.open()
 
     def _codec(self) -> Codec:
+        return self._desk().codec
+
+    def _desk(self) -> storing.Desk:
         # `serde` may be set anew at any time, and is on a shallow copy (`with_allowlist`).
-        codec = self._made_codec
-        if codec is None or codec.serde is not self.serde:
+        desk = self._made_desk
+        if desk is None or desk.codec.serde is not self.serde:
             codec = Codec(self.serde, digest_key(self.database, self.serde))
-            self._made_codec = codec
-        return codec
+            desk = storing.Desk(self.database, codec, self._recent, self._retention)
+            self._made_desk = desk
+        return desk
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -224,9 +228,6 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         if writes:
             storing.store_writes(self._desk(), Address.of(config), writes, (task_id, task_path))
-
-    def _desk(self) -> storing.Desk:
-        return storing.Desk(self.database, self._codec(), self._recent, self._retention)
 
     # -- threads --------------------------------------------------------------------------------
 

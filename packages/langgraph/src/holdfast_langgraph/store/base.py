@@ -6,12 +6,12 @@ import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from holdfast import Memory
+from holdfast import Memory, items
 from holdfast.items import Items, Mode, Put
 from langgraph.store.base import (
     NOT_PROVIDED,
@@ -160,37 +160,33 @@ class HoldfastStore(BaseStore):
             EmbedderMismatchError: The file was written with another embedder.
             ProviderError, StorageError: The embedder or the file failed; nothing was written.
         """
-        own, others = self._divided(ops)
-        results = {number: self._memories.read(op) for number, op in own.items() if self._memories}
-        found = self._opened().batch(
-            [translated(op, self._habits) for op in others.values()], strict=True
-        )
-        return _in_order(results, others, found)
+        checked = [check(op) for op in ops]
+        read = [(at, memories.read(op)) for at, op, memories in self._of_memories(checked)]
+        others = _without(checked, read)
+        found = self._opened().batch([translated(op, self._habits) for op in others], strict=True)
+        return _in_order(others, found, read)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Async twin of `batch`; never blocks the event loop."""
-        own, others = self._divided(ops)
-        results = {
-            number: await self._memories.aread(op) for number, op in own.items() if self._memories
-        }
+        checked = [check(op) for op in ops]
+        read = [(at, await memories.aread(op)) for at, op, memories in self._of_memories(checked)]
+        others = _without(checked, read)
         opened = await self._aopened()
-        found = await opened.abatch(
-            [translated(op, self._habits) for op in others.values()], strict=True
-        )
-        return _in_order(results, others, found)
+        found = await opened.abatch([translated(op, self._habits) for op in others], strict=True)
+        return _in_order(others, found, read)
 
-    def _divided(self, ops: Iterable[Op]) -> tuple[dict[int, Op], dict[int, Op]]:
-        """Return the operations on memories and those on items, checked, by their place."""
-        own: dict[int, Op] = {}
-        others: dict[int, Op] = {}
-        for number, op in enumerate([check(op) for op in ops]):
-            concerned = self._memories is not None and self._memories.concerns(op)
-            (own if concerned else others)[number] = op
-        return own, others
+    def _of_memories(self, ops: Sequence[Op]) -> list[tuple[int, Op, Memories]]:
+        """Return the operations on what a memory knows: their places, them, and whom to ask."""
+        memories = self._memories
+        if memories is None:
+            return []
+        return [(at, op, memories) for at, op in enumerate(ops) if memories.concerns(op)]
 
     # -- opening and closing --------------------------------------------------------------------
 
     def _opened(self) -> Items:
+        if self._items is not None:
+            return self._items
         with self._opening:
             if self._items is None:
                 self._items = self._opener()
@@ -348,7 +344,19 @@ def _sweeping(store: weakref.ref[HoldfastStore]) -> Callable[[], int]:
     return sweep
 
 
-def _in_order(results: dict[int, Result], others: dict[int, Op], found: list[Any]) -> list[Result]:
-    for (number, op), result in zip(others.items(), found, strict=True):
-        results[number] = returned(op, result)
-    return [results[number] for number in range(len(results))]
+def _without(ops: list[Op], read: Sequence[tuple[int, Result]]) -> list[Op]:
+    """Return the operations that are still to be done."""
+    if not read:
+        return ops
+    places = {at for at, _ in read}
+    return [op for at, op in enumerate(ops) if at not in places]
+
+
+def _in_order(
+    ops: Sequence[Op], found: Sequence[items.Result], read: Sequence[tuple[int, Result]]
+) -> list[Result]:
+    """Return the results of all operations, those already read at their places."""
+    results = [returned(op, result) for op, result in zip(ops, found, strict=True)]
+    for at, result in read:
+        results.insert(at, result)
+    return results

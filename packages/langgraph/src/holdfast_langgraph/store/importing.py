@@ -1,4 +1,4 @@
-"""Reading another store from end to end, page by page."""
+"""Reading another store from end to end, one first label of its namespaces after another."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from holdfast_langgraph.store.index import Choice, Index
 from holdfast_langgraph.store.values import plain
 
 PAGE = 500
+# Items put in one batch have one time, and a database may list equals in another order each time it
+# is asked for a page (PostgreSQL does). So all that lies under a label is asked for at once.
+ALL = 2**31 - 1
 
 
 def every_item(source: BaseStore) -> Iterator[SearchItem]:
-    """Yield all items of a store, each namespace's own ones the oldest first."""
+    """Yield all items of a store, those under one first label the oldest first."""
     for root in _roots(source):
         found: list[SearchItem] = []
-        while page := source.search(root, limit=PAGE, offset=len(found), refresh_ttl=False):
-            found += page
-        yield from _oldest_first(found)
+        while more := source.search(root, limit=ALL, offset=len(found), refresh_ttl=False):
+            found += more
+        yield from _oldest_first(root, found)
 
 
 async def aevery_item(source: BaseStore) -> AsyncIterator[SearchItem]:
@@ -30,9 +33,9 @@ async def aevery_item(source: BaseStore) -> AsyncIterator[SearchItem]:
         roots += page
     for root in roots:
         found: list[SearchItem] = []
-        while more := await source.asearch(root, limit=PAGE, offset=len(found), refresh_ttl=False):
+        while more := await source.asearch(root, limit=ALL, offset=len(found), refresh_ttl=False):
             found += more
-        for item in _oldest_first(found):
+        for item in _oldest_first(root, found):
             yield item
 
 
@@ -43,9 +46,11 @@ def _roots(source: BaseStore) -> list[tuple[str, ...]]:
     return roots
 
 
-def _oldest_first(found: list[SearchItem]) -> list[SearchItem]:
+def _oldest_first(root: tuple[str, ...], found: list[SearchItem]) -> list[SearchItem]:
+    # To older stores ("note",) is a beginning of ("notes",), too.
+    own = [item for item in found if tuple(item.namespace[:1]) == tuple(root)]
     # Listings show the latest put first; so the order of puts is kept.
-    ordered = found[::-1]
+    ordered = own[::-1]
     ordered.sort(key=lambda item: item.updated_at)
     return ordered
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -62,12 +62,12 @@ def check(operation: Op) -> Op:
     return operation
 
 
-def _labels(operation: Op) -> Iterable[Any]:
-    if isinstance(operation, ListNamespacesOp):
-        return [condition.path for condition in operation.match_conditions or ()]
+def _labels(operation: GetOp | PutOp | SearchOp | ListNamespacesOp) -> Sequence[Any]:
+    if isinstance(operation, GetOp | PutOp):
+        return (operation.namespace,)
     if isinstance(operation, SearchOp):
-        return [operation.namespace_prefix]
-    return [operation.namespace]
+        return (operation.namespace_prefix,)
+    return [condition.path for condition in operation.match_conditions or ()]
 
 
 def translated(operation: Op, habits: Habits) -> items.Operation:
@@ -87,7 +87,7 @@ def _put(operation: PutOp, index: Index) -> items.Put:
     namespace, key = tuple(operation.namespace), str(operation.key)
     if operation.value is None:
         return items.Put(namespace, key, None)
-    if not isinstance(operation.value, Mapping):
+    if type(operation.value) is not dict and not isinstance(operation.value, Mapping):
         raise InvalidInputError(f"a value is a mapping, not {operation.value!r:.80}")
     value = plain(operation.value)
     texts = index.texts(value, operation.index)

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+_LEAVES = frozenset({str, int, float, bool, type(None)})
+
 
 def plain(value: Any) -> Any:
     """Return a value in JSON's own types where it has an obvious form there.
@@ -19,7 +21,19 @@ def plain(value: Any) -> Any:
     their values; Pydantic models and dataclasses objects. Anything else comes back as it is, for
     the store to refuse.
     """
-    if value is None or (isinstance(value, str | int | float) and not isinstance(value, Enum)):
+    kind = type(value)
+    if kind in _LEAVES:
+        return value
+    # What JSON itself gives is told by its type alone; asking an abstract class takes longer.
+    if kind is dict:
+        return {key: plain(item) for key, item in value.items()}
+    if kind is list:
+        return [plain(item) for item in value]
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str | int | float) and not isinstance(value, Enum):
         return value
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
