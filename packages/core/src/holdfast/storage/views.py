@@ -27,7 +27,7 @@ from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
+from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 from holdfast.storage.vectors import MANY, Positions, Vectors
 
 Table = Literal["records", "items"]
@@ -41,7 +41,7 @@ _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
         f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
-        f" coalesce({{valid_to}}, {NEVER}), coalesce(r.expires_at, {NEVER}),"
+        f" coalesce({{valid_to}}, {NEVER}), coalesce({EXPIRY}, {NEVER}),"
         " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
