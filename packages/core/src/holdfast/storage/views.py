@@ -86,9 +86,10 @@ class View:
         self.lock = threading.Lock()
         self._dimension = dimension
         self._many = many
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Begin anew: the next `follow` builds it from the rows."""
         self.rows = Rows()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
@@ -149,7 +150,7 @@ class View:
             return
         written = self._written(connection)
         if written is None or not self._catch_up(connection, written):
-            self._clear()
+            self.clear()
         with nullcontext() if self._namespaces else unmapped(connection):
             fresh = self._extend(connection)
         if written or written is None or fresh:
@@ -161,7 +162,7 @@ class View:
         after = self._namespaces[-1] if self._namespaces else 0
         fresh = namespaces.numbers(connection, self.reading.region, after)
         if not self._read(connection, fresh):
-            self._clear()
+            self.clear()
             fresh = namespaces.numbers(connection, self.reading.region)
             self._read(connection, fresh, ordered=True)
         self._namespaces += fresh
