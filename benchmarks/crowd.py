@@ -28,6 +28,7 @@ class Crowd:
         blocked_ms: The longest time in which the event loop did nothing for others, while the calls
             came in twenty a turn of the loop, as requests do.
         burst_ms: The same where all are started in one turn.
+        idle_ms: The same while nothing is called: what the machine itself adds.
         together, one_by_one: Calls a second, async (twenty a turn) and sync in turn.
     """
 
@@ -35,6 +36,7 @@ class Crowd:
     errors: int
     blocked_ms: float
     burst_ms: float
+    idle_ms: float
     together: float
     one_by_one: float
 
@@ -56,9 +58,15 @@ def _round(folder: Path, each: int) -> Crowd:
         errors, blocked, together = asyncio.run(spread)
     with _filled(folder / "burst.db", users, more, asked) as memory:
         failed, burst, _ = asyncio.run(_at_once(memory, more[each:], asked[each:], 2 * each))
-    calls = 2 * each
+    calls, idle = 2 * each, asyncio.run(_idle(together))
     return Crowd(
-        calls, errors + failed, 1_000 * blocked, 1_000 * burst, calls / together, calls / seconds
+        calls,
+        errors + failed,
+        1_000 * blocked,
+        1_000 * burst,
+        1_000 * idle,
+        calls / together,
+        calls / seconds,
     )
 
 
@@ -100,6 +108,15 @@ async def _at_once(
     seconds = time.perf_counter() - begun
     heart.cancel()
     return sum(isinstance(one, BaseException) for one in results), max(pauses), seconds
+
+
+async def _idle(seconds: float) -> float:
+    """Return the longest pause of a heartbeat that has the loop to itself."""
+    pauses: list[float] = []
+    heart = asyncio.create_task(_beat(pauses))
+    await asyncio.sleep(seconds)
+    heart.cancel()
+    return max(pauses)
 
 
 async def _beat(pauses: list[float]) -> None:

@@ -39,7 +39,7 @@ Rita Andersen = Rita Larsen | Rita Andersen = Rita Anderson | Anne Weber = Anna 
 Marie Curie = Pierre Curie | Uncle Tom = Uncle Tim | older brother = younger brother
 Austria = Australia | North Korea = South Korea | Washington DC = Washington State
 New York = New Jersey | Berlin = Hamburg | Paris = London | Georgia = Georgetown | Oslo = Bergen
-Frankfurt am Main = Frankfurt an der Oder | Slovakia = Slovenia | Niger = Nigeria
+Newcastle upon Tyne = Newcastle under Lyme | Slovakia = Slovenia | Niger = Nigeria
 West Virginia = Virginia | East Berlin = West Berlin | Google = Microsoft
 University of Oxford = University of Cambridge | Delta Air Lines = United Airlines
 Boston University = Boston College | Bank of America = Bank of England

@@ -75,9 +75,11 @@ def measured(plan: Plan, layout: Layout) -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="speed-") as home, ExitStack() as stack:
         runners = [_runner(plan, name, layout, Path(home), stack) for name in plan.systems]
         share = -(-layout.size // plan.rounds)
+        print("  load", file=sys.stderr)
         take_turns(runners, plan.rounds, lambda one: one.load(share))
         take_turns(runners, 1, Runner.settle)
         take_turns(runners, 1, Runner.restart)
+        print("  reopen", file=sys.stderr)
         take_turns(runners, plan.rounds, lambda one: one.round("reopen"))
         take_turns(runners, 1, lambda one: one.round("warm"))
         for phase, (count, turns) in READING.items():

@@ -68,7 +68,7 @@ def joined(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def page(found: Mapping[str, Any]) -> str:
     """Return everything as Markdown."""
-    parts = []
+    parts = [setup(found)]
     for size, users in sorted({(one["size"], one["users"]) for one in found["results"]}):
         rows = [one for one in found["results"] if (one["size"], one["users"]) == (size, users)]
         whose = "one user" if users == 1 else f"{users:,} users"
@@ -76,6 +76,20 @@ def page(found: Mapping[str, Any]) -> str:
     parts += [_growth(found.get("growth", [])), _crowd(found.get("crowd", []))]
     parts += ["### What is aimed at", aims.table(found)] if found["results"] else []
     return "\n\n".join(part for part in parts if part)
+
+
+def setup(found: Mapping[str, Any]) -> str:
+    """Say what was measured, how each system is set up, and what its acknowledgement means."""
+    measured = {one["system"] for one in found["results"]}
+    lines = [
+        [name, entry.setting, entry.durability]
+        for name, entry in SYSTEMS.items()
+        if name in measured
+    ]
+    machine = found["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    where = f"{machine['cpus']} cores, Python {machine['python']}; {versions}."
+    return f"{where}\n\n" + markdown(["system", "set up", "death that a write survives"], lines)
 
 
 def times(rows: Sequence[Result]) -> str:
@@ -147,13 +161,22 @@ def _growth(rows: Sequence[Result]) -> str:
 def _crowd(rounds: Sequence[Mapping[str, float]]) -> str:
     if not rounds:
         return ""
-    head = ["calls", "errors", "loop blocked, ms", "all in one turn, ms", "async a s", "sync a s"]
+    head = [
+        "calls",
+        "errors",
+        "loop blocked, ms",
+        "all in one turn, ms",
+        "idle, ms",
+        "async a s",
+        "sync a s",
+    ]
     lines = [
         [
             f"{one['calls']:,.0f}",
             f"{one['errors']:.0f}",
             f"{one['blocked_ms']:.1f}",
             f"{one['burst_ms']:.1f}",
+            f"{one['idle_ms']:.1f}",
             f"{one['together']:,.0f}",
             f"{one['one_by_one']:,.0f}",
         ]

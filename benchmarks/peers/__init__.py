@@ -71,8 +71,8 @@ class Entry:
 
     Attributes:
         place: Module and class.
-        durability: What an acknowledged write survives: the death of the ``process``, or of the
-            ``machine`` (it waits for the disk), or ``nothing``.
+        durability: Whose death an acknowledged write survives: the process's, the machine's too (it
+            waits for the disk), or none.
         setting: How it is set up.
         options: Given to the class.
     """
@@ -83,7 +83,7 @@ class Entry:
     options: dict[str, Any]
 
 
-NOTHING, PROCESS, MACHINE = "nothing", "process", "machine"
+NOTHING, PROCESS, MACHINE = "none", "the process's", "the machine's"
 _NORMAL, _FULL = {"durability": "normal"}, {"durability": "full"}
 _MEMORY, _ITEMS = "peers.ours:Hybrid", "peers.ours:VectorOnly"
 _ROW = "one row of as many bytes as ours, in one transaction"

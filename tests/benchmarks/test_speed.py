@@ -50,7 +50,7 @@ def test_one_add_and_one_search_are_taken_apart(
     import breakdown
 
     figures = tmp_path / "figures.json"
-    few = ["--records", "50", "--repeats", "40", "--json", str(figures)]
+    few = ["--records", "50", "--repeats", "20", "--json", str(figures)]
     monkeypatch.setattr(sys, "argv", ["breakdown.py", *few])
     breakdown.main()
     found = json.loads(figures.read_text())

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast import EmbedderMismatchError, Memory
+from holdfast import EmbedderMismatchError, Memory, Scope
 from holdfast.items import Search
+from holdfast.storage.database import Connection, Cursor
+from holdfast.storage.namespaces import Region
+from holdfast.storage.views import Reading, View
 from holdfast.testing import HashEmbedder
 
 
@@ -76,6 +79,62 @@ def test_a_search_before_the_first_write_of_a_file_holds_nothing_back(
     assert texts(one, user_id="ada") == []
     other.add("green tea", user_id="ada")
     assert texts(one, user_id="ada") == ["green tea"]
+
+
+class Counted:
+    """A connection that counts its statements."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.statements = 0
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Cursor:
+        self.statements += 1
+        return self._connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any, /) -> Cursor:
+        raise AssertionError("a view only reads")
+
+
+def test_a_burst_of_writes_is_followed_in_few_statements(
+    pair: tuple[Memory, Memory],
+) -> None:
+    memory, _ = pair
+    view = View(Reading("records", Region.of_scope(Scope(user_id="ada"))), 64)
+    memory.add("tea", user_id="ada")
+    counts = []
+    for burst in (0, 1, 400):
+        for number in range(burst):
+            memory.add(f"tea {number}", user_id="ada")
+        with memory._storage.database.read() as connection:
+            counted = Counted(connection)
+            view.follow(counted)
+        counts.append(counted.statements)
+    assert counts[2] == counts[1]
+    assert len(view.rows) == 402
+
+
+def test_views_stay_within_their_budget_as_they_grow(tmp_path: Path) -> None:
+    budget = 350_000
+    with Memory(tmp_path / "m.db", embedder=HashEmbedder(), view_budget=budget) as memory:
+        views = memory._storage.file.views
+        for n in range(30):
+            memory.add([f"tea of {n}, {number}" for number in range(20)], user_id=f"u{n % 6}")
+            texts(memory, user_id=f"u{n % 6}")
+            held = [views.get(reading, 64).nbytes for reading in views.readings()]
+            assert sum(held) <= budget or len(held) == 1
+        assert 1 < len(held) < 6
+
+
+def test_a_view_beyond_the_budget_is_not_built_for_every_search(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m.db", embedder=HashEmbedder(), view_budget=1) as memory:
+        memory.add("tea", user_id="ada")
+        views = memory._storage.file.views
+        texts(memory, user_id="ada")
+        (reading,) = views.readings()
+        view = views.get(reading, 64)
+        texts(memory, user_id="ada")
+        assert views.get(reading, 64) is view
 
 
 def test_a_small_budget_changes_no_answer(tmp_path: Path) -> None:

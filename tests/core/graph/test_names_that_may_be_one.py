@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +176,17 @@ def test_what_cannot_be_one_is_not_asked(open_memory: Open, known: Any, new: Any
     assert model.asked() == []
 
 
+def test_what_has_expired_is_not_shown(open_memory: Open) -> None:
+    model = Model(TEA, FAR, MILL)
+    memory = open_memory(model)
+    _, known = memory.add("I am Rita Andersen, I like green tea", user_id="ann")
+    memory.add("Rita has a boat", user_id="ann")
+    memory.update(known.id, user_id="ann", expires_at=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    memory.add("Rita likes green mint tea", user_id="ann")
+
+    assert model.asked() == []
+
+
 def test_without_the_switch_nothing_is_embedded_or_asked(open_memory: Open, tmp_path: Path) -> None:
     model = Model(TEA, MILL)
     memory = open_memory(model, graph=None)
@@ -239,3 +251,37 @@ def test_a_merge_that_ends_a_split_is_one_commit(open_memory: Open) -> None:
 
     assert (ended.event, stated.event) == ("DELETE", "ADD")
     assert ended.at == stated.at
+
+
+def test_loops_hubs_and_odd_names_are_compared_without_harm(open_memory: Open) -> None:
+    memory = open_memory()
+    odd = ["🙂", "王伟", "Иван", "user", "assistant", "a" * 200]
+    given = [
+        ("A", "knows", "A"),
+        *(("hub", "knows", f"some n{number}") for number in range(300)),
+        *((name, "likes", "tea") for name in odd),
+    ]
+    memory.add_relations(given, user_id="ann")
+    memory.add_relations([("hub", "knows", "some n1"), ("Hub", "likes", "🙂")], user_id="ann")
+    graph = memory.graph(user_id="ann")
+
+    assert len(graph.relations(limit=1_000)) == len(given) + 1
+    assert graph.entities("hub")[0].relations == 301
+    assert not [one for one in memory.list(user_id="ann", limit=1_000) if "same as" in one.text]
+
+
+def test_two_people_who_share_an_alias_are_asked_about_and_stay_two(open_memory: Open) -> None:
+    model = Model(
+        fact("Bob Smith likes green tea", triple("Bob Smith", "likes", "tea", PERSON_THING)),
+        fact("Bob Jones likes green mint tea", triple("Bob Jones", "likes", "mint", PERSON_THING)),
+        fact("Bob likes mint and green tea", triple("Bob", "likes", "mint tea", PERSON_THING)),
+    )
+    memory = open_memory(model)
+    graph = memory.graph(user_id="ann")
+    memory.add("a", user_id="ann")
+    graph.split("Bob Smith", "Bob Jones")
+    memory.add("b", user_id="ann")
+    memory.add("c", user_id="ann")
+
+    assert len(model.asked()) == 1  # of the two Bobs it was told; Bob may be the nearest of them
+    assert [one.name for one in graph.entities("bob")] == ["Bob Smith", "Bob Jones"]

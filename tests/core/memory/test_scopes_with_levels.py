@@ -43,6 +43,7 @@ def test_writing_within_stores_at_the_id_itself(memory: Memory) -> None:
     change = memory.add("here", app_id=Within("/crew/sales"))[0]
     assert change.after is not None
     assert change.after.scope == Scope(app_id="/crew/sales")
+    assert change.after == memory.get(change.id, app_id="/crew/sales")
 
 
 def test_a_handle_bound_within_reaches_below(memory: Memory) -> None:

@@ -11,9 +11,12 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import threading
+import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, Final, ParamSpec, Protocol, TypeVar
 
 from holdfast.errors import ProviderError
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
@@ -24,6 +27,10 @@ T = TypeVar("T")
 
 # Storage is one file with one pen; more threads would only queue.
 STORAGE_THREADS = 4
+
+# Vectors of questions that are kept for each embedder, and how long a text may be for it.
+QUESTIONS: Final = 256
+LONGEST_QUESTION: Final = 2_000
 
 
 class Runtime(Protocol):
@@ -50,6 +57,46 @@ class Runtime(Protocol):
         """Score texts against a question."""
 
 
+class _Questions:
+    """The vectors of the latest questions of each embedder; people and agents ask again.
+
+    An embedder's own questions go with it. Its fingerprint is part of the key, for it may be
+    given another model.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, OrderedDict[tuple[str, str], Vector]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, embedder: Embedder, text: str) -> Vector | None:
+        """Return the vector of a question, if it is known."""
+        key = (embedder.fingerprint, text)
+        with self._lock:
+            known = self._known.get(id(embedder))
+            if known is None or key not in known:
+                return None
+            known.move_to_end(key)
+            return known[key]
+
+    def keep(self, embedder: Embedder, text: str, vector: Vector) -> Vector:
+        """Remember a vector; return it."""
+        if len(text) > LONGEST_QUESTION:
+            return vector
+        with self._lock:
+            known = self._known.get(id(embedder))
+            if known is None:
+                known = self._known[id(embedder)] = OrderedDict()
+                # Another object may have the same number later, but not before this one is gone.
+                weakref.finalize(embedder, self._known.pop, id(embedder), None)
+            known[embedder.fingerprint, text] = vector
+            if len(known) > QUESTIONS:
+                known.popitem(last=False)
+        return vector
+
+
+_QUESTIONS = _Questions()
+
+
 class SyncRuntime:
     """Calls everything in place; its coroutines never suspend."""
 
@@ -66,8 +113,11 @@ class SyncRuntime:
         return embedder.embed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
-        """Call the embedder's sync method."""
-        return embedder.embed_query(text)
+        """Call the embedder's sync method, unless it was asked the same lately."""
+        known = _QUESTIONS.get(embedder, text)
+        if known is None:
+            known = _QUESTIONS.keep(embedder, text, embedder.embed_query(text))
+        return known
 
     async def complete(
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
@@ -113,8 +163,11 @@ class AsyncRuntime:
         return await embedder.aembed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
-        """Await the embedder."""
-        return await embedder.aembed_query(text)
+        """Await the embedder, unless it was asked the same lately."""
+        known = _QUESTIONS.get(embedder, text)
+        if known is None:
+            known = _QUESTIONS.keep(embedder, text, await embedder.aembed_query(text))
+        return known
 
     async def complete(
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None

@@ -11,11 +11,11 @@ from holdfast.ingestion import index
 from holdfast.pipeline import naming
 from holdfast.pipeline.deliberation import Resolved, wider
 from holdfast.pipeline.facts import Fact
-from holdfast.pipeline.naming import Pair
+from holdfast.pipeline.naming import Name, Pair
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.naming import Alike, Wanted
+from holdfast.storage.naming import Acquaintance, Wanted
 from holdfast.storage.records import Indexed
 from holdfast.types import Scope
 
@@ -40,45 +40,52 @@ async def resolve(
     names = naming.named(facts)
     texts = [*(fact.text for fact in facts), *(one.spelling for one in names.values())]
     found = await _index(runtime, embedder, texts)
-    known, met = found[: len(facts)], found[len(facts) :]
     if not names:
-        return Resolved(tuple(facts), tuple(known), len(facts))
-    wanted = [
-        Wanted(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
-        for (name, one), indexed in zip(names.items(), met, strict=True)
-    ]
-    user = scope.ids().get("user_id", "")
-    near = await runtime.store(storage.naming.alike, wider(scope), str(user), wanted, naming.NEAR)
-    said = naming.told(facts)
-    pairs = [
-        _pair(one, wanted, names)
-        for one in near.alike
-        if frozenset((wanted[one.wanted].name, one.name)) not in said
-    ]
+        return Resolved(tuple(facts), tuple(found), len(facts))
+    known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
+    user = str(scope.ids().get("user_id", ""))
+    near = await runtime.store(storage.naming.alike, wider(scope), user, wanted, naming.NEAR)
+    pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]
-    more = await _index(runtime, embedder, [fact.text for fact in stated])
-    doubts = sorted((p for p in pairs if p not in certain), key=lambda pair: -pair.similarity)
+    known += await _index(runtime, embedder, [fact.text for fact in stated])
     return Resolved(
         (*facts, *stated),
-        (*known, *more),
+        tuple(known),
         len(facts),
         {one.name: one.vector for one in wanted if one.name not in near.settled},
-        tuple(doubts),
+        tuple(pair for pair in pairs if pair not in certain),
     )
 
 
-def _pair(near: Alike, wanted: Sequence[Wanted], names: Mapping[str, naming.Name]) -> Pair:
-    one = wanted[near.wanted]
-    return Pair(
-        names[one.name].fact,
-        one.spelling,
-        one.type,
-        near.spelling,
-        near.type,
-        near.text,
-        near.similarity,
-    )
+def _wanted(
+    facts: Sequence[Fact], names: Mapping[str, Name], found: Sequence[Indexed]
+) -> list[Wanted]:
+    return [
+        Wanted(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
+        for (name, one), indexed in zip(names.items(), found, strict=True)
+    ]
+
+
+def _pairs(
+    facts: Sequence[Fact], names: Mapping[str, Name], wanted: Sequence[Wanted], near: Acquaintance
+) -> list[Pair]:
+    """Return the pairs of which the facts themselves do not tell, the nearest first."""
+    told = naming.told(facts)
+    pairs = [
+        Pair(
+            names[one.name].fact,
+            one.spelling,
+            one.type,
+            other.spelling,
+            other.type,
+            other.text,
+            other.similarity,
+        )
+        for other in near.alike
+        if frozenset(((one := wanted[other.wanted]).name, other.name)) not in told
+    ]
+    return sorted(pairs, key=lambda pair: -pair.similarity)
 
 
 async def _index(runtime: Runtime, embedder: Embedder, texts: Sequence[str]) -> list[Indexed]:

@@ -68,7 +68,8 @@ class Rows:
     """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
 
     The passages of a row lie together. A session is a run, else a day of a namespace. Its
-    passages are linked in their order, over the turns.
+    passages are linked in their order, over the turns; a turn that was said anew has ended, and
+    its new words alone stand in the line.
     """
 
     def __init__(self) -> None:
@@ -132,14 +133,12 @@ class Rows:
         self._grow(len(bounds))
         fresh = self._table[start : self._count]
         self._fill(fresh, rows, counts)
-        fresh["passages"] = np.repeat(counts, counts)
-        fresh["passage"] = np.arange(len(bounds)) - np.repeat(np.cumsum(counts) - counts, counts)
         fresh["words"] = bounds[:, 2]
         fresh["characters"] = bounds[:, 1] - bounds[:, 0]
         fresh["previous"] = fresh["next"] = -1
         fresh["alive"] = True
-        self._mortal |= bool((np.minimum(fresh["valid_to"], fresh["expires"]) != NEVER).any())
-        turns = start + np.flatnonzero(fresh["kind"] == KIND_CODES["turn"])
+        said = (fresh["kind"] == KIND_CODES["turn"]) & (fresh["valid_to"] == NEVER)
+        turns = start + np.flatnonzero(said)
         if len(turns):
             self._link(turns)
         previous: Links = fresh["previous"].copy()
@@ -157,6 +156,11 @@ class Rows:
         for name, values in read.items():
             column = np.fromiter(values, ROW[name], len(rows))
             fresh[name] = column if single else np.repeat(column, counts)
+        fresh["passages"], fresh["passage"] = 1, 0
+        if not single:
+            fresh["passages"] = np.repeat(counts, counts)
+            fresh["passage"] = np.arange(len(fresh)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self._mortal = self._mortal or min(map(min, columns[9], columns[10])) < NEVER
 
     def extends(self, rows: Sequence[Row]) -> bool:
         """Say whether these rows all come behind the turns of their sessions."""
@@ -187,7 +191,9 @@ class Rows:
         if before >= 0:
             self._table["next"][before] = after
         if after < 0:
-            self._end_session(int(self._table["session"][positions.start]), before)
+            session = int(self._table["session"][positions.start])
+            if self._last.get(session) == positions.stop - 1:
+                self._end_session(session, before)
             return None
         self._table["previous"][after] = before
         return after, before
@@ -207,18 +213,16 @@ class Rows:
 
     def _link(self, turns: Ints) -> None:
         """Chain new positions to their sessions, in their order."""
-        sessions = self._table["session"][turns]
-        order = np.argsort(sessions, kind="stable")
-        turns, sessions = turns[order], sessions[order]
-        begins = np.append(True, sessions[1:] != sessions[:-1])
-        ends = np.append(begins[1:], True)
-        before = np.empty(len(turns), dtype=np.int64)
-        before[1:] = turns[:-1]
-        before[begins] = [self._last.get(session, -1) for session in sessions[begins].tolist()]
-        self._table["previous"][turns] = before
-        known = before >= 0
-        self._table["next"][before[known]] = turns[known]
-        self._last.update(zip(sessions[ends].tolist(), turns[ends].tolist(), strict=True))
+        before = []
+        for turn, session in zip(
+            turns.tolist(), self._table["session"][turns].tolist(), strict=True
+        ):
+            before.append(self._last.get(session, -1))
+            self._last[session] = turn
+        previous = np.array(before)
+        self._table["previous"][turns] = previous
+        known = previous >= 0
+        self._table["next"][previous[known]] = turns[known]
 
     def _speaker(self, name: str | None) -> int:
         return -1 if name is None else self.speakers.setdefault(name, len(self.speakers))

@@ -31,6 +31,21 @@ class Named:
     settled: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The names that are kept, some of them with several facts.
+
+    Attributes:
+        names: Bare forms.
+        settled: Those with which nothing is left to ask.
+        vectors: Shape (names, dimension).
+    """
+
+    names: list[str]
+    settled: frozenset[str]
+    vectors: Floats
+
+
 def link(connection: Connection, row_id: int, names: Iterable[Named]) -> None:
     """Keep names with the row of the fact that states them."""
     connection.executemany(
@@ -44,16 +59,15 @@ def forget(connection: Connection, row_id: int) -> None:
     connection.execute("DELETE FROM entities WHERE record = ?", (row_id,))
 
 
-def known(connection: Connection, region: Region, user: str) -> dict[str, Named]:
-    """Return the names of one user of a region; "" where none is named."""
+def known(connection: Connection, region: Region, user: str, dimension: int) -> Kept:
+    """Return the names of one user of a region ("": of none) with vectors of this dimension."""
     rows = connection.execute(
         "SELECT e.name, e.settled, e.vector FROM namespaces n JOIN entities e ON"
         f" {ROWS.replace('r.id', 'e.record')}"
-        f" WHERE {region.condition} AND coalesce(n.user_id, '') = ?",
-        (*region.parameters, user),
-    )
-    found: dict[str, Named] = {}
-    for name, settled, vector in rows:
-        settled = bool(settled) or (name in found and found[name].settled)
-        found[name] = Named(name, np.frombuffer(vector, dtype=np.float32), settled)
-    return found
+        f" WHERE {region.condition} AND coalesce(n.user_id, '') = ? AND length(e.vector) = ?",
+        (*region.parameters, user, 4 * dimension),
+    ).fetchall()
+    names = [row[0] for row in rows]
+    vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32)
+    settled = frozenset(name for name, done, _ in rows if done)
+    return Kept(names, settled, vectors.reshape(len(names), dimension))

@@ -18,7 +18,7 @@ from holdfast.language.names import bare, sort
 from holdfast.storage import codec, log, namespaces
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
+from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 
 SAME = "same_as"
 OTHER = "different_from"
@@ -73,7 +73,7 @@ _REWORDED = (
 )
 _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    f" r.expires_at, {_REWORDED} FROM namespaces n JOIN records r"
+    f" {EXPIRY}, {_REWORDED} FROM namespaces n JOIN records r"
 )
 _STATES = " AND r.relations <> '[]'"
 
@@ -259,13 +259,17 @@ class GraphView:
         """Return what sorts of things a bare name stands for; none: nobody states it."""
         return self._sorts.get((user, name), ())
 
-    def latest(self, user: str, name: str) -> tuple[Edge, int] | None:
-        """Return the newest edge at a bare name, and at which end of it the name stands."""
+    def latest(self, user: str, name: str, now: int) -> tuple[Edge, int] | None:
+        """Return the newest edge at a bare name, and at which end of it the name stands.
+
+        Expired ones are out of sight; what is over is not.
+        """
         nodes = [(user, name, kind) for kind in self.sorts(user, name)]
         edges = [edge for node in nodes for edge in self._touching.get(node, ())]
-        if not edges:
+        seen = [edge for edge in edges if edge.expires is None or edge.expires > now]
+        if not seen:
             return None
-        edge = max(edges, key=attrgetter("row_id"))
+        edge = max(seen, key=attrgetter("row_id"))
         return edge, 0 if edge.source[:2] == (user, name) else 1
 
     def undecided(self, user: str, name: str, other: str) -> bool:

@@ -16,12 +16,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.language.terms import Group, term_hash
+from holdfast.storage.growing import Column
 
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
@@ -62,11 +63,11 @@ class Keywords:
     def __init__(self) -> None:
         self._postings = _Postings()
         self._tail = _Tail(0)
-        self._owners = _Column(np.int32)  # the position of each place
-        self._lengths = _Column(np.float32)
-        self._before = _Column(np.int32)  # the turn before, or -1
-        self._after = _Column(np.int32)  # the turn after, or -1
-        self._alive = _Column(np.bool_)
+        self._owners = Column(np.int32)  # the position of each place
+        self._lengths = Column(np.float32)
+        self._before = Column(np.int32)  # the turn before, or -1
+        self._after = Column(np.int32)  # the turn after, or -1
+        self._alive = Column(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
@@ -270,7 +271,7 @@ class _Tail:
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self._words = _Column(np.uint64)
+        self._words = Column(np.uint64)
         self._places: dict[int, list[int]] = {}
         self._known = 0  # so many words are in `_places`
 
@@ -302,34 +303,6 @@ class _Tail:
                     self._places.setdefault(word, []).append(place)
             self._known = self.size
         return self._places.get(term, ())
-
-
-class _Column:
-    """A numpy array that grows by doubling."""
-
-    def __init__(self, dtype: Any) -> None:
-        self.size = 0
-        self._room: NDArray[Any] = np.empty(16, dtype=dtype)
-
-    @property
-    def values(self) -> NDArray[Any]:
-        """The values so far; a view, writable."""
-        return self._room[: self.size]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held."""
-        return int(self._room.nbytes)
-
-    def extend(self, values: NDArray[Any]) -> None:
-        """Append values."""
-        end = self.size + len(values)
-        if end > len(self._room):
-            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
-            room[: self.size] = self.values
-            self._room = room
-        self._room[self.size : end] = values
-        self.size = end
 
 
 def _spaced(words: Hashes, lengths: Ints) -> Hashes:

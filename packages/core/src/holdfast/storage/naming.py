@@ -12,7 +12,7 @@ from holdfast.language.names import sort
 from holdfast.storage import entities
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
-from holdfast.storage.entities import Named
+from holdfast.storage.entities import Kept
 from holdfast.storage.file import File
 from holdfast.storage.graphs import GraphReading, GraphView
 from holdfast.storage.namespaces import Region
@@ -82,11 +82,12 @@ class Naming:
         Args:
             region: Where names meet.
             user: Whose they are; those of another user are never looked at.
-            wanted: What is about to be written.
+            wanted: What is about to be written; at least one.
             least: Cosine from which two may be one.
         """
         with self._file.graph(GraphReading(region)) as (connection, view):
-            look = _Look(connection, view, user, wanted, entities.known(connection, region, user))
+            kept = entities.known(connection, region, user, len(wanted[0].vector))
+            look = _Look(connection, view, user, wanted, kept, self._file.now())
             found: dict[frozenset[str], Alike] = {}
             for place, near in look.near(least):
                 if other := look.nearest(place, near):
@@ -103,18 +104,19 @@ class _Look:
         view: GraphView,
         user: str,
         wanted: Sequence[Wanted],
-        kept: dict[str, Named],
+        kept: Kept,
+        now: int,
     ) -> None:
-        self.settled = frozenset(w.name for w in wanted if w.name in kept and kept[w.name].settled)
+        self.settled = frozenset(one.name for one in wanted) & kept.settled
         self._connection = connection
         self._view = view
         self._user = user
+        self._now = now
         self._wanted = wanted
-        vectors = {name: one.vector for name, one in kept.items()}
-        vectors |= {one.name: one.vector for one in wanted}
-        self._names = list(vectors)
-        self._vectors = np.stack(list(vectors.values()))
         self._new = {one.name: one for one in wanted}
+        fresh = np.stack([one.vector for one in wanted])
+        self._names = [*kept.names, *(one.name for one in wanted)]
+        self._vectors = np.concatenate([kept.vectors, fresh])
 
     def near(self, least: float) -> Iterator[tuple[int, list[tuple[str, float]]]]:
         """Yield for each wanted name, by position, those near it with their cosine."""
@@ -150,7 +152,7 @@ class _Look:
 
     def _told(self, name: str) -> tuple[str, str, str] | None:
         """Return how a name is spelled, its type and a statement it stands in; None: it is gone."""
-        found = self._view.latest(self._user, name)
+        found = self._view.latest(self._user, name, self._now)
         if found is None:
             new = self._new.get(name)
             return None if new is None else (new.spelling, new.type, new.text)

@@ -16,6 +16,7 @@ from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
 from holdfast.storage.items import Item
 from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.nearest import Question
 from holdfast.storage.vectors import Bools, Positions
 from holdfast.storage.views import View
 from holdfast.types import Kind, Record
@@ -74,7 +75,8 @@ class Probe:
         ended: Find what is over, too.
         min_score: Least score.
         score: Score of a passage by its cosine and its keywords, where ranking asks no more: then
-            the candidates are the best by it, and every page is cut from one order.
+            the candidates are the best by it, and every page is cut from one order. It never falls
+            as the cosine rises.
     """
 
     vector: Floats
@@ -151,11 +153,16 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
     allowed = visible(connection, view, probe, now)
     if not allowed.any():
         return []
-    dense = view.vectors.cosines(probe.vector)
     keywords = view.keywords.scores(probe.keywords)
-    places = pool(view, dense, keywords, allowed, probe)
+    if view.vectors.coded:
+        question = Question(connection, view, probe.vector, allowed)
+        places, dense = _pool_of_many(question, keywords, probe)
+    else:
+        cosines = view.vectors.cosines(probe.vector)
+        places = pool(view, cosines, keywords, allowed, probe)
+        dense = cosines[places]
     rows = view.rows.table.take(places)
-    ranked = probe.rank(Candidates(dense[places], keywords[places], rows, view.rows.speakers))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers))
     return list(_hits(probe, ranked, rows))
 
 
@@ -212,6 +219,33 @@ def _rows(view: View, places: Positions) -> int:
     if (view.rows.table["passages"][places] == 1).all():
         return len(places)
     return len(np.unique(view.rows.table["id"][places]))
+
+
+def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
+    """Return what `pool` returns, and the cosines, where these are not all at hand."""
+    places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
+    scored = probe.score is not None
+    enough = 2 * wanted if scored else POOL
+    while len(places) > (enough if scored else max(ALL, enough)) and (scored or wanted <= POOL):
+        if probe.score is not None:
+            best, dense = question.foremost(probe.score, keywords, enough)
+        else:
+            best, dense = _of_either(question, keywords, places, enough)
+        if _rows(question.view, best) >= wanted:
+            return best, dense
+        enough *= 8
+    return places, question.cosines(places)
+
+
+def _of_either(
+    question: Question, keywords: Floats, places: Positions, most: int
+) -> tuple[Positions, Floats]:
+    """Return the best by meaning and the best by words, in order of position."""
+    near, dense = question.nearest(most)
+    worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
+    best = np.concatenate([near, worded])
+    order = np.argsort(best)
+    return best[order], np.concatenate([dense, question.cosines(worded)])[order]
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:

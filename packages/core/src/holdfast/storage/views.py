@@ -21,13 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage import codec, log, namespaces
+from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
-from holdfast.storage.vectors import Positions, Vectors
+from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
+from holdfast.storage.vectors import MANY, Positions, Vectors
 
 Table = Literal["records", "items"]
 Bools = NDArray[np.bool_]
@@ -40,7 +41,7 @@ _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
         f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
-        f" coalesce({{valid_to}}, {NEVER}), coalesce(r.expires_at, {NEVER}),"
+        f" coalesce({{valid_to}}, {NEVER}), coalesce({EXPIRY}, {NEVER}),"
         " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
@@ -72,17 +73,25 @@ class Reading:
 
 
 class View:
-    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it."""
+    """One reading in memory. Not locked: hold `lock` around `follow` and everything after it.
 
-    def __init__(self, reading: Reading, dimension: int) -> None:
+    Args:
+        reading: What it shows.
+        dimension: Of its vectors.
+        many: See `Vectors`.
+    """
+
+    def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
         self.reading = reading
         self.lock = threading.Lock()
         self._dimension = dimension
-        self._clear()
+        self._many = many
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Begin anew: the next `follow` builds it from the rows."""
         self.rows = Rows()
-        self.vectors = Vectors(self._dimension)
+        self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
         self.fields = Fields()
         self._places: dict[int, int] = {}  # row id -> position of its first passage
@@ -105,6 +114,33 @@ class View:
         wanted = np.fromiter(row_ids, dtype=np.int64)
         return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
 
+    def cosines(self, connection: Connection, query: Floats, positions: Positions) -> Floats:
+        """Return exact cosines with a unit vector; from the file, where only codes are kept."""
+        if not self.vectors.coded:
+            return self.vectors.cosines(query)[positions]
+        cosines = np.empty(len(positions), dtype=np.float32)
+        for start in range(0, len(positions), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            cosines[some] = self._vectors(connection, positions[some]) @ query
+        return cosines
+
+    def _vectors(self, connection: Connection, positions: Positions) -> Floats:
+        """Read vectors again, shape (positions, dimension)."""
+        table, size = self.rows.table, 4 * self._dimension
+        ids = table["id"][positions].tolist()
+        some = tuple(dict.fromkeys(ids))
+        found = dict(
+            connection.execute(
+                f"SELECT id, vectors FROM {self.reading.table}"
+                f" WHERE id IN ({','.join('?' * len(some))})",
+                some,
+            ).fetchall()
+        )
+        starts = (table["passage"][positions] * size).tolist()
+        places = zip(ids, starts, strict=True)
+        joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+        return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
+
     # -- following the log ----------------------------------------------------------------------
 
     def follow(self, connection: Connection) -> None:
@@ -114,7 +150,7 @@ class View:
             return
         written = self._written(connection)
         if written is None or not self._catch_up(connection, written):
-            self._clear()
+            self.clear()
         with nullcontext() if self._namespaces else unmapped(connection):
             fresh = self._extend(connection)
         if written or written is None or fresh:
@@ -126,7 +162,7 @@ class View:
         after = self._namespaces[-1] if self._namespaces else 0
         fresh = namespaces.numbers(connection, self.reading.region, after)
         if not self._read(connection, fresh):
-            self._clear()
+            self.clear()
             fresh = namespaces.numbers(connection, self.reading.region)
             self._read(connection, fresh, ordered=True)
         self._namespaces += fresh

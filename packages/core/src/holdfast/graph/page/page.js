@@ -179,8 +179,10 @@ function line(edge, at, list) {
 function find() {
   const words = by("find").value.trim().toLowerCase();
   if (!words) return choose(null, true);
-  const found = data.nodes.find((node) =>
-    [node.name, ...node.aliases].some((name) => name.toLowerCase().includes(words)));
+  const fits = [(name) => name === words, (name) => name.startsWith(words), (name) => name.includes(words)];
+  const found = fits
+    .map((fit) => data.nodes.find((node) => [node.name, ...node.aliases].some((name) => fit(name.toLowerCase()))))
+    .find(Boolean);
   if (found) choose(found.id, true);
   return undefined;
 }

@@ -32,8 +32,8 @@ reason of a few words; text is empty except for UPDATE, memories is empty for AD
 
 NAMES = """\
 The pairs in names may each be one person, place or thing under two names. same: true only if what \
-is said of both leaves no reasonable doubt that they are one. Names that look alike are no reason, \
-nor is it one that both could be true of one; in doubt: false."""
+is said of both leaves no reasonable doubt that they are one. That names look alike is no reason, \
+nor that both statements could be true of one; in doubt: false."""
 
 _PAIR: JSON = {
     "type": "object",

@@ -74,9 +74,9 @@ def read(
 def _united(answer: Answer, doubts: Sequence[Pair]) -> Iterator[Pair]:
     """Yield the pairs that are one; what cannot be read is in doubt, and they stay two."""
     listed = answer.data.get("names") if answer.data is not None else None
-    said = (
-        [item for item in listed if isinstance(item, Mapping)] if isinstance(listed, list) else []
-    )
+    if not isinstance(listed, list):
+        return
+    said = [item for item in listed if isinstance(item, Mapping)]
     for number, pair in enumerate(doubts, start=1):
         told = [item.get("same") for item in said if numbers_of(item.get("pair")) == [number]]
         if told == [True]:

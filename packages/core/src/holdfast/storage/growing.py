@@ -1,0 +1,36 @@
+"""A column of numbers that grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Column:
+    """A numpy array that grows by doubling."""
+
+    def __init__(self, dtype: Any) -> None:
+        self.size = 0
+        self._room: NDArray[Any] = np.empty(16, dtype=dtype)
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """The values so far; a view, writable."""
+        return self._room[: self.size]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return int(self._room.nbytes)
+
+    def extend(self, values: NDArray[Any]) -> None:
+        """Append values."""
+        end = self.size + len(values)
+        if end > len(self._room):
+            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
+            room[: self.size] = self.values
+            self._room = room
+        self._room[self.size : end] = values
+        self.size = end

@@ -1,0 +1,229 @@
+"""Views of codes answer as views of whole vectors do, and as counting by hand does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pytest
+from holdfast import indexing, ranking
+from holdfast.collection import Collection, Entry
+from holdfast.filters import parse
+from holdfast.language.cues import read
+from holdfast.storage.codec import Floats
+from holdfast.storage.columns import NEVER
+from holdfast.storage.database import Connection
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.items import ItemDraft
+from holdfast.storage.keywords import KeywordQuery
+from holdfast.storage.namespaces import Region
+from holdfast.storage.nearest import Question
+from holdfast.storage.searching import Probe, find
+from holdfast.storage.vectors import Vectors
+from holdfast.storage.views import Reading, View
+from holdfast.types import utc_now
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+READING = Reading("items", Region.of_prefix(()))
+NOW = NEVER - 1
+
+
+def unit(vectors: Floats) -> Floats:
+    return indexing.unit_vectors(list(vectors), len(vectors))
+
+
+@st.composite
+def clouds(draw: st.DrawFn) -> Floats:
+    """Unit vectors as embedders give them: in clusters, around one mean, with twins."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    count, dimension = draw(st.integers(2, 300)), draw(st.sampled_from([1, 5, 8, 16, 100]))
+    centres = random.standard_normal((draw(st.integers(1, 8)), dimension))
+    spread = draw(st.sampled_from([0.0, 1e-4, 0.01, 0.3, 3.0]))
+    vectors = centres[random.integers(len(centres), size=count)]
+    vectors = vectors + spread * random.standard_normal((count, dimension))
+    vectors += draw(st.sampled_from([0.0, 0.5, 5.0]))  # all of them point one way
+    if draw(st.booleans()):
+        vectors[:, 0] *= 50  # one number outweighs the others
+    return unit(vectors.astype(np.float32))
+
+
+@settings(max_examples=60, deadline=None)
+@given(clouds(), st.integers(1, 200), st.integers(1, 60))
+def test_a_cosine_lies_between_its_bounds_however_codes_came_to_be(
+    vectors: Floats, many: int, step: int
+) -> None:
+    coded = Vectors(vectors.shape[1], many)
+    for start in range(0, len(vectors), step):
+        coded.extend(vectors[start : start + step])
+    places = np.arange(len(vectors))
+    for query in (vectors[-1], unit(-vectors[:1] + 0.1)[0]):
+        low, high = coded.bounds(query, places)
+        cosines = vectors.astype(np.float64) @ query.astype(np.float64)
+        assert (low <= cosines + 1e-5).all()
+        assert (cosines <= high + 1e-5).all()
+
+
+def test_codes_make_room_for_numbers_larger_than_seen_at_first() -> None:
+    small = unit(np.random.default_rng(0).standard_normal((500, 64)).astype(np.float32))
+    axes = np.eye(64, dtype=np.float32)
+    coded = Vectors(64, many=500)
+    coded.extend(small)
+    coded.extend(axes)
+    low, high = coded.bounds(axes[3], np.arange(564))
+    cosines = np.concatenate([small, axes]) @ axes[3]
+    assert (low <= cosines).all()
+    assert (cosines <= high).all()
+    assert (high - low).max() < 0.25
+
+
+def test_codes_take_a_quarter_of_the_memory() -> None:
+    vectors = unit(np.random.default_rng(0).standard_normal((3_000, 384)).astype(np.float32))
+    whole, coded = Vectors(384, many=10_000), Vectors(384, many=1_000)
+    for some in (whole, coded):
+        some.extend(vectors)
+    assert coded.coded
+    assert coded.nbytes < 0.27 * whole.nbytes
+
+
+def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[ItemDraft]:
+    made = []
+    for number, (vector, text) in enumerate(zip(vectors, words, strict=True), first):
+        terms, passages = indexing.index_texts([text])
+        value = f'{{"number":{number},"even":{str(number % 2 == 0).lower()}}}'
+        made.append(
+            ItemDraft(("a",), f"k{number}", value, None, (text,), vector[None], terms, passages)
+        )
+    return made
+
+
+@contextmanager
+def stored(vectors: Floats, words: Sequence[str]) -> Iterator[EmbeddedStorage]:
+    """A file whose rows were written in two goes, some of them replaced, some deleted."""
+    storage, half = EmbeddedStorage(":memory:"), len(vectors) // 2
+    try:
+        storage.documents.put(drafts(vectors[:half], words[:half]), "made")
+        yield storage
+    finally:
+        storage.file.close()
+
+
+def change(storage: EmbeddedStorage, vectors: Floats, words: Sequence[str]) -> None:
+    half = len(vectors) // 2
+    storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
+    storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
+    storage.documents.put([(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made")
+
+
+def followed(view: View, connection: Connection) -> View:
+    view.follow(connection)
+    return view
+
+
+WORDS = st.sampled_from(["tea", "green tea", "a cat", "rain on stone", "?!"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    clouds(),
+    st.lists(WORDS, min_size=1, max_size=9),
+    st.sampled_from(["hybrid", "vector", "keyword"]),
+    st.sampled_from([None, {"even": True}, {"number": {"lt": 40}}]),
+    st.integers(1, 40),
+)
+def test_the_foremost_of_a_view_of_codes_are_those_of_all(
+    vectors: Floats, said: list[str], mode: str, filters: Any, most: int
+) -> None:
+    words = [said[number % len(said)] for number in range(len(vectors))]
+    score = ranking.item_scores[mode]
+    with stored(vectors, words) as storage:
+        coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
+        with storage.database.read() as connection:
+            followed(coded, connection)
+        change(storage, vectors, words)
+        with storage.database.read() as connection:
+            followed(coded, connection)
+            followed(whole, connection)
+            asked = read("green tea", (), utc_now())
+            keywords = coded.keywords.scores(KeywordQuery(asked.groups))
+            allowed = coded.rows.visible(NOW, None, None)
+            if filters is not None:
+                through = coded.fields.through(
+                    connection, coded.rows.table["id"], parse(filters, own_fields=False)
+                )
+                assert through is not None
+                allowed &= through
+            if not allowed.any():
+                return
+            question = Question(connection, coded, vectors[0], allowed)
+            places, cosines = question.foremost(score, keywords, most)
+            everything = np.flatnonzero(allowed)
+            ids = whole.rows.table["id"].tolist()
+            order = [ids.index(row) for row in coded.rows.table["id"][everything].tolist()]
+            true = whole.cosines(connection, vectors[0], np.array(order))
+            np.testing.assert_allclose(
+                cosines,
+                true[np.isin(everything, places)][np.argsort(np.argsort(places))],
+                atol=1e-5,
+            )
+            scores = score(true, keywords[everything])
+            left_out = scores[~np.isin(everything, places)]
+            if len(left_out):
+                assert np.sum(scores > left_out.max() - 1e-5) >= min(most, len(everything))
+                best = np.sort(scores)[::-1][:most]
+                found = np.sort(scores[np.isin(everything, places)])[::-1][:most]
+                np.testing.assert_allclose(found, best, atol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
+@pytest.mark.parametrize("offset", [0, 30])
+def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> None:
+    random = np.random.default_rng(1)
+    centres = random.standard_normal((40, 32))
+    cloud = centres[random.integers(40, size=4_000)] + 0.2 * random.standard_normal((4_000, 32))
+    vectors = unit(cloud.astype(np.float32))
+    vocabulary = ["tea", "cat", "rain", "stone", "road", "north", "blue", "lamp"]
+    words = [" ".join(random.choice(vocabulary, 3)) for _ in range(4_000)]
+    asked = read("blue tea", (), utc_now())
+    with stored(vectors, words) as storage:
+        coded, whole = View(READING, 32, 100), View(READING, 32)
+        with storage.database.read() as connection:
+            followed(coded, connection)
+        change(storage, vectors, words)
+        with storage.database.read() as connection:
+            for query in vectors[::400]:
+                probe = Probe(
+                    vector=query,
+                    keywords=KeywordQuery() if mode == "vector" else KeywordQuery(asked.groups),
+                    rank=ranking.items[mode],
+                    limit=20,
+                    offset=offset,
+                    tree=parse({"even": True}, own_fields=False),
+                    score=ranking.item_scores[mode],
+                )
+                found, wanted = (
+                    find(connection, followed(view, connection), probe, NOW)
+                    for view in (coded, whole)
+                )
+                assert coded.vectors.coded
+                assert not whole.vectors.coded
+                scores = [hit.score for hit in found]
+                np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
+
+
+def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
+    random = np.random.default_rng(2)
+    vectors = unit(random.standard_normal((21_000, 16)).astype(np.float32))
+    with_numbers = [
+        Entry(("a",), f"k{n}", {"even": n % 2 == 0}, "", v) for n, v in enumerate(vectors)
+    ]
+    collection = Collection(":memory:", ("c",), fingerprint="made")
+    collection.put(with_numbers)
+    for query in vectors[:3] + 0.1:
+        found = collection.search(query, filters={"even": True}, limit=20)
+        cosines = vectors[::2] @ unit(query[None])[0]
+        best = 2 * np.argsort(-cosines)[:20]
+        assert [hit.item.key for hit in found] == [f"k{number}" for number in best]
+    collection.close()
