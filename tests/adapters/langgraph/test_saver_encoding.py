@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
@@ -151,6 +152,7 @@ def test_a_message_that_holds_an_object_is_stored_whole(tmp_path: Path) -> None:
     assert likeness([HumanMessage("a")]) is not None
     assert likeness(said) is None
     assert likeness([HumanMessage("a"), "b"]) is None
+    assert likeness([HumanMessage("a", additional_kwargs={"seen": np.zeros(2)})]) is None
     assert likeness([Chart(points=[1])]) is None
     with HoldfastSaver(tmp_path / "c.db") as saver:
         first = put(saver, {"messages": said})
