@@ -27,7 +27,7 @@ import speed_report as report
 from crowd import crowd
 from peers import SYSTEMS
 from runners import Runner, take_turns
-from truth import recalls
+from truth import Truth
 from worker import Layout
 
 EACH = 1_000  # memos of one of many users
@@ -88,7 +88,8 @@ def measured(plan: Plan, layout: Layout) -> list[Result]:
         for phase, (count, turns) in WRITING.items():
             _phase(runners, phase, count // turns, turns * plan.rounds)
         _phase(runners, "delete_all", 1, min(plan.rounds, layout.users))
-        return [result(one, layout) for one in runners]
+        truth = Truth(layout)
+        return [result(one, truth) for one in runners]
 
 
 def _runner(plan: Plan, name: str, layout: Layout, home: Path, stack: ExitStack) -> Runner:
@@ -110,7 +111,7 @@ def _phase(runners: Sequence[Runner], phase: str, count: int, rounds: int) -> No
     take_turns(runners, rounds, lambda one: one.round(phase, count=count, budget=BUDGET))
 
 
-def result(runner: Runner, layout: Layout) -> Result:
+def result(runner: Runner, truth: Truth) -> Result:
     """Return what one system did, recall judged."""
     found: Result = {
         "system": runner.system,
@@ -122,7 +123,7 @@ def result(runner: Runner, layout: Layout) -> Result:
         "recall": {},
     }
     for phase in READING:
-        shares = recalls(layout, runner.answers[phase])
+        shares = truth.recalls(runner.answers[phase])
         if shares:
             found["recall"][phase] = {"mean": sum(shares) / len(shares), "least": min(shares)}
     fresh = [one["fresh"] for one in runner.answers["add_search"]]
