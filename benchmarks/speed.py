@@ -30,7 +30,6 @@ from runners import Runner, take_turns
 from truth import Truth
 from worker import Layout
 
-EACH = 1_000  # memos of one of many users
 BUDGET = 1.0  # seconds of a turn, roughly
 
 # Reading first, for what is written afterwards is not part of the truth that recall is judged by.
@@ -65,7 +64,7 @@ def layouts(plan: Plan) -> list[Layout]:
     found: dict[tuple[int, int], Layout] = {}
     for size in plan.sizes:
         for users in plan.users:
-            number = 1 if users == "one" else max(1, size // EACH)
+            number = 1 if users == "one" else max(1, size // report.EACH)
             found[(size, number)] = Layout(size, number)
     return list(found.values())
 
@@ -134,7 +133,7 @@ def result(runner: Runner, truth: Truth) -> Result:
 
 def growth(plan: Plan) -> list[Result]:
     """Search the same tenants' memos in turn in a file of 10,000 and in one of 100,000."""
-    sizes = [Layout(size, size // EACH) for size in (10_000, 100_000)]
+    sizes = [Layout(size, size // report.EACH) for size in (10_000, 100_000)]
     names = [name for name in ("holdfast", "holdfast items") if name in plan.systems]
     with tempfile.TemporaryDirectory(prefix="speed-") as home, ExitStack() as stack:
         runners = [
