@@ -37,12 +37,14 @@ class Candidates:
         keywords: BM25F score; 0 where no word was found.
         rows: The columns (`columns.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
+        graph: By how much relations lift it, 0 to 1; None where they were not asked.
     """
 
     dense: Floats
     keywords: Floats
     rows: NDArray[np.void]
     speakers: Mapping[str, int]
+    graph: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +125,11 @@ class FoundItem:
     parts: Mapping[str, float]
 
 
-def find_records(connection: Connection, view: View, probe: Probe, now: int) -> list[Found]:
+def find_records(
+    connection: Connection, view: View, probe: Probe, now: int, lifts: Floats | None = None
+) -> list[Found]:
     """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(connection, view, probe, now)
+    hits = find(connection, view, probe, now, lifts)
     known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
     found = []
     for hit in hits:
@@ -144,8 +148,10 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
     ]
 
 
-def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit]:
-    """Rank what a view may show."""
+def find(
+    connection: Connection, view: View, probe: Probe, now: int, lifts: Floats | None = None
+) -> list[Hit]:
+    """Rank what a view may show; `lifts`: what relations add, by position (`storage.lifting`)."""
     if len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
@@ -161,9 +167,24 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         cosines = view.vectors.cosines(probe.vector)
         places = pool(view, cosines, keywords, allowed, probe)
         dense = cosines[places]
+    if lifts is not None:
+        more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
+        if len(more):
+            cosines = view.cosines(connection, probe.vector, more)
+            places, dense = _joined(places, dense, more, cosines)
     rows = view.rows.table.take(places)
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers))
+    lifted = None if lifts is None else lifts[places]
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
     return list(_hits(probe, ranked, rows))
+
+
+def _joined(
+    places: Positions, dense: Floats, more: Positions, cosines: Floats
+) -> tuple[Positions, Floats]:
+    """Return two lists of candidates as one, in order of position."""
+    every = np.concatenate([places, more])
+    order = np.argsort(every)
+    return every[order], np.concatenate([dense, cosines])[order]
 
 
 def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
@@ -243,9 +264,7 @@ def _of_either(
     """Return the best by meaning and the best by words, in order of position."""
     near, dense = question.nearest(most)
     worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
-    best = np.concatenate([near, worded])
-    order = np.argsort(best)
-    return best[order], np.concatenate([dense, question.cosines(worded)])[order]
+    return _joined(near, dense, worded, question.cosines(worded))
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
