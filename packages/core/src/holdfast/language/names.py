@@ -60,18 +60,19 @@ def sort(type: str) -> Sort:
 
 
 def named(query: str, known: Callable[[str], object]) -> list[str]:
-    """Return the names in a question that are known: the longest ones, each word in one only.
+    """Return the known names that a question names: the longest ones, each word in one only.
 
-    A function word alone is no name ("will", "may"). Scripts without spaces give no names.
+    A function word alone is a name only with a capital inside the question ("Will", "May").
+    Scripts without spaces give no names.
     """
     found = words(query)[:_READ]
     plain = [_POSSESSIVE.sub("", word.text) for word in found]
     names: list[str] = []
     at = 0
     while at < len(found):
-        longest = min(_LONGEST, len(found) - at)
-        runs = (plain[at : at + size] for size in range(longest, found[at].stop, -1))
-        run = next((run for run in runs if known(" ".join(run))), [])
+        shortest = 2 if found[at].stop and not (at and plain[at][:1].isupper()) else 1
+        runs = (plain[at : at + size] for size in range(_LONGEST, shortest - 1, -1))
+        run = next((run for run in runs if len(run) >= shortest and known(" ".join(run))), [])
         names += [" ".join(run)] if run else []
         at += len(run) or 1
     return names

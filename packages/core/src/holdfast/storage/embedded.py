@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
@@ -281,9 +282,9 @@ class EmbeddedStorage:
                 return []
             now = self.file.now()
             network.follow(seen[0])
-            asked = lifting.Asked(query, probe.vector, probe.valid_at)
-            lifts = lifting.lifts(*seen, network, asked, now)
-            return find_records(*seen, probe, now, lifts)
+            asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
+            lift = partial(lifting.lifts, network=network, asked=asked)
+            return find_records(*seen, probe, now, lift)
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -40,36 +40,42 @@ UNASKED: Final = 0.25
 MOST_NEIGHBOURS: Final = 300
 MOST_RELATIONS: Final = 20
 
-Holds: TypeAlias = Callable[[Edge], bool]
 Lifted: TypeAlias = Mapping[int, float]  # by row id
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question: its words, its unit vector, the event time in microseconds it is about."""
+    """A question.
+
+    Attributes:
+        query: Its words.
+        vector: Its unit vector.
+        valid_at: The event time it is about, in microseconds.
+        now: Record time.
+    """
 
     query: str
     vector: Floats
-    valid_at: int | None = None
+    valid_at: int | None
+    now: int
+
+    def holds(self, edge: Edge) -> bool:
+        """Say whether a relation may lift anything."""
+        return edge.label not in STATEMENTS and edge.holds(self.now, self.valid_at)
 
 
-def lifts(connection: Connection, view: View, network: GraphView, asked: Asked, now: int) -> Floats:
+def lifts(connection: Connection, view: View, network: GraphView, asked: Asked) -> Floats:
     """Return by how much relations lift each position of a view, 0 to 1.
 
-    Relations that do not hold lift nothing. A filter says what may be found, not what may lift it.
+    A filter says what may be found, not which relations may lift it; those that are over may not.
 
     Args:
         connection: The snapshot that both views have followed.
         view, network: Of the same region and moment, both locked.
         asked: The question.
-        now: Record time.
     """
-
-    def holds(edge: Edge) -> bool:
-        return edge.label not in STATEMENTS and edge.holds(now, asked.valid_at)
-
-    joined = _entity(network, asked.query, holds)
-    near = _triplet(connection, view, network, asked, holds, now)
+    joined = _entity(network, asked)
+    near = _triplet(connection, view, network, asked)
     sources = _sources(connection, [*dict.fromkeys([*joined, *near])])
     halves = (_full(_summed(joined, sources)), _best(near, sources))
     lifted = np.zeros(len(view.rows), dtype=np.float32)
@@ -80,13 +86,13 @@ def lifts(connection: Connection, view: View, network: GraphView, asked: Asked, 
     return lifted
 
 
-def _entity(network: GraphView, query: str, holds: Holds) -> Lifted:
+def _entity(network: GraphView, asked: Asked) -> Lifted:
     """Return how much the relations of each row say of what a question names."""
-    found = named(query, network.named)
+    found = named(asked.query, network.named)
     nodes = dict.fromkeys(node for name in found for node in network.named(name))
     lifted: dict[int, float] = defaultdict(float)
     for node in nodes:
-        near = ((other, [*filter(holds, edges)]) for other, edges in network.near(node).items())
+        near = ((n, [*filter(asked.holds, edges)]) for n, edges in network.near(node).items())
         for other, edges in islice((one for one in near if one[1]), MOST_NEIGHBOURS):
             joins = 1.0 if other in nodes else UNASKED
             share = joins / math.log2(2 + network.degree(other))
@@ -95,23 +101,16 @@ def _entity(network: GraphView, query: str, holds: Holds) -> Lifted:
     return lifted
 
 
-def _triplet(
-    connection: Connection,
-    view: View,
-    network: GraphView,
-    asked: Asked,
-    holds: Holds,
-    now: int,
-) -> Lifted:
+def _triplet(connection: Connection, view: View, network: GraphView, asked: Asked) -> Lifted:
     """Return the nearest facts that state a relation: from 1, the nearest, to 0."""
     table = view.rows.table
-    stating = view.rows.visible(now, view.reading.as_of, asked.valid_at)
+    stating = view.rows.visible(asked.now, view.reading.as_of, asked.valid_at)
     stating &= table["kind"] == KIND_CODES["fact"]
     stating &= np.isin(table["id"], np.fromiter(network.rows(), dtype=np.int64))
     places, cosines = _nearest(Question(connection, view, asked.vector, stating))
     best: dict[int, float] = {}
     for row_id, cosine in zip(table["id"][places].tolist(), cosines.tolist(), strict=True):
-        if any(map(holds, network.stated(row_id))):
+        if any(map(asked.holds, network.stated(row_id))):
             best.setdefault(row_id, cosine)
     high, low = max(best.values(), default=0.0), min(best.values(), default=0.0)
     return {row_id: (cosine - low) / (high - low or 1.0) for row_id, cosine in best.items()}
@@ -124,7 +123,7 @@ def _nearest(question: Question) -> tuple[Positions, Floats]:
         places, cosines = question.nearest(NEAREST)
     else:
         cosines = question.cosines(places)
-    order = np.argsort(-cosines, kind="stable")[:NEAREST]
+    order = np.lexsort((places, -cosines))[:NEAREST]
     return places[order], cosines[order]
 
 

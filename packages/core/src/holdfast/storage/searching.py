@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,10 @@ class Probe:
     score: Callable[[Floats, Floats], Floats] | None = None
 
 
+Lift: TypeAlias = Callable[[Connection, View], Floats]
+"""Returns by how much relations lift each position, 0 to 1 (`holdfast.storage.lifting`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A row found: its id, its best passage by number, its score and the parts of it."""
@@ -126,10 +131,10 @@ class FoundItem:
 
 
 def find_records(
-    connection: Connection, view: View, probe: Probe, now: int, lifts: Floats | None = None
+    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
 ) -> list[Found]:
     """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(connection, view, probe, now, lifts)
+    hits = find(connection, view, probe, now, lift)
     known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
     found = []
     for hit in hits:
@@ -149,9 +154,9 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
 
 
 def find(
-    connection: Connection, view: View, probe: Probe, now: int, lifts: Floats | None = None
+    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
 ) -> list[Hit]:
-    """Rank what a view may show; `lifts`: what relations add, by position (`storage.lifting`)."""
+    """Rank what a view may show."""
     if len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
@@ -167,13 +172,14 @@ def find(
         cosines = view.vectors.cosines(probe.vector)
         places = pool(view, cosines, keywords, allowed, probe)
         dense = cosines[places]
-    if lifts is not None:
+    lifted = None
+    if lift is not None:
+        lifts = lift(connection, view)
         more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
-        if len(more):
-            cosines = view.cosines(connection, probe.vector, more)
-            places, dense = _joined(places, dense, more, cosines)
+        cosines = view.cosines(connection, probe.vector, more)
+        places, dense = _joined(places, dense, more, cosines)
+        lifted = lifts[places]
     rows = view.rows.table.take(places)
-    lifted = None if lifts is None else lifts[places]
     ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
     return list(_hits(probe, ranked, rows))
 
