@@ -218,3 +218,29 @@ def test_an_expired_new_version_does_not_bring_the_old_one_back(face: Face) -> N
         face.get(added.id, user_id="ada")
     assert face.search("live", user_id="ada") == []
     assert len(face.list(user_id="ada")) == 0
+
+
+def test_what_expired_is_not_found_by_the_time_when_its_old_words_held(face: Face) -> None:
+    (added,) = face.add("I live in Berlin", user_id="ada")
+    (before,) = face.list(user_id="ada")
+    face.search("live", user_id="ada")
+    past = datetime.now(timezone.utc)
+    face.update(added.id, "I live in Paris", user_id="ada")
+    face.update(added.id, "I live in Rome", expires_at=past, user_id="ada")
+    held = before.occurred_at
+    assert face.search("live", user_id="ada", valid_at=held) == []
+    assert face.search("live", user_id="ada", as_of=before.created_at) == []
+    assert face.stats(check=True).problems == ()
+
+
+def test_an_expiry_added_later_reaches_the_words_before_it(face: Face) -> None:
+    (added,) = face.add("I live in Berlin", user_id="ada")
+    (before,) = face.list(user_id="ada")
+    face.update(added.id, "I live in Paris", user_id="ada")
+    held = before.occurred_at
+    assert texts(face.search("live", user_id="ada", valid_at=held)) == ["I live in Berlin"]
+    change = face.update(added.id, expires_at=datetime.now(timezone.utc), user_id="ada")
+    assert face.search("live", user_id="ada", valid_at=held) == []
+    face.undo(change, user_id="ada")
+    assert texts(face.search("live", user_id="ada", valid_at=held)) == ["I live in Berlin"]
+    assert face.stats(check=True).problems == ()

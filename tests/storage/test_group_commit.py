@@ -6,9 +6,15 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from holdfast import Database, StorageError
+from holdfast import Database, Memory, Scope, StorageError, indexing
+from holdfast.storage import records
 from holdfast.storage.database import Connection
+from holdfast.storage.namespaces import Region
+from holdfast.storage.records import Draft
+from holdfast.storage.views import Reading
+from holdfast.testing import HashEmbedder
 
 
 @pytest.fixture
@@ -96,6 +102,45 @@ def test_they_share_one_commit(database: Database, tmp_path: Path) -> None:
     together(database, look, look, look)
     other.close()
     assert seen == [1, 1, 1], "an earlier write was committed before the last had written"
+
+
+def test_a_view_forgets_what_was_taken_back(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "m.db", embedder=HashEmbedder(), durability="full")
+    memory.add("kept", user_id="ada")
+    storage = memory._storage
+    begun = threading.Event()
+    vectors = np.asarray(HashEmbedder().embed(["lost"]), dtype=np.float32)
+    lost = Draft("lost", "turn", indexing.indexed("lost", [(0, 4)], vectors))
+
+    def first() -> None:
+        with pytest.raises(StorageError), storage.database.write() as connection:
+            begun.set()
+            while storage.database._pen._waiting < 1:
+                threading.Event().wait(0.001)
+            records.add(connection, Scope(user_id="ada"), [lost], storage.file.now())
+
+    def second() -> None:
+        reading = Reading("records", Region.of_scope(Scope(user_id="ada")))
+        with (
+            pytest.raises(StorageError),
+            storage.file.viewing(reading, writing=True) as seen,
+        ):
+            assert seen is not None
+            connection, view = seen
+            assert len(view.rows) == 2, "it sees what it is to be committed with"
+            connection.execute("ROLLBACK")
+            connection.execute("INSERT INTO nowhere VALUES (1)")
+
+    threads = [threading.Thread(target=run) for run in (first, second)]
+    threads[0].start()
+    begun.wait()
+    threads[1].start()
+    for thread in threads:
+        thread.join()
+    memory.add("new", user_id="ada")  # it gets the row and the place in the log of what was lost
+    assert [match.record.text for match in memory.search("new", user_id="ada")] == ["new", "kept"]
+    assert memory.stats(check=True).problems == ()
+    memory.close()
 
 
 def test_when_sqlite_takes_all_back_every_write_says_so(database: Database) -> None:

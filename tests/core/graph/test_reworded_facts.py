@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
 from holdfast import Memory
-from holdfast.graph import Graph
+from holdfast.graph import Graph, Triple
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.story import USER, answers, tell
 
@@ -79,3 +79,17 @@ def test_a_change_of_anything_else_leaves_the_relations(memory: Memory, graph: G
     key = state(memory, "Rita", "lives_in", "Lyon")
     memory.update(key, user_id=USER, metadata={"seen": True}, importance=0.9)
     assert labels(graph, "Rita") == ["lives_in"]
+
+
+def test_undo_of_other_words_brings_back_an_end_that_is_yet_to_come(memory: Memory) -> None:
+    soon = datetime.now(timezone.utc) + timedelta(days=30)
+    memory.add_relations([Triple("Rita", "lives_in", "Nice", valid_from=soon)], user_id=USER)
+    key = state(memory, "Rita", "lives_in", "Lyon")
+    assert memory.get(key, user_id=USER).valid_to == soon
+
+    change = memory.update(key, user_id=USER, text="Rita lives in Lyon, by the river")
+    assert memory.get(key, user_id=USER).valid_to == soon
+    memory.undo(change, user_id=USER)
+
+    assert memory.get(key, user_id=USER).valid_to == soon
+    assert memory.stats(check=True).problems == ()

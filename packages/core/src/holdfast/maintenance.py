@@ -20,6 +20,8 @@ from holdfast.storage.namespaces import Region
 from holdfast.storage.reembedding import Job
 
 Progress = Callable[[int, int], None]
+"""Called with (done, in all) while a long operation runs."""
+
 BATCH = 64
 
 

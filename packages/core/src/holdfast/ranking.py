@@ -218,9 +218,21 @@ def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
-    order = np.argsort(-scores, kind="stable")
+    order = _descending(scores)
     if not candidates.rows["passage"].any():
         return order
     _, first = np.unique(candidates.rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best
+
+
+def _descending(scores: Floats) -> Positions:
+    """Return the places of scores, the best first and equals as they stand.
+
+    A stable sort takes five times as long, so it is done only where there are equals.
+    """
+    order: Positions = np.argsort(-scores)
+    ranked = scores[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        order = np.argsort(-scores, kind="stable")
+    return order

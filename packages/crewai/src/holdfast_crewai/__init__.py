@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from holdfast_crewai.checkpoints import rebind
+from holdfast_crewai.deriving import ExtractionWarning
 from holdfast_crewai.embedders import CrewEmbedder
 from holdfast_crewai.flows import HoldfastFlowPersistence
 from holdfast_crewai.llms import CrewLLM
-from holdfast_crewai.memory import ExtractionWarning, HoldfastMemory, NoLLMWarning
+from holdfast_crewai.memory import HoldfastMemory, NoLLMWarning
 from holdfast_crewai.setup import (
     LegacyArgumentWarning,
     NoEmbedderWarning,

@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Literal
 
-from crewai.events.event_bus import crewai_event_bus
-from crewai.events.types.memory_events import (
-    MemoryQueryCompletedEvent,
-    MemoryQueryFailedEvent,
-    MemoryQueryStartedEvent,
-)
-from crewai.memory.types import MemoryConfig, MemoryMatch, MemoryRecord, compute_composite_score
+from crewai.memory.types import MemoryConfig, MemoryMatch, MemoryRecord
 from crewai.memory.unified_memory import Memory as CrewMemory
-from holdfast import Memory, ProviderError
+from holdfast import Memory
 from pydantic import Field, PrivateAttr, field_serializer
 
 from holdfast_crewai import translation
+from holdfast_crewai.deriving import Deriving
 from holdfast_crewai.embedders import RememberingCallable, as_embedder
 from holdfast_crewai.llms import as_llm
 from holdfast_crewai.paths import IDS, Spec, check_within, under, within
+from holdfast_crewai.recalling import Recalling
 from holdfast_crewai.records import RecordStorage
-
-SOURCE = "unified_memory"
-# Composite scores put matches in another order: look at more than are asked for.
-OVERSAMPLE = 2
-MOST_RESULTS = 10_000
 
 
 class NoLLMWarning(UserWarning):
     """A memory has no LLM: it keeps what is said word for word and derives no facts."""
-
-
-class ExtractionWarning(UserWarning):
-    """Facts could not be derived; what was said is stored and waits to be tried again."""
 
 
 class HoldfastMemory(CrewMemory):
@@ -69,10 +54,7 @@ class HoldfastMemory(CrewMemory):
 
     _records: RecordStorage = PrivateAttr()
     _callable: RememberingCallable | None = PrivateAttr(default=None)
-    _derive_pool: ThreadPoolExecutor = PrivateAttr(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="memory-derive")
-    )
-    _deriving: list[Future[Any]] = PrivateAttr(default_factory=list)
+    _deriving: Deriving = PrivateAttr()
 
     # -- opening --------------------------------------------------------------------------------
 
@@ -84,6 +66,7 @@ class HoldfastMemory(CrewMemory):
         ids = self._tenant()
         self._records = RecordStorage(self._open_file, ids, self._text_of, owned=not given)
         self._storage = self._records
+        self._deriving = Deriving(lambda: self._records.flush(self.root_scope))
         if self.llm is None and not given:
             warnings.warn(
                 "this HoldfastMemory has no LLM: what is said is kept word for word and found "
@@ -169,7 +152,7 @@ class HoldfastMemory(CrewMemory):
         ]
         stored, waiting = self._records.remember(records, stated=stated)
         if waiting:
-            self._derive()
+            self._deriving.begin(self._on_save_done)
         return stored
 
     def take(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
@@ -192,40 +175,13 @@ class HoldfastMemory(CrewMemory):
         """Async twin of `extract_memories`."""
         return self.extract_memories(content)
 
-    def _derive(self) -> None:
-        try:
-            future = self._derive_pool.submit(self._flush)
-        except RuntimeError:  # closed: the turns wait in the file's own queue
-            return
-        with self._pending_lock:
-            self._deriving.append(future)
-        future.add_done_callback(self._on_save_done)
-
-    def _flush(self) -> None:
-        """Derive facts from all that waits below the root, of this tenant.
-
-        Raises:
-            ProviderError: A model failed; the turns wait to be tried again. CrewAI makes an event
-                of it.
-        """
-        changes = self._records.flush(self.root_scope)
-        if changes.pending and changes.problems:
-            raise ProviderError("; ".join(changes.problems))
-
     def drain_writes(self) -> None:
-        """Wait until everything is stored, and all facts are derived that can be."""
+        """Wait until everything is stored, and all facts are derived that can be.
+
+        What could not be derived is told by an `ExtractionWarning`, and by CrewAI's event.
+        """
         self._stored()
-        with self._pending_lock:
-            waiting, self._deriving = self._deriving, []
-        for future in waiting:
-            error = future.exception()
-            if error is not None:
-                warnings.warn(
-                    f"facts were not derived: {error}. What was said is stored and will be tried "
-                    "again",
-                    ExtractionWarning,
-                    stacklevel=2,
-                )
+        self._deriving.wait()
 
     def _stored(self) -> None:
         super().drain_writes()
@@ -233,7 +189,7 @@ class HoldfastMemory(CrewMemory):
     def close(self) -> None:
         """Wait for what is under way, and close the file; using the memory opens it again."""
         super().close()
-        self._derive_pool.shutdown(wait=True)
+        self._deriving.close()
 
     async def aremember(
         self,
@@ -276,16 +232,11 @@ class HoldfastMemory(CrewMemory):
             include_private: See everybody's.
         """
         self._stored()
-        start = self._started(query, limit)
-        try:
+        with Recalling(self, query, limit) as recalling:
             path, asked = self._asked(scope, categories, source, include_private)
-            found = []
-            if query.strip() and limit > 0:
-                found = self._records.find(query, path, asked, _enough(limit))
-            return self._found(query, limit, found, start)
-        except Exception as error:
-            self._failed(query, limit, error)
-            raise
+            wanted = recalling.enough
+            found = self._records.find(query, path, asked, wanted) if wanted else []
+            return self._answer(recalling, found)
 
     async def arecall(
         self,
@@ -299,18 +250,13 @@ class HoldfastMemory(CrewMemory):
     ) -> list[MemoryMatch]:
         """Async twin of `recall`; embedder and file are awaited."""
         await asyncio.to_thread(self._stored)
-        start = self._started(query, limit)
-        try:
+        with Recalling(self, query, limit) as recalling:
             path, asked = await asyncio.to_thread(
                 self._asked, scope, categories, source, include_private
             )
-            found = []
-            if query.strip() and limit > 0:
-                found = await self._records.afind(query, path, asked, _enough(limit))
-            return await asyncio.to_thread(self._found, query, limit, found, start)
-        except Exception as error:
-            self._failed(query, limit, error)
-            raise
+            wanted = recalling.enough
+            found = await self._records.afind(query, path, asked, wanted) if wanted else []
+            return await asyncio.to_thread(self._answer, recalling, found)
 
     def _asked(
         self,
@@ -326,47 +272,15 @@ class HoldfastMemory(CrewMemory):
             asked.append(translation.visible(source))
         return path, asked
 
-    def _found(
-        self, query: str, limit: int, found: list[tuple[MemoryRecord, float]], start: float
+    def _answer(
+        self, recalling: Recalling, found: Sequence[tuple[MemoryRecord, float]]
     ) -> list[MemoryMatch]:
-        """Weigh similarity, recency and importance as CrewAI does, and note what was read."""
-        matches = [self._match(record, similarity) for record, similarity in found]
-        best = sorted(matches, key=lambda match: match.score, reverse=True)[:limit]
+        """Keep the best, and note that they were read."""
+        best = recalling.best(found, self._config)
         if best and not self.read_only:
             self._records.touch_records([match.record.id for match in best])
-        crewai_event_bus.emit(
-            self,
-            MemoryQueryCompletedEvent(
-                query=query,
-                results=best,
-                limit=limit,
-                score_threshold=None,
-                query_time_ms=(time.perf_counter() - start) * 1000,
-                source_type=SOURCE,
-            ),
-        )
+        recalling.answered(best)
         return best
-
-    def _match(self, record: MemoryRecord, similarity: float) -> MemoryMatch:
-        score, reasons = compute_composite_score(record, similarity, self._config)
-        return MemoryMatch(record=record, score=score, match_reasons=reasons)
-
-    def _started(self, query: str, limit: int) -> float:
-        crewai_event_bus.emit(
-            self,
-            MemoryQueryStartedEvent(
-                query=query, limit=limit, score_threshold=None, source_type=SOURCE
-            ),
-        )
-        return time.perf_counter()
-
-    def _failed(self, query: str, limit: int, error: Exception) -> None:
-        crewai_event_bus.emit(
-            self,
-            MemoryQueryFailedEvent(
-                query=query, limit=limit, score_threshold=None, error=str(error), source_type=SOURCE
-            ),
-        )
 
     # -- changing, erasing ----------------------------------------------------------------------
 
@@ -410,7 +324,3 @@ class HoldfastMemory(CrewMemory):
     def reset_all(self) -> None:
         """Erase everything below the root, as `reset` does: no crew's reset reaches another's."""
         self.reset()
-
-
-def _enough(limit: int) -> int:
-    return max(limit, min(limit * OVERSAMPLE, MOST_RESULTS))

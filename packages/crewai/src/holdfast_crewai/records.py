@@ -8,7 +8,6 @@ stock CrewAI `Memory` keeps goes to `HoldfastStorage`.
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from holdfast import Changes, Match, Memory, Message, Record, RecordNotFoundErro
 
 from holdfast_crewai import translation
 from holdfast_crewai.backend import Backend
+from holdfast_crewai.opening import OnFirstUse
 from holdfast_crewai.paths import children, normal
 from holdfast_crewai.touches import Touches
 
@@ -49,18 +49,13 @@ class RecordStorage(Backend):
         self._ids = dict(ids)
         self._text_of = text_of
         self._owned = owned
-        self._lock = threading.RLock()
-        self._open: tuple[Memory, Memory, Touches] | None = None
+        self._file = OnFirstUse(self._opened)
 
     # -- the file -------------------------------------------------------------------------------
 
-    def _parts(self) -> tuple[Memory, Memory, Touches]:
-        with self._lock:
-            if self._open is None:
-                core = self._opening()
-                bound = core.scoped(**self._ids, app_id=self._below(None))
-                self._open = core, bound, Touches(core.database)
-            return self._open
+    def _opened(self) -> tuple[Memory, Memory, Touches]:
+        core = self._opening()
+        return core, core.scoped(**self._ids, app_id=self._below(None)), Touches(core.database)
 
     def _below(self, path: str | None) -> Within:
         """Return what lies at a path and below; what the tenant stored without one is the root's.
@@ -73,22 +68,21 @@ class RecordStorage(Backend):
     @property
     def core(self) -> Memory:
         """The whole file."""
-        return self._parts()[0]
+        return self._file.get()[0]
 
     @property
     def memories(self) -> Memory:
         """The tenant's part of it, which reaches no other."""
-        return self._parts()[1]
+        return self._file.get()[1]
 
     @property
     def touches(self) -> Touches:
         """When records were last read."""
-        return self._parts()[2]
+        return self._file.get()[2]
 
     def close(self) -> None:
         """Close the file; using the storage again opens it again."""
-        with self._lock:
-            opened, self._open = self._open, None
+        opened = self._file.release()
         if opened is not None:
             opened[2].flush()
             if self._owned:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +19,7 @@ from holdfast.items import Item
 
 from holdfast_crewai.backend import Backend
 from holdfast_crewai.embedders import EmbeddingCallable, RememberingCallable
+from holdfast_crewai.opening import OnFirstUse
 from holdfast_crewai.paths import IDS, Spec, children, labels, normal
 from holdfast_crewai.touches import Touches
 from holdfast_crewai.translation import naive
@@ -60,8 +60,7 @@ class HoldfastStorage(Backend):
         ids = {**spec.ids, **{name: value for name, value in given.items() if value is not None}}
         self.spec = Spec(spec.path, ids)
         self._key = key
-        self._lock = threading.RLock()
-        self._parts: tuple[Collection, Touches] | None = None
+        self._file = OnFirstUse(self._opened)
         self.embedder: RememberingCallable | None = None
 
     def __repr__(self) -> str:
@@ -70,29 +69,25 @@ class HoldfastStorage(Backend):
     # -- the file -------------------------------------------------------------------------------
 
     def _opened(self) -> tuple[Collection, Touches]:
-        with self._lock:
-            if self._parts is None:
-                # One label whatever the tenant is made of: no path leads into another's.
-                prefix = ("crewai", "tenant?" + urlencode(self.spec.ids))
-                found = Collection(self.spec.path, prefix, fingerprint=FINGERPRINT, key=self._key)
-                self._parts = found, Touches(found.database)
-            return self._parts
+        # One label whatever the tenant is made of: no path leads into another's.
+        prefix = ("crewai", "tenant?" + urlencode(self.spec.ids))
+        found = Collection(self.spec.path, prefix, fingerprint=FINGERPRINT, key=self._key)
+        return found, Touches(found.database)
 
     @property
     def _collection(self) -> Collection:
-        return self._opened()[0]
+        return self._file.get()[0]
 
     @property
     def _touches(self) -> Touches:
-        return self._opened()[1]
+        return self._file.get()[1]
 
     def close(self) -> None:
         """Close the file; using the storage again opens it again."""
-        with self._lock:
-            parts, self._parts = self._parts, None
-        if parts is not None:
-            parts[1].flush()
-            parts[0].close()
+        opened = self._file.release()
+        if opened is not None:
+            opened[1].flush()
+            opened[0].close()
 
     def embedding(self, embed: Embedder | EmbeddingCallable) -> RememberingCallable:
         """Return an embedder that lets this storage know the words of a query.

@@ -68,7 +68,8 @@ class Rows:
     """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
 
     The passages of a row lie together. A session is a run, else a day of a namespace. Its
-    passages are linked in their order, over the turns.
+    passages are linked in their order, over the turns; a turn that was said anew has ended, and
+    its new words alone stand in the line.
     """
 
     def __init__(self) -> None:
@@ -136,7 +137,8 @@ class Rows:
         fresh["characters"] = bounds[:, 1] - bounds[:, 0]
         fresh["previous"] = fresh["next"] = -1
         fresh["alive"] = True
-        turns = start + np.flatnonzero(fresh["kind"] == KIND_CODES["turn"])
+        said = (fresh["kind"] == KIND_CODES["turn"]) & (fresh["valid_to"] == NEVER)
+        turns = start + np.flatnonzero(said)
         if len(turns):
             self._link(turns)
         previous: Links = fresh["previous"].copy()
@@ -189,7 +191,9 @@ class Rows:
         if before >= 0:
             self._table["next"][before] = after
         if after < 0:
-            self._end_session(int(self._table["session"][positions.start]), before)
+            session = int(self._table["session"][positions.start])
+            if self._last.get(session) == positions.stop - 1:
+                self._end_session(session, before)
             return None
         self._table["previous"][after] = before
         return after, before

@@ -133,16 +133,24 @@ class File:
             return
         view = self.views.get(reading, known[1])
         begin = self.database.write if writing else self.database.read
-        with view.lock, begin() as connection:
-            found = _embedder(connection)
-            if found != known:
-                self.forget_embedder()
-                raise EmbedderMismatchError(str(found and found[0]), known[0])
-            view.follow(connection)
+        with view.lock:
             try:
-                yield connection, view
+                with begin() as connection:
+                    self._check_unchanged(connection, known)
+                    view.follow(connection)
+                    yield connection, view
+            except BaseException:
+                if writing:  # what it followed of others' writes may have been taken back
+                    view.clear()
+                raise
             finally:
                 self.views.settle(view)  # it may have grown: by rows, or by what was asked of it
+
+    def _check_unchanged(self, connection: Connection, known: tuple[str, int]) -> None:
+        found = _embedder(connection)
+        if found != known:
+            self.forget_embedder()
+            raise EmbedderMismatchError(str(found and found[0]), known[0])
 
     @contextmanager
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:

@@ -18,7 +18,7 @@ from holdfast.language.names import bare, sort
 from holdfast.storage import codec, log, namespaces
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
+from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 
 SAME = "same_as"
 OTHER = "different_from"
@@ -73,7 +73,7 @@ _REWORDED = (
 )
 _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    f" r.expires_at, {_REWORDED} FROM namespaces n JOIN records r"
+    f" {EXPIRY}, {_REWORDED} FROM namespaces n JOIN records r"
 )
 _STATES = " AND r.relations <> '[]'"
 

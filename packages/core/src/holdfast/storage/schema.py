@@ -12,6 +12,12 @@ NAMESPACE_BITS = 32
 # The rows ``r`` of a namespace ``n``: one range of row ids, found without an index of its own.
 ROWS = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 
+# When a record ``r`` expires: the newest version says so for those before it.
+EXPIRY = (
+    "iif(r.valid_to IS NULL AND r.retired_at IS NULL, r.expires_at, (SELECT v.expires_at"
+    " FROM records v WHERE v.key = r.key ORDER BY v.version DESC LIMIT 1))"
+)
+
 STEPS: tuple[str, ...] = (
     """
 -- What the file knows about itself: the embedder, its dimension, jobs to be done.

@@ -118,7 +118,22 @@ def _log(
     entries = [log.Entry(home, operation, now, before, after, key, reason or None, sources)]
     elsewhere = {row >> NAMESPACE_BITS for row in touched} - {home}
     entries += [log.Entry(other, operation, now, before, after) for other in elsewhere]
+    if before is not None and after is not None and before != after:
+        entries += _expiring_otherwise(connection, key, before, after, now)
     log.append(connection, entries)
+
+
+def _expiring_otherwise(
+    connection: Connection, key: str, before: int, after: int, now: int
+) -> list[log.Entry]:
+    """Tell views of the versions whose expiry is another now: the newest decides for them."""
+    rows = connection.execute(
+        "SELECT r.id FROM records b JOIN records a JOIN records r ON r.key = ?"
+        " WHERE b.id = ? AND a.id = ? AND b.expires_at IS NOT a.expires_at"
+        " AND r.retired_at IS NULL AND r.id NOT IN (b.id, a.id)",
+        (key, before, after),
+    )
+    return [log.Entry(row >> NAMESPACE_BITS, "UPDATE", now, row) for (row,) in rows.fetchall()]
 
 
 def history(connection: Connection, region: Region, key: str) -> list[Change]:
@@ -195,7 +210,7 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     if before is None:
         _log(connection, "DELETE", after, None, now, "undo")
     else:
-        restored, ended = _restore(connection, before, at, now)
+        restored, ended = _restore(connection, before, after, at, now)
         if after is None and not ended:  # it had been taken away whole, and comes back so
             _log(connection, "ADD", None, restored, now, "undo")
             return _newest(connection, taken_back.id)
@@ -205,12 +220,22 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     return _newest(connection, taken_back.id)
 
 
-def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:
+def _restore(
+    connection: Connection, before: int, after: int | None, at: int, now: int
+) -> tuple[int, bool]:
     """Copy a version as it was before the change at `at`; say whether that change had ended it."""
     closed = connection.execute("SELECT closed_at FROM records WHERE id = ?", (before,)).fetchone()
     ended = closed[0] == at
-    reopened = {"valid_to": None, "closed_at": None} if ended else {}
+    reopened = _end_before(connection, after, at) if ended else {}
     return records.copy_version(connection, before, now, reopened), ended
+
+
+def _end_before(connection: Connection, after: int | None, at: int) -> Metadata:
+    """Return the end that a version had before the change at `at`: other words inherited it."""
+    row = connection.execute(
+        "SELECT valid_to, closed_at FROM records WHERE id = ? AND closed_at < ?", (after, at)
+    ).fetchone()
+    return dict(zip(("valid_to", "closed_at"), row or (None, None), strict=True))
 
 
 def _newest(connection: Connection, key: str) -> int:

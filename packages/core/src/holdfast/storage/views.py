@@ -27,7 +27,7 @@ from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.fields import Fields
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
+from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 from holdfast.storage.vectors import MANY, Positions, Vectors
 
 Table = Literal["records", "items"]
@@ -41,7 +41,7 @@ _SELECT: dict[Table, str] = {
     "records": (
         "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
         f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
-        f" coalesce({{valid_to}}, {NEVER}), coalesce(r.expires_at, {NEVER}),"
+        f" coalesce({{valid_to}}, {NEVER}), coalesce({EXPIRY}, {NEVER}),"
         " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
@@ -86,9 +86,10 @@ class View:
         self.lock = threading.Lock()
         self._dimension = dimension
         self._many = many
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Begin anew: the next `follow` builds it from the rows."""
         self.rows = Rows()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
@@ -149,7 +150,7 @@ class View:
             return
         written = self._written(connection)
         if written is None or not self._catch_up(connection, written):
-            self._clear()
+            self.clear()
         with nullcontext() if self._namespaces else unmapped(connection):
             fresh = self._extend(connection)
         if written or written is None or fresh:
@@ -161,7 +162,7 @@ class View:
         after = self._namespaces[-1] if self._namespaces else 0
         fresh = namespaces.numbers(connection, self.reading.region, after)
         if not self._read(connection, fresh):
-            self._clear()
+            self.clear()
             fresh = namespaces.numbers(connection, self.reading.region)
             self._read(connection, fresh, ordered=True)
         self._namespaces += fresh

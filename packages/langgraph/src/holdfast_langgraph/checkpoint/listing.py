@@ -17,9 +17,7 @@ from langchain_core.runnables import RunnableConfig
 from holdfast_langgraph.checkpoint.reading import (
     COLUMNS,
     TABLES,
-    Fetched,
     Row,
-    fetch,
     read_row,
 )
 
@@ -108,7 +106,7 @@ def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
         begin, size = begin + size, min(2 * size, LARGEST_PAGE)
 
 
-def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Fetched]:
+def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Row]:
     """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM json_each(?) page, {TABLES}"
@@ -116,7 +114,7 @@ def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[
         (json.dumps(ids),),
     ).fetchall()
     found = [read_row(row) for row in rows]
-    return [fetch(connection, row) for row in found if _matches(row, query.metadata)]
+    return [row for row in found if _matches(row, query.metadata)]
 
 
 def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:

@@ -80,11 +80,15 @@ def read_row(row: Sequence[Any]) -> Row:
     return Row(*(*row[:-1], unpack_manifest(row[-1])))
 
 
-def fetch(connection: Connection, row: Row, plain: Collection[int] = ()) -> Fetched:
-    """Add what a checkpoint's tuple needs, beside the parts whose plain bytes are known."""
-    writes = find_writes(connection, row.thread, row.ns, row.checkpoint_id)
-    needed = [*row.manifest.values(), *(write.value for write in writes)]
-    return row, writes, find_blobs(connection, needed, plain)
+def fetch(
+    connection: Connection, rows: Sequence[Row], plain: Collection[int] = ()
+) -> list[Fetched]:
+    """Add what the tuples of checkpoints need, beside the parts whose plain bytes are known."""
+    writes = [find_writes(connection, row.thread, row.ns, row.checkpoint_id) for row in rows]
+    needed = [value for row in rows for value in row.manifest.values()]
+    needed += [write.value for some in writes for write in some]
+    blobs = find_blobs(connection, needed, plain)
+    return [(row, some, blobs) for row, some in zip(rows, writes, strict=True)]
 
 
 def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str) -> list[Write]:

@@ -85,24 +85,22 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint a config names, or its thread's latest; None if there is none."""
         database, codec, address = self.database, self._codec(), Address.of(config)
-        known = self._recent.get(address.thread_id) or Known()
         with database.read() as connection:
             row = reading.find(connection, address)
             if row is None:
                 return None
-            plain = known.opened(codec, row.thread, row.epoch)
-            fetched = reading.fetch(connection, row, plain)
+            plain = self._opened(codec, [row])
+            [fetched] = reading.fetch(connection, [row], plain)
         if address.checkpoint_id:
             return reading.assemble(codec, fetched, config, plain)
         found = reading.assemble(codec, fetched, None, plain)
-        self._remember(known, codec, row, plain)
+        self._remember(codec, row, plain)
         return found
 
-    def _remember(
-        self, known: Known, codec: Codec, row: reading.Row, plain: Mapping[int, bytes]
-    ) -> None:
+    def _remember(self, codec: Codec, row: reading.Row, plain: Mapping[int, bytes]) -> None:
         """Keep the opened parts of a thread's latest checkpoint, where the thread goes on."""
-        if (known.no, known.epoch) != (row.thread, row.epoch):
+        known = self._recent.get(row.thread_id)
+        if known is None or (known.no, known.epoch) != (row.thread, row.epoch):
             known = Known(row.thread, row.salt, row.epoch)
         needed = {number for value in row.manifest.values() for number in references(value)}
         known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
@@ -148,8 +146,17 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
         database, codec = self.database, self._codec()
         with database.read() as connection:
-            fetched = listing.read_page(connection, query, ids)
-        return [reading.assemble(codec, one) for one in fetched]
+            rows = listing.read_page(connection, query, ids)
+            plain = self._opened(codec, rows)  # neighbours share most of their parts
+            fetched = reading.fetch(connection, rows, plain)
+        return [reading.assemble(codec, one, None, plain) for one in fetched]
+
+    def _opened(self, codec: Codec, rows: Sequence[reading.Row]) -> dict[int, bytes]:
+        """Return the opened parts that are known of the one thread these checkpoints are of."""
+        if len({row.thread for row in rows}) != 1:
+            return {}
+        known = self._recent.get(rows[0].thread_id) or Known()
+        return known.opened(codec, rows[0].thread, rows[0].epoch)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

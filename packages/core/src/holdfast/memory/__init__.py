@@ -1,0 +1,46 @@
+"""`Memory`: every operation and its `a` twin. Each only opens its arguments and starts a flow."""
+
+from __future__ import annotations
+
+from holdfast.memory.adding import Adding
+from holdfast.memory.keeping import Keeping
+from holdfast.memory.records import Records
+from holdfast.memory.relating import Relating
+from holdfast.memory.searching import Searching
+
+__all__ = ["Memory"]
+
+
+class Memory(Adding, Searching, Records, Relating, Keeping):
+    """Long-term memory in one file.
+
+        memory = Memory("memory.db")
+        memory.add("I moved to Berlin", user_id="ada")
+        memory.search("Where does Ada live?", user_id="ada")
+
+    Safe for many threads, many event loops and many processes on one file. Every verb has an
+    async twin with an ``a`` before its name. Every verb needs a scope: at least one of
+    ``user_id``, ``agent_id``, ``run_id`` (a session) and ``app_id``.
+
+    Args:
+        path: The file, made when missing, or ``":memory:"``.
+        embedder: Turns texts into vectors; by default a local one that needs no network.
+        llm: Derives facts from what is said; without one, search works on the turns themselves.
+        reranker: Puts the fifty best matches of every search in its own order.
+        key: Encrypts the whole file: a passphrase, or 32 raw bytes.
+        durability: ``"normal"``: an acknowledged write survives the death of the process;
+            ``"full"``: also of the machine.
+        indexed: Metadata fields to index, for filters on large scopes.
+        view_budget: Bytes of memory for search views.
+        guidance: What the LLM is to remember, what never, and the categories of facts.
+        redact: Applied to every text before it is stored or sent anywhere.
+        background: Extract what waits in the file in a thread of its own: what
+            ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
+        graph: None: relations come with facts and can be read as a graph. True: the names in
+            them are embedded and compared with those known, too, and without an LLM names and
+            dates are read from what is said. False: no relations, no graph; see docs/graph.md.
+
+    Raises:
+        StorageError: The file cannot be opened; `WrongKeyError`, `SchemaVersionError`.
+        ProviderError: No embedder was given and the local one's weights are missing.
+    """

@@ -1,0 +1,216 @@
+"""Verbs that take in what was said, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from holdfast import ingestion, messages
+from holdfast.errors import InvalidInputError
+from holdfast.maintenance import Progress
+from holdfast.memory.handle import Handle
+from holdfast.messages import Given
+from holdfast.pipeline import conductor
+from holdfast.runtime import SYNC, Runtime, run
+from holdfast.storage.namespaces import Region
+from holdfast.types import KINDS, Changes, Kind, Metadata, Scope, check_time
+
+
+class Adding(Handle):
+    """`add`, and the pipeline behind it: `flush`, `distil`."""
+
+    def add(
+        self,
+        messages: Given | Sequence[Given],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        metadata: Metadata | None = None,
+        occurred_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        kind: Kind = "turn",
+        importance: float = 0.5,
+        infer: bool = True,
+        wait: bool = True,
+    ) -> Changes:
+        """Remember what was said, verbatim, and with an LLM the facts that follow from it.
+
+        Args:
+            messages: A string (said by the user), a message, or a list of them. A mapping has
+                ``role`` and ``content``, and may have ``name``, ``id``, ``occurred_at`` and
+                ``metadata``. A message whose id this scope has stored before is left out.
+            user_id, agent_id, run_id, app_id: Stored under exactly the ids given.
+            metadata: JSON, filterable; a message's own metadata goes first.
+            occurred_at: When it was said, if not now.
+            expires_at: From then on nobody finds it.
+            kind: ``"fact"`` for what you state yourself rather than quote.
+            importance: 0 (trivial) to 1 (vital).
+            infer: Let the LLM derive facts, if there is one.
+            wait: False: return once the turns are durable; facts follow (`flush`).
+
+        Returns:
+            What changed, and what the models cost.
+
+        Raises:
+            ScopeError: No scope, or a malformed id.
+            InvalidInputError: A message cannot be stored; none of them was.
+            EmbedderMismatchError: The file was written with another embedder.
+            ProviderError: A model failed. If it was the embedder, nothing was stored; if it was
+                the LLM, the turns are stored and wait in the queue.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
+        )
+        return run(self._add(SYNC, writing))
+
+    async def aadd(
+        self,
+        messages: Given | Sequence[Given],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        metadata: Metadata | None = None,
+        occurred_at: datetime | None = None,
+        expires_at: datetime | None = None,
+        kind: Kind = "turn",
+        importance: float = 0.5,
+        infer: bool = True,
+        wait: bool = True,
+    ) -> Changes:
+        """Async twin of `add`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        writing = self._writing(
+            scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
+        )
+        return await self._add(self._async, writing)
+
+    def _writing(
+        self,
+        scope: Scope,
+        given: Given | Sequence[Given],
+        metadata: Metadata | None,
+        occurred_at: datetime | None,
+        expires_at: datetime | None,
+        kind: Kind,
+        importance: float,
+        infer: bool,
+        wait: bool,
+    ) -> ingestion.Writing:
+        if kind not in KINDS:
+            raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+        return ingestion.Writing(
+            scope,
+            messages.read(given, occurred_at, metadata, self._redact),
+            kind,
+            None if expires_at is None else check_time("expires_at", expires_at),
+            ingestion.check_importance(importance),
+            extract=infer and kind == "turn" and self._llm is not None,
+            wait=wait,
+            mentions=self._reads_mentions and kind == "turn",
+        )
+
+    async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
+        added = await ingestion.store(runtime, self._storage, self._embedder, writing)
+        if not (writing.extract and added.rows):
+            return Changes(added.changes)
+        if not writing.wait:
+            self._wake()
+            return Changes(added.changes, pending=len(added.rows))
+        try:
+            derived = await conductor.extract_added(self._pipeline(runtime), added)
+        finally:
+            self._wake()  # other turns of this scope had to wait meanwhile
+        return Changes(
+            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
+        )
+
+    # -- the pipeline ---------------------------------------------------------------------------
+
+    def flush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Extract every turn that waits and is due, and refresh the summaries that are.
+
+        Args:
+            retry: Also try at once what waits for its next attempt or was given up.
+            progress: Called with turns done and turns in all.
+            user_id, agent_id, run_id, app_id: Whose turns; of a bound handle, its scope's. A memory
+                that is not bound and names none works for the whole file, with its own LLM.
+
+        Returns:
+            What changed; `Changes.problems` names batches that failed and stay queued.
+
+        Raises:
+            InvalidInputError: This memory has no LLM.
+            ScopeError: A malformed id, or one outside a bound scope.
+        """
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return run(self._flush(SYNC, reach, retry, progress))
+
+    async def aflush(
+        self,
+        *,
+        retry: bool = False,
+        progress: Progress | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Async twin of `flush`."""
+        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        return await self._flush(self._async, reach, retry, progress)
+
+    async def _flush(
+        self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
+    ) -> Changes:
+        if retry:
+            await runtime.store(self._storage.derivation.retry, reach)
+        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
+
+    def distil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Write down what an agent did in a run, step by step, as a ``procedure`` to follow again.
+
+        Args:
+            task: What the run was for.
+            user_id, agent_id, run_id, app_id: The run: exactly the ids it was stored under.
+
+        Raises:
+            InvalidInputError: The scope holds no turn, or this memory has no LLM.
+            ProviderError: The LLM failed; nothing was stored.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
+
+    async def adistil(
+        self,
+        task: str = "",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Changes:
+        """Async twin of `distil`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))

@@ -1,0 +1,177 @@
+"""What every verb stands on: one open file, its models, and the scope it may not leave."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TypeVar
+
+from holdfast.context.cache import Cache
+from holdfast.errors import InvalidInputError, ScopeError
+from holdfast.pipeline import conductor
+from holdfast.pipeline.extraction import Guidance
+from holdfast.pipeline.worker import Worker
+from holdfast.providers import default_embedder
+from holdfast.providers.base import LLM, Embedder, Reranker
+from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
+from holdfast.storage.database import Durability
+from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.file import VIEW_BUDGET
+from holdfast.storage.namespaces import Region
+from holdfast.types import Context, Scope, reaches
+
+H = TypeVar("H", bound="Handle")
+Text = TypeVar("Text", str, "str | None")
+
+
+class Handle:
+    """An open file, whole or bound to a scope."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        embedder: Embedder | None = None,
+        llm: LLM | None = None,
+        reranker: Reranker | None = None,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
+        indexed: Sequence[str] = (),
+        view_budget: int = VIEW_BUDGET,
+        guidance: Guidance | None = None,
+        redact: Callable[[str], str] | None = None,
+        background: bool = False,
+        graph: bool | None = None,
+    ) -> None:
+        self._embedder = embedder or default_embedder()
+        self._llm = llm
+        self._reranker = reranker
+        self._guidance = guidance or Guidance()
+        self._graph = graph
+        self._redact = redact
+        if graph is not None and not isinstance(graph, bool):
+            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
+        if background and llm is None:
+            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
+        self._storage = EmbeddedStorage(
+            path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
+        )
+        self._async = AsyncRuntime()
+        self._bound: Scope | None = None
+        self._contexts: Cache[Context] = Cache()
+        self._worker = self._start_worker() if background else None
+
+    def _redacted(self, text: Text) -> Text:
+        """Redact a text; what is none is left to be refused where texts are checked."""
+        if self._redact is None or not isinstance(text, str):
+            return text
+        return self._redact(text)
+
+    def __repr__(self) -> str:
+        bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
+        return f"Memory({str(self._storage.database.path)!r}{bound})"
+
+    # -- scopes ---------------------------------------------------------------------------------
+
+    def scoped(
+        self: H,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> H:
+        """Return a handle on the same file that cannot reach beyond this scope.
+
+        Its verbs need no ids; ids given narrow the scope, and others raise `ScopeError`.
+        """
+        handle = copy.copy(self)
+        handle._bound = self._scope(user_id, agent_id, run_id, app_id)
+        return handle
+
+    def _scope(self, *ids: str | None) -> Scope:
+        if self._bound is None:
+            return Scope(*ids)
+        given = dict(zip(("user_id", "agent_id", "run_id", "app_id"), ids, strict=True))
+        asked = {name: value for name, value in given.items() if value is not None}
+        for name, value in self._bound.ids().items():
+            if not reaches(value, asked.setdefault(name, value)):
+                raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
+        return Scope(**asked)
+
+    def _region(self, *ids: str | None) -> Region:
+        return Region.of_scope(self._scope(*ids))
+
+    def _need_whole_file(self, verb: str) -> None:
+        if self._bound is not None:
+            raise ScopeError(f"{verb} concerns the whole file; this handle is bound to a scope")
+
+    def _reach(self) -> Region | None:
+        return None if self._bound is None else Region.of_scope(self._bound)
+
+    def _reach_of(self, *ids: str | None) -> Region | None:
+        """Return the region of these ids; where none is given, all that this handle reaches."""
+        return self._reach() if all(value is None for value in ids) else self._region(*ids)
+
+    @property
+    def _reads_mentions(self) -> bool:
+        """Whether the graph is filled without a model."""
+        return self._graph is True and self._llm is None
+
+    # -- extraction -----------------------------------------------------------------------------
+
+    def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
+        if self._llm is None:
+            raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
+        return conductor.Pipeline(
+            runtime, self._storage, self._embedder, self._llm, self._guidance, self._graph
+        )
+
+    def _start_worker(self) -> Worker:
+        drained = self._pipeline(SYNC)
+        return Worker(
+            lambda stopped: run(conductor.drain(drained, stopped=stopped)),
+            self._storage.derivation.next_due,
+        )
+
+    def _wake(self) -> None:
+        if self._worker is not None:
+            self._worker.wake()
+
+    # -- closing --------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the file. A bound handle leaves it open for the memory it came from."""
+        if self._bound is None:
+            if self._worker is not None:
+                self._worker.stop()
+            self._storage.file.close()
+            self._async.close()
+
+    async def aclose(self) -> None:
+        """Async twin of `close`."""
+        await self._async.store(self.close)
+
+    def __enter__(self: H) -> H:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self: H) -> H:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()

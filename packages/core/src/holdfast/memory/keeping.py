@@ -1,0 +1,117 @@
+"""Verbs of the whole file."""
+
+from __future__ import annotations
+
+import os
+
+from holdfast import maintenance
+from holdfast.items import Items
+from holdfast.maintenance import Progress, Stats
+from holdfast.memory.handle import Handle
+from holdfast.runtime import SYNC, run
+from holdfast.storage.database import Database
+
+
+class Keeping(Handle):
+    """`items` and `database` for adapters; `stats`, `export`, `import_`, `reembed` and others."""
+
+    @property
+    def items(self) -> Items:
+        """Documents by namespace and key, in the same file; adapters stand on it.
+
+        Raises:
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("items")
+        return Items(self._storage, self._embedder, self._async)
+
+    @property
+    def database(self) -> Database:
+        """The file itself, for a package that keeps tables of its own in it.
+
+        Raises:
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("database")
+        return self._storage.database
+
+    def stats(self, *, check: bool = False) -> Stats:
+        """Count what this handle can reach: the whole file, or the scope it is bound to.
+
+        Args:
+            check: Also prove the file sound (whole file only); `Stats.problems` says what is not.
+        """
+        return maintenance.stats(self._storage, self._reach(), check=check)
+
+    async def astats(self, *, check: bool = False) -> Stats:
+        """Async twin of `stats`."""
+        reach = self._reach()
+        return await self._async.store(maintenance.stats, self._storage, reach, check=check)
+
+    def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+        """Write everything this handle can reach as JSON Lines; return the number of lines.
+
+        It is lossless: versions, history, vectors, items. A file encrypted with a key is
+        exported in clear text.
+        """
+        return maintenance.export(self._storage, self._reach(), path, progress)
+
+    async def aexport(
+        self, path: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> int:
+        """Async twin of `export`."""
+        reach = self._reach()
+        return await self._async.store(maintenance.export, self._storage, reach, path, progress)
+
+    def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+        """Read an export into this file; return how many records and items were new.
+
+        Raises:
+            InvalidInputError: It is no export, or this file has other memories in its scopes.
+            EmbedderMismatchError: It was written with another embedder than this file.
+            ScopeError: This handle is bound to a scope.
+        """
+        self._need_whole_file("import_")
+        return maintenance.import_(self._storage, path, progress)
+
+    async def aimport_(
+        self, path: str | os.PathLike[str], *, progress: Progress | None = None
+    ) -> int:
+        """Async twin of `import_`."""
+        self._need_whole_file("import_")
+        return await self._async.store(maintenance.import_, self._storage, path, progress)
+
+    def reembed(self, *, progress: Progress | None = None) -> int:
+        """Compute every vector anew with this memory's embedder; return how many.
+
+        It can be interrupted and called again; until it is done, the old embedder's searches
+        go on working.
+
+        Raises:
+            ScopeError: This handle is bound to a scope.
+            InvalidInputError: A framework's vector store lies in this file, and its vectors, which
+                only the framework can make, would be of another embedder than all others.
+            ProviderError: The embedder failed; what is done is kept.
+        """
+        self._need_whole_file("reembed")
+        return run(maintenance.reembed(SYNC, self._storage, self._embedder, progress))
+
+    async def areembed(self, *, progress: Progress | None = None) -> int:
+        """Async twin of `reembed`."""
+        self._need_whole_file("reembed")
+        return await maintenance.reembed(self._async, self._storage, self._embedder, progress)
+
+    def purge(self) -> int:
+        """Erase expired records, and finish erasures that waited for readers; return how many."""
+        self._need_whole_file("purge")
+        return self._storage.purge()
+
+    async def apurge(self) -> int:
+        """Async twin of `purge`."""
+        self._need_whole_file("purge")
+        return await self._async.store(self._storage.purge)
+
+    def rekey(self, key: str | bytes) -> None:
+        """Encrypt the file under another key; every other process must have closed it."""
+        self._need_whole_file("rekey")
+        self._storage.database.rekey(key)

@@ -1,0 +1,256 @@
+"""Verbs that find what matters now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from holdfast import messages, retrieval
+from holdfast.context import compiling, compression
+from holdfast.context.compression import Chat
+from holdfast.context.reading import ScopeReader
+from holdfast.context.tokens import Counter, counter
+from holdfast.filters import parse
+from holdfast.memory import arguments
+from holdfast.memory.handle import Handle
+from holdfast.runtime import SYNC, Runtime, run
+from holdfast.storage.namespaces import Region
+from holdfast.types import Context, Kind, Match, Scope, check_time
+
+# A summary says again what its turns say: found only when asked for.
+SEARCHED: tuple[Kind, ...] = ("turn", "fact", "procedure")
+
+
+class Searching(Handle):
+    """`search`, and what a prompt needs of it: `context`, `compress`."""
+
+    def search(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        limit: int = 10,
+        filters: Mapping[str, Any] | None = None,
+        kinds: Sequence[Kind] | None = None,
+        as_of: datetime | None = None,
+        valid_at: datetime | None = None,
+        min_score: float | None = None,
+        explain: bool = False,
+    ) -> list[Match]:
+        """Find the most relevant memories.
+
+        Args:
+            query: A question or a few words.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+            limit: How many at most.
+            filters: See `holdfast.filters`; settled before anything is scored.
+            kinds: Only these; by default all but summaries.
+            as_of: Read what the memory knew then (record time).
+            valid_at: Read what was true then (event time).
+            min_score: Only matches that score at least this.
+            explain: Fill `Match.parts`.
+
+        Returns:
+            Best first. Scores compare within one search only.
+
+        Raises:
+            ScopeError, FilterError, InvalidInputError: What was asked makes no sense.
+            EmbedderMismatchError: The file was written with another embedder.
+            ProviderError: The embedder or the reranker failed.
+        """
+        region = self._region(user_id, agent_id, run_id, app_id)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return run(self._search(SYNC, region, question))
+
+    async def asearch(
+        self,
+        query: str,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        limit: int = 10,
+        filters: Mapping[str, Any] | None = None,
+        kinds: Sequence[Kind] | None = None,
+        as_of: datetime | None = None,
+        valid_at: datetime | None = None,
+        min_score: float | None = None,
+        explain: bool = False,
+    ) -> list[Match]:
+        """Async twin of `search`."""
+        region = self._region(user_id, agent_id, run_id, app_id)
+        asked = self._redacted(query)
+        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        return await self._search(self._async, region, question)
+
+    async def _search(
+        self, runtime: Runtime, region: Region, question: retrieval.Question
+    ) -> list[Match]:
+        return await retrieval.search(
+            runtime, self._storage, self._embedder, region, question, self._reranker
+        )
+
+    # -- context --------------------------------------------------------------------------------
+
+    def context(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Compile what matters now into a token budget, ready for a prompt.
+
+        Args:
+            query: The question; by default the last user message of `messages`.
+            messages: The conversation at hand; what stands there is not repeated.
+            max_tokens: The budget; the text never costs more.
+            model: Whose tokens are counted: a name that ``tiktoken`` knows, or a function from
+                a text to its tokens. Unknown ones are estimated, never fetched.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Returns:
+            The text, its tokens, what the whole history would have cost, and the records used;
+            an empty context when nothing was found.
+
+        Raises:
+            ScopeError, InvalidInputError: No scope, or no usable budget.
+            EmbedderMismatchError, ProviderError: As in `search`.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._context(SYNC, scope, query, messages, max_tokens, model))
+
+    async def acontext(
+        self,
+        query: str | None = None,
+        *,
+        messages: Sequence[object] | None = None,
+        max_tokens: int = 1_000,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Context:
+        """Async twin of `context`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._context(self._async, scope, query, messages, max_tokens, model)
+
+    async def _context(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        query: str | None,
+        messages: Sequence[object] | None,
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> Context:
+        return await compiling.build(
+            self._reader(runtime, scope),
+            query,
+            messages or (),
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
+        )
+
+    def _reader(self, runtime: Runtime, scope: Scope) -> ScopeReader:
+        return ScopeReader(
+            runtime, self._storage, self._embedder, scope, self._redacted, self._reranker
+        )
+
+    def compress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> list[Chat | dict[str, str]]:
+        """Shorten a live conversation: old turns give way to memory, new ones stay verbatim.
+
+        System messages survive, and a tool call is never parted from its results. What is left
+        out must have been added before, for memory is where it is looked up.
+
+        Args:
+            messages: The conversation; each message kept is the very object given.
+            max_tokens: The budget for all of it.
+            model: See `context`.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Returns:
+            The messages kept, with memory before the last user message. System messages, that
+            message and the last one stay even where they alone are over the budget.
+
+        Raises:
+            InvalidInputError: The budget is no whole number, or negative.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return run(self._compress(SYNC, scope, messages, max_tokens, model))
+
+    async def acompress(
+        self,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        *,
+        model: str | Counter | None = None,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> list[Chat | dict[str, str]]:
+        """Async twin of `compress`."""
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return await self._compress(self._async, scope, messages, max_tokens, model)
+
+    async def _compress(
+        self,
+        runtime: Runtime,
+        scope: Scope,
+        messages: Sequence[Chat],
+        max_tokens: int,
+        model: str | Counter | None,
+    ) -> list[Chat | dict[str, str]]:
+        return await compression.compress(
+            self._reader(runtime, scope),
+            messages,
+            max_tokens=max_tokens,
+            count=counter(model),
+            cache=self._contexts,
+        )
+
+
+def _question(
+    query: str,
+    limit: int,
+    filters: Mapping[str, Any] | None,
+    kinds: Sequence[Kind] | None,
+    as_of: datetime | None,
+    valid_at: datetime | None,
+    min_score: float | None,
+    explain: bool,
+) -> retrieval.Question:
+    return retrieval.Question(
+        messages.check_text(query),
+        arguments.limit(limit),
+        None if filters is None else parse(filters),
+        arguments.kinds(SEARCHED if kinds is None else kinds),
+        None if as_of is None else check_time("as_of", as_of),
+        None if valid_at is None else check_time("valid_at", valid_at),
+        arguments.min_score(min_score),
+        explain,
+    )
