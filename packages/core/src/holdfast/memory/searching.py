@@ -84,6 +84,7 @@ class Searching(Handle):
         explain: bool = False,
     ) -> list[Match]:
         """Async twin of `search`."""
+        await self._async.turn()
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
