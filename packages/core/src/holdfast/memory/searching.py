@@ -91,6 +91,7 @@ class Searching(Handle):
         graph: bool = False,
     ) -> list[Match]:
         """Async twin of `search`."""
+        await self._async.turn()
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(
