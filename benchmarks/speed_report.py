@@ -33,6 +33,7 @@ DRAWN = {
     "add": "one durable add",
     "reopen": "reopen + first search",
 }
+EACH = 1_000  # memos of one of many users
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
@@ -220,7 +221,14 @@ MARKS = "osv^D*Px"
 
 
 def plot(results: Sequence[Result], path: Path) -> None:
-    """Draw cost over the number of memos, a panel an operation, many users; log-log."""
+    """Draw cost over the number of memos, a panel an operation, log-log: many users, and one."""
+    _draw([one for one in results if one["users"] == max(1, one["size"] // EACH)], path)
+    alone = [one for one in results if one["users"] == 1]
+    if len({one["size"] for one in alone}) > 1:
+        _draw(alone, path.with_name(f"{path.name}-one"))
+
+
+def _draw(results: Sequence[Result], path: Path) -> None:
     import matplotlib  # only here: the tables need no drawing
 
     matplotlib.use("Agg")
@@ -230,12 +238,16 @@ def plot(results: Sequence[Result], path: Path) -> None:
     figure, panels = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     for axes, (phase, title) in zip(panels.flat, DRAWN.items(), strict=True):
         for number, name in enumerate(names):
-            points = _points(results, name, phase)
+            points = sorted(
+                (one["size"], one["phases"][phase]["p50"])
+                for one in results
+                if one["system"] == name and phase in one["phases"]
+            )
             if points:
                 style = {"color": COLOURS[number % 8], "marker": MARKS[number % 8]}
-                dashed = "-" if number < 8 else "--"
                 width = 2.6 if name in OURS else 1.2
-                axes.plot(*zip(*points, strict=True), dashed, lw=width, label=name, **style)
+                dashes = "-" if number < 8 else "--"
+                axes.plot(*zip(*points, strict=True), dashes, lw=width, label=name, **style)
         axes.set(title=title, xscale="log", yscale="log", xlabel="memos in all", ylabel="ms, p50")
         axes.grid(visible=True, alpha=0.3)
     handles = {
@@ -245,17 +257,6 @@ def plot(results: Sequence[Result], path: Path) -> None:
     }
     figure.legend(handles.values(), handles.keys(), loc="outside right upper")
     save(figure, path)
-
-
-def _points(results: Sequence[Result], name: str, phase: str) -> list[tuple[int, float]]:
-    """Return (memos, ms) of a system, with many users where there are."""
-    own = [one for one in results if one["system"] == name and phase in one["phases"]]
-    most = {one["size"]: max(o["users"] for o in own if o["size"] == one["size"]) for one in own}
-    return sorted(
-        (one["size"], one["phases"][phase]["p50"])
-        for one in own
-        if one["users"] == most[one["size"]]
-    )
 
 
 def put(path: Path, text: str) -> None:

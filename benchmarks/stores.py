@@ -8,6 +8,7 @@ from itertools import groupby
 from holdfast import Embedder, Memory, ingestion
 from holdfast.readers import Conversation
 from holdfast.runtime import SYNC, run
+from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.records import Draft
 from holdfast.types import Record, Scope
 
@@ -47,6 +48,7 @@ def remember_facts(
 
     They are written as the pipeline writes its own, so that context sees what they rest on.
     """
+    storage = EmbeddedStorage(memory.database.path)
     by_id = {turn.message_id or "": turn for turn in turns}
     for run_id in dict.fromkeys(fact.run_id for fact in conversation.observations):
         facts = [
@@ -71,7 +73,8 @@ def remember_facts(
                 )
             )
         scope = Scope(user_id=conversation.name, run_id=run_id)
-        memory._storage.add(scope, drafts, embedder.fingerprint, extract=False)
+        storage.add(scope, drafts, embedder.fingerprint, extract=False)
+    storage.file.close()
 
 
 def turns_of(record: Record) -> frozenset[str]:
