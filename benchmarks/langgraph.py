@@ -6,9 +6,9 @@
     $UV_PROJECT_ENVIRONMENT/bin/python benchmarks/langgraph.py
 
 `SqliteStore` needs such a Python; uv's own has none. What is measured, and at which durability, is
-said in `langgraph_store.py` and `langgraph_checkpoint.py`, which also run alone. In the last table a
-ratio above 1 says that Holdfast is quicker (or smaller); each line compares equal durability, but
-where it says otherwise.
+said in `langgraph_store.py` and `langgraph_checkpoint.py`, which also run alone. In the last table
+a ratio above 1 says that Holdfast is quicker (or smaller); each line compares equal durability,
+but where it says otherwise.
 """
 
 from __future__ import annotations

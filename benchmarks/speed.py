@@ -27,10 +27,9 @@ import speed_report as report
 from crowd import crowd
 from peers import SYSTEMS
 from runners import Runner, take_turns
-from truth import recalls
+from truth import Truth
 from worker import Layout
 
-EACH = 1_000  # memos of one of many users
 BUDGET = 1.0  # seconds of a turn, roughly
 
 # Reading first, for what is written afterwards is not part of the truth that recall is judged by.
@@ -65,7 +64,7 @@ def layouts(plan: Plan) -> list[Layout]:
     found: dict[tuple[int, int], Layout] = {}
     for size in plan.sizes:
         for users in plan.users:
-            number = 1 if users == "one" else max(1, size // EACH)
+            number = 1 if users == "one" else max(1, size // report.EACH)
             found[(size, number)] = Layout(size, number)
     return list(found.values())
 
@@ -88,7 +87,8 @@ def measured(plan: Plan, layout: Layout) -> list[Result]:
         for phase, (count, turns) in WRITING.items():
             _phase(runners, phase, count // turns, turns * plan.rounds)
         _phase(runners, "delete_all", 1, min(plan.rounds, layout.users))
-        return [result(one, layout) for one in runners]
+        truth = Truth(layout)
+        return [result(one, truth) for one in runners]
 
 
 def _runner(plan: Plan, name: str, layout: Layout, home: Path, stack: ExitStack) -> Runner:
@@ -110,19 +110,19 @@ def _phase(runners: Sequence[Runner], phase: str, count: int, rounds: int) -> No
     take_turns(runners, rounds, lambda one: one.round(phase, count=count, budget=BUDGET))
 
 
-def result(runner: Runner, layout: Layout) -> Result:
+def result(runner: Runner, truth: Truth) -> Result:
     """Return what one system did, recall judged."""
     found: Result = {
         "system": runner.system,
         "size": runner.size,
         "users": runner.users,
-        "phases": {phase: report.summary(times) for phase, times in runner.times.items()},
+        "phases": phases(runner),
         "facts": runner.facts,
         "left out": runner.reasons,
         "recall": {},
     }
     for phase in READING:
-        shares = recalls(layout, runner.answers[phase])
+        shares = truth.recalls(runner.answers[phase])
         if shares:
             found["recall"][phase] = {"mean": sum(shares) / len(shares), "least": min(shares)}
     fresh = [one["fresh"] for one in runner.answers["add_search"]]
@@ -131,9 +131,17 @@ def result(runner: Runner, layout: Layout) -> Result:
     return found
 
 
+def phases(runner: Runner) -> dict[str, Any]:
+    """Return what each phase took."""
+    return {
+        phase: report.summary(times, runner.used.get(phase, []))
+        for phase, times in runner.times.items()
+    }
+
+
 def growth(plan: Plan) -> list[Result]:
     """Search the same tenants' memos in turn in a file of 10,000 and in one of 100,000."""
-    sizes = [Layout(size, size // EACH) for size in (10_000, 100_000)]
+    sizes = [Layout(size, size // report.EACH) for size in (10_000, 100_000)]
     names = [name for name in ("holdfast", "holdfast items") if name in plan.systems]
     with tempfile.TemporaryDirectory(prefix="speed-") as home, ExitStack() as stack:
         runners = [
@@ -151,7 +159,7 @@ def growth(plan: Plan) -> list[Result]:
             {
                 "system": one.system,
                 "size": one.size,
-                "phases": {phase: report.summary(times) for phase, times in one.times.items()},
+                "phases": phases(one),
             }
             for one in runners
         ]

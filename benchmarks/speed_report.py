@@ -33,11 +33,12 @@ DRAWN = {
     "add": "one durable add",
     "reopen": "reopen + first search",
 }
+EACH = 1_000  # memos of one of many users
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
-def summary(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Return what a phase took: percentiles over all, and the median of each round."""
+def summary(rounds: Sequence[Sequence[float]], used: Sequence[float]) -> dict[str, Any]:
+    """Return what a phase took: percentiles over all, of processor time too; rounds' medians."""
     every = [ms for times in rounds for ms in times]
     p50, p95, p99 = (float(np.percentile(every, part)) for part in (50, 95, 99))
     return {
@@ -47,6 +48,8 @@ def summary(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
         "least": min(every),
         "most": max(every),
         "count": len(every),
+        "cpu p50": float(np.percentile(used, 50)) if used else None,
+        "cpu p99": float(np.percentile(used, 99)) if used else None,
         "rounds": [statistics.median(times) for times in rounds if times],
     }
 
@@ -110,7 +113,8 @@ def times(rows: Sequence[Result]) -> str:
 def spans(rows: Sequence[Result]) -> str:
     """Return the range of the rounds' medians, the 99th percentile, and ratios to ours."""
     ours = {row["system"]: row["phases"] for row in rows}
-    head = ["search", "rounds", "p99", "times items'", "times hybrid's", "add", "rounds", "p99"]
+    spread = ["rounds", "p99", "CPU", "CPU p99"]
+    head = ["search", *spread, "times items'", "times hybrid's", "add", *spread]
     lines = []
     for row in _whole(rows):
         search, add = row["phases"].get("search"), row["phases"].get("add")
@@ -204,8 +208,9 @@ def _recall(row: Result, phase: str) -> str:
 
 def _spread(phase: Mapping[str, Any] | None) -> list[str]:
     if phase is None:
-        return ["", ""]
-    return [f"{_ms(min(phase['rounds']))} to {_ms(max(phase['rounds']))}", _ms(phase["p99"])]
+        return [""] * 4
+    ends = f"{_ms(min(phase['rounds']))} to {_ms(max(phase['rounds']))}"
+    return [ends, *(_ms(phase.get(part)) for part in ("p99", "cpu p50", "cpu p99"))]
 
 
 def _ratio(phase: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:
@@ -220,7 +225,14 @@ MARKS = "osv^D*Px"
 
 
 def plot(results: Sequence[Result], path: Path) -> None:
-    """Draw cost over the number of memos, a panel an operation, many users; log-log."""
+    """Draw cost over the number of memos, a panel an operation, log-log: many users, and one."""
+    _draw([one for one in results if one["users"] == max(1, one["size"] // EACH)], path)
+    alone = [one for one in results if one["users"] == 1]
+    if len({one["size"] for one in alone}) > 1:
+        _draw(alone, path.with_name(f"{path.name}-one"))
+
+
+def _draw(results: Sequence[Result], path: Path) -> None:
     import matplotlib  # only here: the tables need no drawing
 
     matplotlib.use("Agg")
@@ -230,12 +242,16 @@ def plot(results: Sequence[Result], path: Path) -> None:
     figure, panels = pyplot.subplots(2, 2, figsize=(11, 8), layout="constrained")
     for axes, (phase, title) in zip(panels.flat, DRAWN.items(), strict=True):
         for number, name in enumerate(names):
-            points = _points(results, name, phase)
+            points = sorted(
+                (one["size"], one["phases"][phase]["p50"])
+                for one in results
+                if one["system"] == name and phase in one["phases"]
+            )
             if points:
                 style = {"color": COLOURS[number % 8], "marker": MARKS[number % 8]}
-                dashed = "-" if number < 8 else "--"
                 width = 2.6 if name in OURS else 1.2
-                axes.plot(*zip(*points, strict=True), dashed, lw=width, label=name, **style)
+                dashes = "-" if number < 8 else "--"
+                axes.plot(*zip(*points, strict=True), dashes, lw=width, label=name, **style)
         axes.set(title=title, xscale="log", yscale="log", xlabel="memos in all", ylabel="ms, p50")
         axes.grid(visible=True, alpha=0.3)
     handles = {
@@ -245,17 +261,6 @@ def plot(results: Sequence[Result], path: Path) -> None:
     }
     figure.legend(handles.values(), handles.keys(), loc="outside right upper")
     save(figure, path)
-
-
-def _points(results: Sequence[Result], name: str, phase: str) -> list[tuple[int, float]]:
-    """Return (memos, ms) of a system, with many users where there are."""
-    own = [one for one in results if one["system"] == name and phase in one["phases"]]
-    most = {one["size"]: max(o["users"] for o in own if o["size"] == one["size"]) for one in own}
-    return sorted(
-        (one["size"], one["phases"][phase]["p50"])
-        for one in own
-        if one["users"] == most[one["size"]]
-    )
 
 
 def put(path: Path, text: str) -> None:

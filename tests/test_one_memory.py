@@ -153,6 +153,20 @@ def test_what_another_face_was_told_is_recalled(
     assert "Hasso" not in face(memory, "ada")
 
 
+def test_adapters_that_name_one_path_share_one_open_memory(tmp_path: Path) -> None:
+    from holdfast_autogen.connections import Handle
+    from holdfast_autogen.connections import connect as autogens
+    from holdfast_llamaindex import connect as llamaindexs
+
+    with autogens(tmp_path / "one.db", embedder=HashEmbedder()) as opened:
+        assert llamaindexs(tmp_path / "one.db") is opened
+    handle = Handle(tmp_path / "two.db")
+    with llamaindexs(tmp_path / "two.db", embedder=HashEmbedder()) as opened:
+        assert handle.open() is opened
+        handle.close()  # whoever connected closes it
+        assert opened.stats().items == 0
+
+
 def test_a_fact_corrected_under_one_face_is_corrected_under_the_others(memory: Memory) -> None:
     (told,) = memory.list(user_id="ada", filters={"role": "user"})
     memory.update(told.id, "My dog is called Rexona.", user_id="ada")

@@ -149,11 +149,33 @@ print(json.dumps([len(listed), len(found), memory.info().record_count]))
 """
 
 
-def test_four_processes_write_two_hundred_records_and_each_sees_all(path: str) -> None:
+STORES = """
+import json, sys
+from crewai.memory.types import MemoryRecord
+from holdfast_crewai import HoldfastStorage
+from holdfast.testing import HashEmbedder
+
+path, name = sys.argv[1:]
+storage, (vector,) = HoldfastStorage(path), HashEmbedder().embed(["note"])
+storage.search(vector)  # a view from before the others wrote
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(50):
+    words = f"note {number} of {name}"
+    storage.save([MemoryRecord(content=words, scope=f"/{name}", embedding=vector)])
+print("written", flush=True)
+sys.stdin.readline()
+found = {record.content for record, _ in storage.search(vector, limit=300)}
+print(json.dumps([len(storage.list_records(limit=1000)), len(found), storage.count()]))
+"""
+
+
+@pytest.mark.parametrize("script", [SAVES, STORES], ids=["memory", "storage"])
+def test_four_processes_write_two_hundred_records_and_each_sees_all(path: str, script: str) -> None:
     kept = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
     workers = [
         subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", SAVES, path, f"worker-{number}"],
+            [sys.executable, "-W", "ignore", "-c", script, path, f"worker-{number}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -76,6 +76,15 @@ def test_an_agents_own_memory_needs_no_key(path: str) -> None:
     assert len(agent.memory.recall("When does the vault open?")) == 1
 
 
+def test_a_memory_written_as_a_mapping_lies_in_the_file_and_needs_no_key(path: str) -> None:
+    install(path)
+    spec: Any = {"storage": f"holdfast:{path}?user_id=ada", "root_scope": "/team"}
+    memory: Any = crew_of(answering("x"), "y", memory=spec)._memory
+    memory.remember("The vault opens at noon.", scope="/a", categories=[], importance=0.5)
+    (match,) = memory.recall("When does the vault open?", depth="shallow")
+    assert (memory._storage.spec.ids, match.record.scope) == ({"user_id": "ada"}, "/team/a")
+
+
 def test_a_query_is_found_by_its_words_under_memory_true(path: str) -> None:
     install(path)
     memory: Any = Memory()

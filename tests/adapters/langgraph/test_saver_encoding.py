@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
@@ -17,6 +20,7 @@ from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Blobs, pack, past_of, settle, unpack
 from holdfast_langgraph.checkpoint.likeness import likeness
 from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
+from holdfast_langgraph.checkpoint.zipping import WORDS, unzipped, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -148,6 +152,7 @@ def test_a_message_that_holds_an_object_is_stored_whole(tmp_path: Path) -> None:
     assert likeness([HumanMessage("a")]) is not None
     assert likeness(said) is None
     assert likeness([HumanMessage("a"), "b"]) is None
+    assert likeness([HumanMessage("a", additional_kwargs={"seen": np.zeros(2)})]) is None
     assert likeness([Chart(points=[1])]) is None
     with HoldfastSaver(tmp_path / "c.db") as saver:
         first = put(saver, {"messages": said})
@@ -167,18 +172,38 @@ def test_what_a_list_began_with_before_is_not_cut_again() -> None:
     assert len(more) <= 65
 
 
+@pytest.mark.parametrize("mark", ["zlib:", "zlib1:"])
 @pytest.mark.parametrize("size", [10, 5000])
-def test_a_type_that_looks_zipped_reads_back(size: int) -> None:
+def test_a_type_that_looks_zipped_reads_back(size: int, mark: str) -> None:
     class Sly(PickleSerde):
         def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
-            return "zlib:pickle", os.urandom(size) + pickle.dumps(obj)
+            return mark + "pickle", os.urandom(size) + pickle.dumps(obj)
 
         def loads_typed(self, data: tuple[str, bytes]) -> Any:
-            assert data[0] == "zlib:pickle"
+            assert data[0] == mark + "pickle"
             return pickle.loads(data[1][size:])
 
     value = os.urandom(100)
     assert round_trip(Codec(Sly()), value) == value
+
+
+def test_the_words_that_files_are_zipped_with_never_change() -> None:
+    digest = "7e599b0cb5a4a12e03790e082ec9d5466dc7ca6076d1af86f81910d768ccb9fd"
+    assert hashlib.sha256(WORDS).hexdigest() == digest
+    assert unzipped("zlib:msgpack", zlib.compress(b"written at first")) == (
+        "msgpack",
+        b"written at first",
+    )
+
+
+@pytest.mark.parametrize("length", [100, 300, 9_000, 200_000])
+def test_a_zipped_blob_reads_back_and_is_never_larger(length: int) -> None:
+    data = STOCK.dumps_typed(HumanMessage("tea and cake " * (length // 13), id="1"))[1]
+    noise = os.urandom(length)
+    for blob in (data, noise):
+        kind, small = zipped("msgpack", blob)
+        assert unzipped(kind, small) == ("msgpack", blob)
+        assert len(small) <= len(blob)
 
 
 @settings(max_examples=100, deadline=None)

@@ -86,8 +86,8 @@ def test_dropping_old_messages_costs_no_new_copies(tmp_path: Path) -> None:
             config = put(saver, {"messages": window}, config, version=1000 + at)
         more, larger = blobs_and_bytes(saver)
     assert 0 < more - count <= drops
-    # Runs of a fixed length would all move along: 119 new blobs, 2.7 times the bytes.
-    assert larger - size < 0.3 * size
+    # Runs of a fixed length would all move along: 119 new blobs, four times the bytes.
+    assert larger - size < 0.6 * size
 
 
 def test_an_unchanged_channel_costs_nothing(tmp_path: Path) -> None:

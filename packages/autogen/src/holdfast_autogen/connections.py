@@ -8,34 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from holdfast import InvalidInputError, StorageClosedError
+from holdfast import InvalidInputError
+from holdfast.connections import IN_MEMORY, Opened, claim, give_back, name_of, offer, take
 
 if TYPE_CHECKING:
     from holdfast import LLM, Embedder, Memory
 
 Place: TypeAlias = "Memory | str | os.PathLike[str] | Handle"
 """An open memory, the path of its file, or a handle to share."""
-
-IN_MEMORY = ":memory:"
-
-
-@dataclass(slots=True)
-class _Opened:
-    """A memory, who closes it, and how many handles use it."""
-
-    memory: Memory
-    options: tuple[object, ...] = ()
-    borrowed: bool = False
-    handles: int = 0
-
-
-_open: dict[str, _Opened] = {}
-_lock = Lock()
 
 
 def connect(
@@ -61,8 +44,7 @@ def connect(
         StorageError, ProviderError: As of `holdfast.Memory`.
     """
     options = (embedder, llm, key)
-    with _lock:
-        opened = _find(path) or _begin(path, options)
+    opened = claim(path, lambda: _opened(path, embedder, llm, key))
     if any(given is not None for given in options) and opened.options != options:
         raise InvalidInputError(
             f"{path} is open in this process with other options: connect before the file's "
@@ -72,32 +54,16 @@ def connect(
     return opened.memory
 
 
-def _begin(path: str | os.PathLike[str], options: tuple[object, ...] = ()) -> _Opened:
+def _opened(
+    path: str | os.PathLike[str],
+    embedder: Embedder | None = None,
+    llm: LLM | None = None,
+    key: str | bytes | None = None,
+) -> Opened:
     # Here, for the front door loads the database and the index: this module must stay light.
     from holdfast import Memory
 
-    embedder, llm, key = options or (None, None, None)
-    opened = _Opened(Memory(path, embedder=embedder, llm=llm, key=key), options)  # type: ignore[arg-type]
-    if str(path) != IN_MEMORY:
-        _open[_name(path)] = opened
-    return opened
-
-
-def _find(path: str | os.PathLike[str]) -> _Opened | None:
-    """Return what is open on a path; forget it if it was closed."""
-    opened = _open.get(_name(path))
-    if opened is None:
-        return None
-    try:
-        with opened.memory.database.read():
-            return opened
-    except StorageClosedError:
-        del _open[_name(path)]
-        return None
-
-
-def _name(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).resolve())
+    return Opened(Memory(path, embedder=embedder, llm=llm, key=key), (embedder, llm, key))
 
 
 class Handle:
@@ -111,17 +77,15 @@ class Handle:
     """
 
     def __init__(self, place: Memory | str | os.PathLike[str]) -> None:
-        self._opened: _Opened | None = None
+        self._opened: Opened | None = None
         self._lock = Lock()
         if isinstance(place, str | os.PathLike):
-            self._path = IN_MEMORY if str(place) == IN_MEMORY else _name(place)
+            self._path = IN_MEMORY if str(place) == IN_MEMORY else name_of(place)
             return
         in_memory = place.database.in_memory
-        self._path = IN_MEMORY if in_memory else _name(place.database.path)
-        self._opened = _Opened(place, borrowed=True)
-        with _lock:
-            if not in_memory and _find(self._path) is None:
-                _open[self._path] = self._opened
+        self._path = IN_MEMORY if in_memory else name_of(place.database.path)
+        self._opened = Opened(place, borrowed=True)
+        offer(self._opened)
 
     @classmethod
     def of(cls, place: Place) -> Handle:
@@ -143,10 +107,7 @@ class Handle:
         """Return the memory; open the file if it is not open."""
         with self._lock:
             if self._opened is None:
-                with _lock:
-                    known = None if self._path == IN_MEMORY else _find(self._path)
-                    self._opened = known or _begin(self._path)
-                    self._opened.handles += 1
+                self._opened = take(self._path, lambda: _opened(self._path))
             return self._opened.memory
 
     async def memory(self) -> Memory:
@@ -156,12 +117,8 @@ class Handle:
 
     def close(self) -> None:
         """Give the file back: the last handle closes what handles opened. Nothing is deleted."""
-        with self._lock, _lock:
-            opened = self._opened
-            if opened is None or opened.borrowed:
+        with self._lock:
+            if self._opened is None or self._opened.borrowed:
                 return
-            self._opened = None
-            opened.handles -= 1
-            if opened.handles == 0:
-                _open.pop(self._path, None)
-                opened.memory.close()
+            opened, self._opened = self._opened, None
+            give_back(opened)

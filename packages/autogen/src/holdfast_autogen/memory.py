@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -230,14 +230,10 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
     # -- as a component ---------------------------------------------------------------------------
 
     def _to_config(self) -> HoldfastMemoryConfig:
-        owner, long_term = self._owner, self._long_term
+        long_term = self._long_term
         return HoldfastMemoryConfig(
             path=self._handle.path,
-            user_id=owner.user_id,
-            agent_id=owner.agent_id,
-            run_id=owner.run_id,
-            app_id=owner.app_id,
-            sessions=owner.sessions,
+            **asdict(self._owner),
             name=self._injection.name,
             inject_as=self._injection.inject_as,
             max_tokens=long_term.max_tokens,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from autogen_core import Component, ComponentModel
@@ -185,15 +186,11 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
     # -- as a component ---------------------------------------------------------------------------
 
     def _to_config(self) -> HoldfastModelContextConfig:
-        owner, long_term = self._owner, self._long_term
+        long_term = self._long_term
         return HoldfastModelContextConfig(
             path=self._handle.path,
             inner=self._inner.dump_component(),
-            user_id=owner.user_id,
-            agent_id=owner.agent_id,
-            run_id=owner.run_id,
-            app_id=owner.app_id,
-            sessions=owner.sessions,
+            **asdict(self._owner),
             name=self._injection.name,
             inject_as=self._injection.inject_as,
             max_tokens=long_term.max_tokens,

@@ -6,6 +6,7 @@ They are classes, so a dumped one is a path and ids: nothing is executed when it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import asdict
 from typing import ClassVar, Generic, TypeVar
 
 from autogen_core import CancellationToken, Component
@@ -115,14 +116,9 @@ class MemoryTool(BaseTool[Args, Told], Component[MemoryToolConfig], ABC, Generic
         self._handle.close()
 
     def _to_config(self) -> MemoryToolConfig:
-        owner = self._owner
         return MemoryToolConfig(
             path=self._handle.path,
-            user_id=owner.user_id,
-            agent_id=owner.agent_id,
-            run_id=owner.run_id,
-            app_id=owner.app_id,
-            sessions=owner.sessions,
+            **asdict(self._owner),
             max_tokens=self._max_tokens,
         )
 

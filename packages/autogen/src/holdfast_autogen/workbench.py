@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from autogen_core import CancellationToken, Component
@@ -107,14 +108,9 @@ class HoldfastWorkbench(Workbench, Component[HoldfastWorkbenchConfig]):
         """Do nothing: all state is in the file."""
 
     def _to_config(self) -> HoldfastWorkbenchConfig:
-        owner = self._owner
         return HoldfastWorkbenchConfig(
             path=self._handle.path,
-            user_id=owner.user_id,
-            agent_id=owner.agent_id,
-            run_id=owner.run_id,
-            app_id=owner.app_id,
-            sessions=owner.sessions,
+            **asdict(self._owner),
             max_tokens=self._max_tokens,
             read_only=self._read_only,
         )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
-from holdfast import LLM, Embedder, InvalidInputError, StorageClosedError
+from holdfast import LLM, Embedder, InvalidInputError
+from holdfast.connections import IN_MEMORY as IN_MEMORY
+from holdfast.connections import Opened, claim, offer
 
 from holdfast_llamaindex.embedder import as_embedder
 from holdfast_llamaindex.llm import as_llm
@@ -22,21 +22,14 @@ if TYPE_CHECKING:
     from llama_index.core.base.embeddings.base import BaseEmbedding
     from llama_index.core.llms import LLM as ChatModel
 
-IN_MEMORY = ":memory:"
-
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A memory, and what it was opened with, as far as that is known."""
+class _Options:
+    """What a memory was opened with, as far as that is known."""
 
-    memory: Memory
     fingerprint: str | None = None
     reasons: bool | None = None
     key: str | bytes | None = None
-
-
-_open: dict[str, _Opened] = {}
-_lock = Lock()
 
 
 def connect(
@@ -63,13 +56,10 @@ def connect(
         StorageError, ProviderError: As of `holdfast.Memory`.
     """
     made, model = as_embedder(embedder), as_llm(llm)
-    with _lock:
-        known = None if str(path) == IN_MEMORY else _alive(_name(path))
-        if known is None:
-            known = _opened(path, made, model, key)
-            _keep(known)
-    _check(known, made, model, key)
-    return known.memory
+    opened = claim(path, lambda: _opened(path, made, model, key))
+    _check(opened, made, model, key)
+    opened.borrowed = True
+    return opened.memory
 
 
 def share(memory: Memory) -> Memory:
@@ -78,28 +68,8 @@ def share(memory: Memory) -> Memory:
     Raises:
         ScopeError: It is a bound handle, which does not reach the whole file.
     """
-    with _lock:
-        if memory.database.in_memory or _alive(_name(memory.database.path)) is None:
-            _keep(_Opened(memory))
+    offer(Opened(memory, borrowed=True))
     return memory
-
-
-def _keep(opened: _Opened) -> None:
-    if not opened.memory.database.in_memory:
-        _open[_name(opened.memory.database.path)] = opened
-
-
-def _alive(name: str) -> _Opened | None:
-    """Return what is open under a name; forget it if it was closed."""
-    opened = _open.get(name)
-    if opened is None:
-        return None
-    try:
-        with opened.memory.database.read():
-            return opened
-    except StorageClosedError:
-        del _open[name]
-        return None
 
 
 def _opened(
@@ -107,26 +77,23 @@ def _opened(
     embedder: Embedder | None,
     llm: LLM | None,
     key: str | bytes | None,
-) -> _Opened:
+) -> Opened:
     # Here, for the front door loads the database and the index: this module must stay light.
     from holdfast import Memory
 
     memory = Memory(path, embedder=embedder, llm=llm, key=key, background=llm is not None)
     fingerprint = None if embedder is None else embedder.fingerprint
-    return _Opened(memory, fingerprint, llm is not None, key)
+    return Opened(memory, _Options(fingerprint, llm is not None, key))
 
 
 def _check(
-    opened: _Opened, embedder: Embedder | None, llm: LLM | None, key: str | bytes | None
+    opened: Opened, embedder: Embedder | None, llm: LLM | None, key: str | bytes | None
 ) -> None:
     """Refuse options that an open memory does not have: they would have no effect."""
-    other = embedder is not None and opened.fingerprint not in (None, embedder.fingerprint)
-    if other or (llm is not None and opened.reasons is False) or key not in (None, opened.key):
+    known = opened.options if isinstance(opened.options, _Options) else _Options()
+    other = embedder is not None and known.fingerprint not in (None, embedder.fingerprint)
+    if other or (llm is not None and known.reasons is False) or key not in (None, known.key):
         raise InvalidInputError(
             f"{opened.memory.database.path} is open in this process with another embedder or key, "
             "or without an LLM: give them where it is opened first, or hand on that memory"
         )
-
-
-def _name(path: str | os.PathLike[str]) -> str:
-    return str(Path(path).resolve())

@@ -115,6 +115,10 @@ class Handle:
         """Return the region of these ids; where none is given, all that this handle reaches."""
         return self._reach() if all(value is None for value in ids) else self._region(*ids)
 
+    def _need_graph(self) -> None:
+        if self._graph is False:
+            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
+
     @property
     def _reads_mentions(self) -> bool:
         """Whether the graph is filled without a model."""

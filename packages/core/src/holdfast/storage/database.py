@@ -37,6 +37,8 @@ Durability = Literal["normal", "full"]
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 BUSY_SECONDS = 30.0
 MOMENT = 200  # milliseconds; upkeep gives way to readers
+# The same while a caller waits whose erasure goes on without it; writers wait for it meanwhile.
+BREATH = 25
 MAPPED_BYTES = 1 << 30
 # 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
 # items took 80 ms instead of 15.
@@ -310,7 +312,7 @@ class Database:
 
     def _leave_wal(self, connection: Any) -> None:
         """Switch to a rollback journal, which only the one connection of a file can do."""
-        with self._impatient(connection):
+        with self._impatient(connection, MOMENT):
             try:
                 mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
             except driver.OperationalError as error:
@@ -319,9 +321,9 @@ class Database:
             raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
 
     @contextmanager
-    def _impatient(self, connection: Any) -> Iterator[None]:
-        """Wait for others only a moment."""
-        connection.execute(f"PRAGMA busy_timeout = {MOMENT}")
+    def _impatient(self, connection: Any, milliseconds: int) -> Iterator[None]:
+        """Wait for others only so long."""
+        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
         try:
             yield
         finally:
@@ -331,7 +333,7 @@ class Database:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection, self._impatient(connection):
+        with self.bare() as connection, self._impatient(connection, BREATH):
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except driver.OperationalError:

@@ -11,7 +11,6 @@ one thread are equal.
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -30,6 +29,7 @@ from holdfast_langgraph.checkpoint.forms import (
     Stored,
     Whole,
 )
+from holdfast_langgraph.checkpoint.zipping import unzipped, zipped
 
 DIGEST_BYTES = 16
 KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
@@ -37,9 +37,6 @@ KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
 INLINE_BYTES = 64
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
-
-ZIPPED = "zlib:"
-LEAST_ZIPPED = 512
 
 
 class Codec:
@@ -142,11 +139,7 @@ class Codec:
         """Make a plain blob ready for the file: encrypted as the serializer would, or zipped."""
         if self._cipher is not None:
             return self._encrypt(type, data)
-        zipped = zlib.compress(data) if len(data) >= LEAST_ZIPPED else data
-        # A type that looks zipped has to be.
-        if len(zipped) < 0.9 * len(data) or type.startswith(ZIPPED):
-            return ZIPPED + type, zipped if zipped is not data else zlib.compress(data)
-        return type, data
+        return zipped(type, data)
 
     def _encrypt(self, type: str, data: bytes) -> Sealed:
         if self._cipher is None:
@@ -167,7 +160,7 @@ class Codec:
             plain: Parts that were opened before; those opened now are added.
         """
         if isinstance(stored, int):
-            return self.load(*_unzip(*blobs[stored]))
+            return self.load(*unzipped(*blobs[stored]))
         if isinstance(stored, tuple):
             return self.load(*stored)
         plain = {} if plain is None else plain
@@ -179,7 +172,7 @@ class Codec:
 
     def _open(self, type: str, data: bytes) -> bytes:
         """Return the plain bytes of a part."""
-        type, data = _unzip(type, data)
+        type, data = unzipped(type, data)
         if type == MSGPACK:
             return data
         if self._cipher is None:
@@ -202,9 +195,3 @@ def _is(serde: SerializerProtocol, kind: type[SerializerProtocol]) -> bool:
         and type(serde).dumps_typed is kind.dumps_typed
         and type(serde).loads_typed is kind.loads_typed
     )
-
-
-def _unzip(type: str, data: bytes) -> Sealed:
-    if type.startswith(ZIPPED):
-        return type[len(ZIPPED) :], zlib.decompress(data)
-    return type, data
