@@ -133,7 +133,7 @@ class Runner:
     def load(self, count: int) -> None:
         """Load the next memos; one that takes too long is left out of everything."""
         answer = self._try("all", "load", count=count, patience=self._patience)
-        if answer:
+        if answer and answer["loaded"]:
             self.facts["load s"] += answer["seconds"]
             self.times["load, a memo"].append([1_000 * answer["seconds"] / answer["loaded"]])
 

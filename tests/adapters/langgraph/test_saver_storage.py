@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from holdfast import InvalidInputError
 from holdfast_langgraph import HoldfastSaver, Retention
+from holdfast_langgraph.checkpoint.recent import MOST_BYTES, MOST_THREADS, Known, Recent
 from langchain_core.messages import HumanMessage, RemoveMessage
 from support.checkpoints import (
     bytes_of,
@@ -166,6 +167,43 @@ def test_a_put_after_a_prune_by_another_saver_stores_what_the_prune_took(tmp_pat
         other.delete_thread("t")
         put(saver, {"messages": everything}, version=1)
         assert values_of(other, thread()) == {"messages": everything}
+
+
+@pytest.mark.parametrize("way", ["prune", "delete"])
+def test_a_read_after_another_savers_prune_or_delete_finds_what_is_there_now(
+    way: str, tmp_path: Path
+) -> None:
+    """Numbers of blobs are given anew then; what was opened under them before is forgotten."""
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver, HoldfastSaver(path) as other:
+        config = grow(saver, TURNS)
+        assert len(values_of(saver, thread())["messages"]) == TURNS
+        if way == "prune":
+            config = put(other, {"messages": [said(1)]}, config, version=TURNS + 1)
+            other.prune(["t"])
+        else:
+            other.delete_thread("t")
+        others = [said(at) for at in range(1000, 1000 + TURNS)]
+        config = put(other, {"messages": others}, config, version=TURNS + 2)
+        assert values_of(saver, thread()) == {"messages": others}
+        assert next(saver.list(thread())).checkpoint["channel_values"] == {"messages": others}
+        put(saver, {"messages": [*others, said(2)]}, config, version=TURNS + 3)
+        assert values_of(other, thread()) == {"messages": [*others, said(2)]}
+
+
+def test_what_a_saver_remembers_of_threads_is_bounded() -> None:
+    recent, seen = Recent(), []
+    for number in range(2 * MOST_THREADS):
+        known = Known(number)
+        known.note_plain(None, {number: b"x" * (MOST_BYTES // 64)})
+        recent.keep(str(number), known)
+        seen.append(sum(recent.get(str(one)) is not None for one in range(number + 1)))
+    assert seen[:64] == list(range(1, 65))
+    assert set(seen[64:]) == {64}
+    huge = Known(0)
+    huge.note_plain(None, {0: b"x" * (MOST_BYTES + 1)})
+    recent.keep("huge", huge)
+    assert recent.get("huge") is None
 
 
 def test_removed_messages_are_gone_after_a_prune(tmp_path: Path) -> None:
