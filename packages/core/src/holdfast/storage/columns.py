@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.storage.growing import Column
 from holdfast.types import KINDS, ROLES
 
 Bools = NDArray[np.bool_]
@@ -75,6 +76,7 @@ class Rows:
     def __init__(self) -> None:
         self._table = np.zeros(64, dtype=ROW)
         self._count = 0
+        self._alive = Column(np.bool_)  # that field of the table, in one piece
         self.speakers: dict[str, int] = {}
         self._sessions: dict[tuple[int, int], int] = {}
         self._last: dict[int, int] = {}  # session -> position of its last passage
@@ -87,7 +89,7 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return int(self._table.nbytes)
+        return int(self._table.nbytes) + self._alive.nbytes
 
     @property
     def table(self) -> NDArray[Any]:
@@ -104,7 +106,7 @@ class Rows:
         `ended`, neither matters.
         """
         table = self.table
-        seen: Bools = table["alive"].copy()
+        seen: Bools = self._alive.values.copy()
         if self._mortal:
             seen &= table["expires"] > now
         if ended:
@@ -137,6 +139,7 @@ class Rows:
         fresh["characters"] = bounds[:, 1] - bounds[:, 0]
         fresh["previous"] = fresh["next"] = -1
         fresh["alive"] = True
+        self._alive.extend(fresh["alive"])
         said = (fresh["kind"] == KIND_CODES["turn"]) & (fresh["valid_to"] == NEVER)
         turns = start + np.flatnonzero(said)
         if len(turns):
@@ -184,6 +187,7 @@ class Rows:
             The passage behind the gap and the one now before it (or -1), if there is one behind.
         """
         self._table["alive"][positions.start : positions.stop] = False
+        self._alive.values[positions.start : positions.stop] = False
         if self._table["kind"][positions.start] != KIND_CODES["turn"]:
             return None
         before = int(self._table["previous"][positions.start])

@@ -24,7 +24,7 @@ Score: TypeAlias = Callable[[Floats, Floats], Floats]
 # cost it little. Of real texts one and a half times as many as are wanted can be told apart by
 # nothing but their vectors, of random ones five times; the scan's own bound is twice as wide.
 _FIRST: Final = 8
-_LEAST: Final = 500
+_LEAST: Final = 250
 _FURTHER: Final = 4  # and so many times more whenever those were not all
 
 

@@ -252,7 +252,7 @@ def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[P
     """Return what `pool` returns, and the cosines, where these are not all at hand."""
     places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
     scored = probe.score is not None
-    enough = 2 * wanted if scored else POOL
+    enough = wanted if scored else POOL
     while len(places) > (enough if scored else max(ALL, enough)) and (scored or wanted <= POOL):
         if probe.score is not None:
             best, dense = question.foremost(probe.score, keywords, enough)

@@ -183,10 +183,12 @@ class _Codes:
         return near - error, near + error
 
     def scan(self, query: Floats, most: int, allowed: Bools) -> tuple[Positions, float]:
-        # FAISS's own annotations are those of C++.
-        bitmap: Any = np.packbits(allowed, bitorder="little")
-        selector = faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg]
-        chosen = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+        chosen = None
+        if not allowed.all():
+            # FAISS's own annotations are those of C++.
+            bitmap: Any = np.packbits(allowed, bitorder="little")
+            selector = faiss.IDSelectorBitmap(bitmap)  # type: ignore[call-arg]
+            chosen = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
         # Of whole numbers, for FAISS may cut off what is behind the point.
         scale = _LEVELS / max(float(np.abs(query).max()), 1e-6)
         whole = np.rint(query * scale).astype(np.float32)
