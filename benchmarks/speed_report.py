@@ -55,18 +55,16 @@ def summary(rounds: Sequence[Sequence[float]], used: Sequence[float]) -> dict[st
 
 
 def joined(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return several runs as one; what is measured again replaces what was measured before."""
-    found: dict[Any, Any] = {}
+    """Return several runs as one; what one table shows is all of the last run that measured it."""
     rest: dict[str, Any] = {}
+    tables: dict[tuple[int, int], Sequence[Result]] = {}
     for run in runs:
         rest |= {name: value for name, value in run.items() if name != "results"}
-        for one in run["results"]:
-            found[(one["system"], one["size"], one["users"])] = one
-    return {
-        **rest,
-        "command": " ; ".join(run["command"] for run in runs),
-        "results": list(found.values()),
-    }
+        for size, users in {(one["size"], one["users"]) for one in run["results"]}:
+            own = [one for one in run["results"] if (one["size"], one["users"]) == (size, users)]
+            tables[(size, users)] = own
+    every = [one for own in tables.values() for one in own]
+    return {**rest, "command": " ; ".join(run["command"] for run in runs), "results": every}
 
 
 def page(found: Mapping[str, Any]) -> str:
