@@ -190,8 +190,7 @@ PARTS = {
 def part_of(place: Place) -> str:
     """Return the part of an operation that a place belongs to."""
     if place.sql:
-        ends = place.function == "_transaction"
-        return "SQLite: begin and commit" if ends else "SQLite: statements"
+        return "SQLite: begin and commit" if place.ends else "SQLite: statements"
     name = place.module
     while name and name not in PARTS:
         name = name.rpartition(".")[0]

@@ -1,55 +1,53 @@
-"""Whether a graph channel helps a search: turns alone against turns lifted by relations.
+"""Whether relations help a search: `Memory.search` with ``graph=True`` against without.
 
     uv run python benchmarks/graph_recall.py --data locomo.json
 
 The `observation` facts of LoCoMo become relations by simple rules: the person a fact is about is
-related to every other name and every rarer word in it ("mentions"); nobody's model is asked. Two
-channels, alone and together:
-
-* entity: the entities that a question names are looked up in the graph, and the turns that their
-  relations rest on are lifted, by `weight` times how much of the question's entities a relation
-  joins, further hops half as much;
-* triplet: the question's vector against those of the relations' texts; the turns behind the
-  nearest are lifted, by `weight` times how near, from 1 for the nearest to 0 for the twentieth.
+related to every other name and every rarer word in it ("mentions"); nobody's model is asked. What
+is measured is the shipped channel (`holdfast.storage.lifting`), whole, and each half of it alone.
 
 The same records, matches and token budgets on both sides. Two pools: turns alone, to which facts
 lend only their relations; and turns with the facts beside them, as `search` finds them where an
 LLM stored both (a fact counts as the turns it rests on). A row's weight is chosen on the very
 questions it is measured on, which flatters it; the rows "chosen" take for each conversation the
-setting that was best (recall@10) on all questions of the others. "gain" is in recall@10 over the
-same pool with the channel off, question by question, with its 95 % interval.
+weight that was best (recall@10) on all questions of the others. "gain" is in recall@10 over the
+same pool with the channel off, question by question, with its 95 % interval. Last comes what one
+search costs, in CPU time, embedding excluded.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+import statistics
+import tempfile
+import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 from holdfast import Embedder, Match, Memory
-from holdfast.graph import Graph, Triple
 from holdfast.language.names import bare
 from holdfast.language.stopwords import ENGLISH
 from holdfast.language.wording import words
 from holdfast.providers.local import LocalEmbedder
-from holdfast.readers import Conversation, Observation, Question, read_conversations
-from holdfast.testing import HashEmbedder
-from holdfast.types import Kind
+from holdfast.ranking import DEFAULT
+from holdfast.readers import Conversation, Question, read_conversations
+from holdfast.storage import lifting
+from holdfast.types import Kind, Metadata
 from measures import Shown, counter, interval, means, measured, rendered
-from retrieval import Remembering, answerable, once, stored, turns_of
+from retrieval import answerable, once
+from stores import Remembering, remember, remember_facts, turns_of
 
 POOL = 200
-NEAREST = 20
-WEIGHTS = (0.02, 0.05, 0.1, 0.2, 0.4)
+WEIGHTS = (0.05, 0.1, 0.2, 0.4)
 OFF = "off"
+HALVES = {"entity": (1.0, 0.0), "triplet": (0.0, 1.0), "both": lifting.SHARES}
 POOLS: dict[str, tuple[Kind, ...]] = {"turns": ("turn",), "turns and facts": ("turn", "fact")}
 SHOWN = ("recall@10", "recall@20", "within 500", "within 1000")
-Lift = dict[str, float]
 Setting = tuple[str, str, float]  # pool, channel, weight
 Rows = dict[Setting, list[dict[str, float]]]
 
@@ -63,118 +61,97 @@ def main() -> None:
     embedder = Remembering(LocalEmbedder())
     rows: Rows = defaultdict(list)
     asked: list[tuple[str, str]] = []
+    seconds: dict[bool, list[float]] = {False: [], True: []}
     for conversation in read_conversations(given.data)[: given.conversations]:
-        with (
-            stored(conversation, embedder, facts=True) as memory,
-            Memory(":memory:", embedder=HashEmbedder(8)) as network,
-        ):
-            network.add_relations(list(triples(conversation)), user_id=conversation.name)
-            graph = network.graph(user_id=conversation.name)
-            nearest = Triplets(conversation.observations, embedder)
+        with stored(conversation, embedder) as memory:
             for question in answerable(conversation):
                 asked.append((conversation.name, question.category))
-                lifts = channels(graph, nearest, question)
-                measure(memory, conversation.name, question, lifts, rows)
+                measure(memory, conversation.name, question, rows)
+                for graph, taken in seconds.items():
+                    taken.append(timed(memory, conversation.name, question, graph=graph))
     report(rows, asked)
+    without, with_it = (1000 * statistics.median(taken) for taken in seconds.values())
+    print(f"\na search: {without:.2f} ms, with graph=True {with_it:.2f} (median)")
 
 
-def channels(graph: Graph, nearest: Triplets, question: Question) -> dict[str, Lift]:
-    """Return what each channel, and both together, lift for a question."""
-    one, two = (lifted(graph, question, depth) for depth in (1, 2))
-    said = nearest.lifted(question)
-    both = {turn: one.get(turn, 0.0) / 2 + said.get(turn, 0.0) / 2 for turn in {*one, *said}}
-    return {"entity, 1 hop": one, "entity, 2 hops": two, "triplet": said, "both": both}
+@contextmanager
+def stored(conversation: Conversation, embedder: Embedder) -> Iterator[Memory]:
+    """Give a store of one conversation: turns, facts, and what these state."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Memory(Path(folder) / "memory.db", embedder=embedder) as memory,
+    ):
+        turns = remember(memory, conversation)
+        remember_facts(memory, embedder, conversation, turns, relations(conversation))
+        yield memory
 
 
-def measure(
-    memory: Memory, user: str, question: Question, lifts: dict[str, Lift], rows: Rows
-) -> None:
-    """Ask one question and measure its matches under every setting."""
-    for pool, kinds in POOLS.items():
-        matches = memory.search(question.text, user_id=user, limit=POOL, kinds=kinds)
-        rows[pool, OFF, 0.0].append(ranked(matches, {}, 0.0, question))
-        for name, lift in lifts.items():
-            for weight in WEIGHTS:
-                rows[pool, name, weight].append(ranked(matches, lift, weight, question))
-
-
-_counted: dict[str, int] = {}
-
-
-def tokens_of(match: Match) -> int:
-    """Return how many tokens a match takes in a prompt."""
-    text = rendered(match)
-    if text not in _counted:
-        _counted[text] = counter()[0](text)
-    return _counted[text]
-
-
-class Triplets:
-    """The texts of relations, embedded."""
-
-    def __init__(self, observations: Sequence[Observation], embedder: Embedder) -> None:
-        self._said = [one for one in observations if one.sources]
-        self._embedder = embedder
-        self._vectors = np.array(embedder.embed([one.text for one in self._said]))
-
-    def lifted(self, question: Question) -> Lift:
-        """Return by how much each turn is lifted, 0 to 1."""
-        near = self._vectors @ np.array(self._embedder.embed([question.text])[0])
-        best = np.argsort(-near)[:NEAREST]
-        least, span = near[best[-1]], near[best[0]] - near[best[-1]]
-        lift: Lift = {}
-        for place in best:
-            for turn in self._said[place].sources:
-                lift[turn] = max(lift.get(turn, 0.0), float((near[place] - least) / span))
-        return lift
-
-
-def triples(conversation: Conversation) -> Sequence[Triple]:
+def relations(conversation: Conversation) -> Mapping[str, Sequence[Metadata]]:
     """Turn facts into relations by rules: whom it is about, and each telling word in it."""
     said = [(one, tokens(one.text)) for one in conversation.observations if one.sources]
     often = Counter(word for _, found in said for word in found)
-    return [
-        Triple(one.about, "mentions", word, f"{one.about} mentions {word}: {' '.join(one.sources)}")
+    return {
+        one.text: [
+            {"subject": one.about, "relation": "mentions", "object": word}
+            for word in sorted(found - {bare(one.about)})
+            if often[word] <= max(3, len(said) // 20)
+        ]
         for one, found in said
-        for word in sorted(found - {bare(one.about)})
-        if often[word] <= max(3, len(said) // 20)
-    ]
+    }
 
 
 def tokens(text: str) -> set[str]:
-    """Return the telling words of a text, plurals and forms cut short by rule."""
+    """Return the telling words of a text."""
     plain = (bare(word).removesuffix(" s") for word in words(text))
-    kept = {word for word in plain if len(word) > 2 and word not in ENGLISH}
-    return {word[:-1] if word.endswith("s") and len(word) > 4 else word for word in kept}
+    return {word for word in plain if len(word) > 2 and word not in ENGLISH}
 
 
-def lifted(graph: Graph, question: Question, depth: int) -> Lift:
-    """Return by how much each turn is lifted, 0 to 1, for the entities a question names."""
-    named = [name for name in sorted(tokens(question.text)) if graph.neighbours(name, limit=1)]
-    lift: Lift = defaultdict(float)
-    for name in named:
-        near = graph.neighbours(name, depth, limit=300)
-        for one in near:
-            joins = 1.0 if tokens(one.entity.name) & set(named) else 0.25
-            share = joins / math.log2(2 + one.entity.relations) / 2 ** (one.distance - 1)
-            for relation in one.relations:
-                for turn in relation.text.rpartition(": ")[2].split():
-                    lift[turn] += share
-    most = max(lift.values(), default=1.0)
-    return {turn: value / most for turn, value in lift.items()}
+def measure(memory: Memory, user: str, question: Question, rows: Rows) -> None:
+    """Ask one question under every setting, and measure its matches."""
+    for pool, kinds in POOLS.items():
+        asked = {"user_id": user, "limit": 10_000, "kinds": kinds}
+        matches = memory.search(question.text, **asked)  # type: ignore[arg-type]
+        rows[pool, OFF, 0.0].append(ranked(matches, question))
+        for name, shares in HALVES.items():
+            with sharing(shares):
+                matches = memory.search(question.text, **asked, graph=True, explain=True)  # type: ignore[arg-type]
+            for weight in WEIGHTS:
+                rows[pool, name, weight].append(ranked(weighed(matches, weight), question))
 
 
-def ranked(
-    matches: Sequence[Match], lift: Lift, weight: float, question: Question
-) -> dict[str, float]:
-    """Return the measures of a question, its matches lifted and put in order again."""
-    gains = [max((lift.get(t, 0.0) for t in turns_of(one.record)), default=0.0) for one in matches]
-    scored = [
-        replace(one, score=one.score + weight * gain)
-        for one, gain in zip(matches, gains, strict=True)
-    ]
-    scored.sort(key=lambda one: -one.score)
-    shown = [Shown(turns_of(one.record), tokens_of(one)) for one in islice(once(scored), 60)]
+def timed(memory: Memory, user: str, question: Question, *, graph: bool) -> float:
+    """Return the seconds of CPU time of one search."""
+    begun = time.process_time()
+    memory.search(question.text, user_id=user, graph=graph)
+    return time.process_time() - begun
+
+
+@contextmanager
+def sharing(shares: tuple[float, float]) -> Iterator[None]:
+    """Give the halves of the channel other shares meanwhile."""
+    lifting.SHARES = shares
+    try:
+        yield
+    finally:
+        lifting.SHARES = HALVES["both"]
+
+
+def weighed(matches: Sequence[Match], weight: float) -> list[Match]:
+    """Return matches in the order that another weight of the channel gives them."""
+    more = weight / DEFAULT.graph - 1
+    scored = [replace(one, score=one.score + more * one.parts["graph"]) for one in matches]
+    return sorted(scored, key=lambda one: -one.score)
+
+
+@cache
+def count(text: str) -> int:
+    """Return how many tokens a text takes."""
+    return counter()[0](text)
+
+
+def ranked(matches: Sequence[Match], question: Question) -> dict[str, float]:
+    """Return the measures of a question."""
+    shown = [Shown(turns_of(one.record), count(rendered(one))) for one in islice(once(matches), 60)]
     return measured(shown, question.evidence)
 
 

@@ -63,9 +63,9 @@ WAYS = (
 
 
 def ablations() -> Iterator[Way]:
-    """Yield the recipe without each of its parts."""
+    """Yield the recipe without each of its parts; `graph_recall.py` measures that of relations."""
     for one in fields(Weights):
-        if getattr(DEFAULT, one.name) and not one.name.endswith("_range"):
+        if getattr(DEFAULT, one.name) and not one.name.endswith(("_range", "graph")):
             yield Way(ALONE + one.name, replace(DEFAULT, **{one.name: 0.0}))
     yield Way(ALONE + "name as I", change=lambda found, query: replace(found, dense=query))
     yield Way(ALONE + "names", names=False)

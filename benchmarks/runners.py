@@ -45,6 +45,7 @@ class Runner:
 
     Attributes:
         times: Milliseconds of each phase, a list a round.
+        used: Milliseconds of processor time, by phase.
         answers: What its searches found, by phase.
         facts: Disk, memory, seconds of loading.
         reasons: What it was left out of, by phase, and why.
@@ -55,6 +56,7 @@ class Runner:
     ) -> None:
         self.system, self.size, self.users = system, size, users
         self.times: dict[str, list[list[float]]] = defaultdict(list)
+        self.used: dict[str, list[float]] = defaultdict(list)
         self.answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.facts: dict[str, Any] = {"load s": 0.0}
         self.reasons: dict[str, str] = {}
@@ -131,7 +133,7 @@ class Runner:
     def load(self, count: int) -> None:
         """Load the next memos; one that takes too long is left out of everything."""
         answer = self._try("all", "load", count=count, patience=self._patience)
-        if answer:
+        if answer and answer["loaded"]:
             self.facts["load s"] += answer["seconds"]
             self.times["load, a memo"].append([1_000 * answer["seconds"] / answer["loaded"]])
 
@@ -158,6 +160,7 @@ class Runner:
         answer = self._try(phase, command, **told)
         if answer:
             self.times[phase].append([1_000 * seconds for seconds in answer["times"]])
+            self.used[phase] += [1_000 * seconds for seconds in answer["cpu"]]
             self.answers[phase] += answer.get("keys", [])
 
     def weigh(self, name: str) -> None:

@@ -18,16 +18,25 @@ from pathlib import Path
 from types import FrameType
 
 INTERVAL = 0.0005  # seconds, on average
+_ENDS = re.compile(r"\"(BEGIN|COMMIT|SAVEPOINT|RELEASE|ROLLBACK)\b|execute\(begin\)")
 _SQL = re.compile(r"\.(execute|executemany|fetchone|fetchall)\(|\bin rows\b|\bin cursor\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a sample was taken: module below the package, function, and whether SQLite ran."""
+    """Where a sample was taken.
+
+    Attributes:
+        module: Below the package.
+        function: Its name.
+        sql: Whether SQLite ran.
+        ends: Whether it began or ended a transaction.
+    """
 
     module: str
     function: str
-    sql: bool
+    sql: bool = False
+    ends: bool = False
 
 
 @dataclass
@@ -70,8 +79,8 @@ def _place(frame: FrameType | None, root: str) -> Place:
     while frame is not None and not frame.f_code.co_filename.startswith(root):
         frame = frame.f_back
     if frame is None:
-        return Place("outside", "", False)
+        return Place("outside", "")
     name = frame.f_code.co_filename
     line = linecache.getline(name, frame.f_lineno or 0)
     module = name.removeprefix(root).removesuffix(".py").replace("/", ".")
-    return Place(module, frame.f_code.co_name, bool(_SQL.search(line)))
+    return Place(module, frame.f_code.co_name, bool(_SQL.search(line)), bool(_ENDS.search(line)))

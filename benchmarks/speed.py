@@ -116,7 +116,7 @@ def result(runner: Runner, truth: Truth) -> Result:
         "system": runner.system,
         "size": runner.size,
         "users": runner.users,
-        "phases": {phase: report.summary(times) for phase, times in runner.times.items()},
+        "phases": phases(runner),
         "facts": runner.facts,
         "left out": runner.reasons,
         "recall": {},
@@ -129,6 +129,14 @@ def result(runner: Runner, truth: Truth) -> Result:
     if fresh:
         found["recall"]["add_search"] = {"mean": sum(fresh) / len(fresh), "least": min(fresh)}
     return found
+
+
+def phases(runner: Runner) -> dict[str, Any]:
+    """Return what each phase took."""
+    return {
+        phase: report.summary(times, runner.used.get(phase, []))
+        for phase, times in runner.times.items()
+    }
 
 
 def growth(plan: Plan) -> list[Result]:
@@ -151,7 +159,7 @@ def growth(plan: Plan) -> list[Result]:
             {
                 "system": one.system,
                 "size": one.size,
-                "phases": {phase: report.summary(times) for phase, times in one.times.items()},
+                "phases": phases(one),
             }
             for one in runners
         ]

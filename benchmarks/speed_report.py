@@ -37,8 +37,8 @@ EACH = 1_000  # memos of one of many users
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 
 
-def summary(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Return what a phase took: percentiles over all, and the median of each round."""
+def summary(rounds: Sequence[Sequence[float]], used: Sequence[float]) -> dict[str, Any]:
+    """Return what a phase took: percentiles over all, of processor time too; rounds' medians."""
     every = [ms for times in rounds for ms in times]
     p50, p95, p99 = (float(np.percentile(every, part)) for part in (50, 95, 99))
     return {
@@ -48,6 +48,8 @@ def summary(rounds: Sequence[Sequence[float]]) -> dict[str, Any]:
         "least": min(every),
         "most": max(every),
         "count": len(every),
+        "cpu p50": float(np.percentile(used, 50)) if used else None,
+        "cpu p99": float(np.percentile(used, 99)) if used else None,
         "rounds": [statistics.median(times) for times in rounds if times],
     }
 
@@ -111,7 +113,8 @@ def times(rows: Sequence[Result]) -> str:
 def spans(rows: Sequence[Result]) -> str:
     """Return the range of the rounds' medians, the 99th percentile, and ratios to ours."""
     ours = {row["system"]: row["phases"] for row in rows}
-    head = ["search", "rounds", "p99", "times items'", "times hybrid's", "add", "rounds", "p99"]
+    spread = ["rounds", "p99", "CPU", "CPU p99"]
+    head = ["search", *spread, "times items'", "times hybrid's", "add", *spread]
     lines = []
     for row in _whole(rows):
         search, add = row["phases"].get("search"), row["phases"].get("add")
@@ -205,8 +208,9 @@ def _recall(row: Result, phase: str) -> str:
 
 def _spread(phase: Mapping[str, Any] | None) -> list[str]:
     if phase is None:
-        return ["", ""]
-    return [f"{_ms(min(phase['rounds']))} to {_ms(max(phase['rounds']))}", _ms(phase["p99"])]
+        return [""] * 4
+    ends = f"{_ms(min(phase['rounds']))} to {_ms(max(phase['rounds']))}"
+    return [ends, *(_ms(phase.get(part)) for part in ("p99", "cpu p50", "cpu p99"))]
 
 
 def _ratio(phase: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> str:

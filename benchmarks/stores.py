@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from holdfast import Embedder, Memory, ingestion
@@ -10,7 +10,7 @@ from holdfast.readers import Conversation
 from holdfast.runtime import SYNC, run
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.records import Draft
-from holdfast.types import Record, Scope
+from holdfast.types import Metadata, Record, Scope
 
 
 class Remembering(Embedder):
@@ -42,11 +42,16 @@ def remember(memory: Memory, conversation: Conversation) -> list[Record]:
 
 
 def remember_facts(
-    memory: Memory, embedder: Embedder, conversation: Conversation, turns: Sequence[Record]
+    memory: Memory,
+    embedder: Embedder,
+    conversation: Conversation,
+    turns: Sequence[Record],
+    relations: Mapping[str, Sequence[Metadata]] = {},
 ) -> None:
     """Store the facts that somebody's LLM drew from a conversation, resting on their turns.
 
     They are written as the pipeline writes its own, so that context sees what they rest on.
+    `relations`: What each fact states, by its text.
     """
     storage = EmbeddedStorage(memory.database.path)
     by_id = {turn.message_id or "": turn for turn in turns}
@@ -70,6 +75,7 @@ def remember_facts(
                     metadata={"turns": [source.message_id for source in sources]},
                     occurred_at=sources[0].occurred_at,
                     sources=tuple(source.id for source in sources),
+                    relations=tuple(relations.get(fact.text, ())),
                 )
             )
         scope = Scope(user_id=conversation.name, run_id=run_id)

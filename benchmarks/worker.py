@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from material import Asked, Memo, memos, questions
 from peers import NOTHING, SYSTEMS, NotOffered, Peer, open_peer
+
+T = TypeVar("T")
 
 SESSION = 250
 """Memos that arrive of one user before the next user's."""
@@ -26,6 +28,14 @@ CHUNK = 10_000
 """Memos that a system is given at once when it loads many."""
 ALONE = 1 << 40
 """Numbers of memos added alone begin here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """Seconds by the clock, and of processor time (all threads)."""
+
+    wall: float
+    cpu: float
 
 
 @dataclass
@@ -75,7 +85,7 @@ class Worker:
             if not some:
                 break
             batch = [memo for session in some for memo in session]
-            took = _timed(partial(self._peer.bulk, batch))
+            took = _timed(partial(self._peer.bulk, batch))[0].wall
             loaded += len(batch)
             seconds += took
             self._loading += took
@@ -85,7 +95,7 @@ class Worker:
 
     def settle(self) -> dict[str, Any]:
         """Let the system index and compact."""
-        return {"seconds": _timed(self._peer.settle)}
+        return {"seconds": _timed(self._peer.settle)[0].wall}
 
     def reopen(self) -> dict[str, Any]:
         """Close, open, search once."""
@@ -93,15 +103,17 @@ class Worker:
             raise NotOffered("it keeps nothing")
         self._peer.close()
         asked = next(self._asked)
-        begun = time.perf_counter()
-        self._peer = open_peer(self._system, self._folder)
-        self._peer.search(asked, None)
-        return _times([time.perf_counter() - begun])
+
+        def again() -> None:
+            self._peer = open_peer(self._system, self._folder)
+            self._peer.search(asked, None)
+
+        return _times([_timed(again)[0]])
 
     def warm(self) -> dict[str, Any]:
         """Search once in every active user's memos: the first search of each."""
         asked = questions(self._active, len(self._active), seed=2)
-        times = [_timed(partial(self._peer.search, one, None)) for one in asked]
+        times = [_timed(partial(self._peer.search, one, None))[0] for one in asked]
         return _times(times)
 
     def do(self, phase: str, count: int, budget: float) -> dict[str, Any]:
@@ -109,8 +121,8 @@ class Worker:
         step, times, keys = getattr(self, f"_{phase}"), [], []
         begun = time.perf_counter()
         for _ in range(count):
-            seconds, found = step()
-            times.append(seconds)
+            took, found = step()
+            times.append(took)
             if found is not None:
                 keys.append(found)
             if time.perf_counter() - begun > budget:
@@ -134,7 +146,7 @@ class Worker:
         self._peer.close()
         return {}
 
-    # -- phases: each returns seconds, and for a search what is needed to judge it ----------------
+    # -- phases: each returns what it took, and for a search what is needed to judge it -----------
 
     def _questions(self) -> Iterator[Asked]:
         seed = 3
@@ -142,50 +154,44 @@ class Worker:
             yield from questions(self._active, 1_000, seed)
             seed += 1
 
-    def _search(self) -> tuple[float, Any]:
+    def _search(self) -> tuple[Took, Any]:
         return self._ask(next(self._asked), None)
 
-    def _filtered(self) -> tuple[float, Any]:
+    def _filtered(self) -> tuple[Took, Any]:
         asked = next(self._asked)
         return self._ask(asked, asked.topic)
 
-    def _ask(self, asked: Asked, topic: str | None) -> tuple[float, Any]:
-        begun = time.perf_counter()
-        found = self._peer.search(asked, topic)
-        seconds = time.perf_counter() - begun
+    def _ask(self, asked: Asked, topic: str | None) -> tuple[Took, Any]:
+        took, found = _timed(partial(self._peer.search, asked, topic))
         if any(not one.text for one in found):
             raise AssertionError(f"{self._system} returned a memo without its words")
         judged = {"user": asked.user, "topic": topic, "vector": asked.vector.tolist()}
-        return seconds, {**judged, "found": [one.key for one in found]}
+        return took, {**judged, "found": [one.key for one in found]}
 
-    def _add(self) -> tuple[float, Any]:
+    def _add(self) -> tuple[Took, Any]:
         memo = self._fresh()
-        seconds = _timed(partial(self._peer.add, memo))
+        took, _ = _timed(partial(self._peer.add, memo))
         self._added.append(memo)
-        return seconds, None
+        return took, None
 
     def _fresh(self) -> Memo:
         number = ALONE + len(self._added)
         return memos(self._active[number % len(self._active)], number, 1)[0]
 
-    def _add_search(self) -> tuple[float, Any]:
+    def _add_search(self) -> tuple[Took, Any]:
         memo = self._fresh()
         self._peer.add(memo)
         self._added.append(memo)
         asked = Asked(memo.user, next(self._asked).text, memo.vector, "")
-        begun = time.perf_counter()
-        found = self._peer.search(asked, None)
-        seconds = time.perf_counter() - begun
-        return seconds, {"fresh": memo.key in [one.key for one in found]}
+        took, found = _timed(partial(self._peer.search, asked, None))
+        return took, {"fresh": memo.key in [one.key for one in found]}
 
-    def _get(self) -> tuple[float, Any]:
+    def _get(self) -> tuple[Took, Any]:
         memo = self._one()
-        begun = time.perf_counter()
-        text = self._peer.get(memo)
-        seconds = time.perf_counter() - begun
+        took, text = _timed(partial(self._peer.get, memo))
         if text != memo.text:
             raise AssertionError(f"{self._system} returned other words than were added")
-        return seconds, None
+        return took, None
 
     def _one(self) -> Memo:
         """Return what was added alone, in turn."""
@@ -193,30 +199,30 @@ class Worker:
         self._added.append(memo)
         return memo
 
-    def _update(self) -> tuple[float, Any]:
+    def _update(self) -> tuple[Took, Any]:
         old = self._added.pop(0)
         new = memos(old.user, old.number, 1, seed=9)[0]
-        seconds = _timed(partial(self._peer.update, new))
+        took, _ = _timed(partial(self._peer.update, new))
         self._added.append(new)
-        return seconds, None
+        return took, None
 
-    def _delete(self) -> tuple[float, Any]:
+    def _delete(self) -> tuple[Took, Any]:
         memo = self._added.pop(0)
-        return _timed(partial(self._peer.delete, memo)), None
+        return _timed(partial(self._peer.delete, memo))
 
-    def _delete_all(self) -> tuple[float, Any]:
+    def _delete_all(self) -> tuple[Took, Any]:
         user = self._active.pop()
-        return _timed(partial(self._peer.delete_all, user)), None
+        return _timed(partial(self._peer.delete_all, user))
 
 
-def _timed(work: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
+def _timed(work: Callable[[], T]) -> tuple[Took, T]:
+    used, begun = time.process_time(), time.perf_counter()
+    made = work()
+    return Took(time.perf_counter() - begun, time.process_time() - used), made
 
 
-def _times(seconds: list[float]) -> dict[str, Any]:
-    return {"times": seconds}
+def _times(took: list[Took]) -> dict[str, Any]:
+    return {"times": [one.wall for one in took], "cpu": [one.cpu for one in took]}
 
 
 def main() -> None:

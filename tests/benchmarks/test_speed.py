@@ -18,7 +18,7 @@ def test_ours_a_bare_file_and_a_peer_are_measured_side_by_side(
 
     figures, page = tmp_path / "figures.json", tmp_path / "page.md"
     page.write_text("before\n<!-- speed: begin -->\nto be replaced\n<!-- speed: end -->\nafter\n")
-    few = ["--sizes", "200", "--users", "one", "--rounds", "1", "--systems", *SYSTEMS]
+    few = ["--sizes", "200", "--users", "one", "--rounds", "2", "--systems", *SYSTEMS]
     monkeypatch.setattr(sys, "argv", ["speed.py", *few, "--out", str(figures)])
     speed.main()
     found = {one["system"]: one for one in json.loads(figures.read_text())["results"]}

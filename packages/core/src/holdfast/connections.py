@@ -51,9 +51,13 @@ def name_of(path: str | os.PathLike[str]) -> str:
 def claim(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
     """Return what is open on a path, or open it; a memory in RAM is a new one each time."""
     with _lock:
-        if str(path) == IN_MEMORY:
-            return opening()
-        return _alive(name_of(path)) or _open.setdefault(name_of(path), opening())
+        return _claim(path, opening)
+
+
+def _claim(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
+    if str(path) == IN_MEMORY:
+        return opening()
+    return _alive(name_of(path)) or _open.setdefault(name_of(path), opening())
 
 
 def offer(opened: Opened) -> None:
@@ -70,10 +74,10 @@ def offer(opened: Opened) -> None:
 
 def take(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
     """Claim a path for a handle, which `give_back`s it."""
-    opened = claim(path, opening)
-    with _lock:
+    with _lock:  # once, or the last handle might close the memory in between
+        opened = _claim(path, opening)
         opened.handles += 1
-    return opened
+        return opened
 
 
 def give_back(opened: Opened) -> None:
@@ -83,7 +87,9 @@ def give_back(opened: Opened) -> None:
             return
         opened.handles -= 1
         if opened.handles == 0:
-            _open.pop(name_of(opened.memory.database.path), None)
+            name = name_of(opened.memory.database.path)
+            if _open.get(name) is opened:
+                del _open[name]
             opened.memory.close()
 
 

@@ -117,27 +117,46 @@ async def store(
 ) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
-    await runtime.store(storage.file.check_embedder, fingerprint)
-    messages = await _unknown(runtime, storage, writing)
+    messages, spans, wanted = await runtime.store(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
-    findable = await index(
-        runtime,
-        embedder,
-        writing.kind,
-        [(message.content, message.name) for message in messages],
-    )
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
+    return await runtime.store(_keep, storage, fingerprint, writing, messages, spans, vectors)
+
+
+def _unknown(
+    storage: EmbeddedStorage, fingerprint: str, writing: Writing
+) -> tuple[Sequence[Message], list[tuple[Span, ...]], list[str]]:
+    """Leave out messages that are stored already: embedding them again is the cost of a resend.
+
+    Returns:
+        The others, the passages of each, and what is to be embedded for all of them.
+    """
+    storage.file.check_embedder(fingerprint)
+    messages = writing.messages
+    ids = [message.id for message in messages if message.id is not None]
+    if ids:
+        known = storage.known_messages(writing.scope, ids)
+        messages = [message for message in messages if message.id not in known]
+    texts = [(message.content, message.name) for message in messages]
+    return messages, *_passages(writing.kind, texts)
+
+
+def _keep(
+    storage: EmbeddedStorage,
+    fingerprint: str,
+    writing: Writing,
+    messages: Sequence[Message],
+    spans: Sequence[tuple[Span, ...]],
+    vectors: Floats,
+) -> Added:
+    findable = _indexed([message.content for message in messages], spans, vectors)
     drafts = [
         _draft(writing, message, indexed)
         for message, indexed in zip(messages, findable, strict=True)
     ]
-    return await runtime.store(
-        storage.add,
-        writing.scope,
-        drafts,
-        fingerprint,
-        extract=writing.extract,
-        hold=writing.wait,
+    return storage.add(
+        writing.scope, drafts, fingerprint, extract=writing.extract, hold=writing.wait
     )
 
 
@@ -175,17 +194,6 @@ def _indexed(
         findable.append(indexing.indexed(text, cut, vectors[start:end]))
         start = end
     return findable
-
-
-async def _unknown(
-    runtime: Runtime, storage: EmbeddedStorage, writing: Writing
-) -> Sequence[Message]:
-    """Leave out messages that are stored already: embedding them again is the cost of a resend."""
-    ids = [message.id for message in writing.messages if message.id is not None]
-    if not ids:
-        return writing.messages
-    known = await runtime.store(storage.known_messages, writing.scope, ids)
-    return [message for message in writing.messages if message.id not in known]
 
 
 def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:

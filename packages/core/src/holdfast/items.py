@@ -83,7 +83,8 @@ class Items:
         durability: Durability = "normal",
     ) -> Items:
         """Open a file for items alone; close it with `close`."""
-        return cls(EmbeddedStorage(path, key=key, durability=durability), embedder, AsyncRuntime())
+        storage = EmbeddedStorage(path, key=key, durability=durability)
+        return cls(storage, embedder, AsyncRuntime(together=durability == "full"))
 
     def close(self) -> None:
         """Close the file."""

@@ -31,6 +31,7 @@ class Question:
     valid_at: datetime | None = None
     min_score: float | None = None
     explain: bool = False
+    graph: bool = False
 
 
 async def search(
@@ -55,7 +56,12 @@ async def search(
         min_score=question.min_score,
     )
     as_of = maybe_micros(question.as_of)
-    found = await runtime.store(storage.search, region, probe, as_of=as_of)
+    if question.graph:
+        found = await runtime.store(
+            storage.search_with_graph, region, probe, question.query, as_of=as_of
+        )
+    else:
+        found = await runtime.store(storage.search, region, probe, as_of=as_of)
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
     return [_match(item, question.explain) for item in found[: question.limit]]

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
+from holdfast.connections import IN_MEMORY
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemoryBlock
 from llama_index.core.utils import get_tokenizer
 from typing_extensions import Self
 
-from holdfast_llamaindex.connections import IN_MEMORY, connect, share
+from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import LongTerm, Owner
 from holdfast_llamaindex.recollection import (
     Recollection,

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from holdfast.connections import IN_MEMORY
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus
@@ -13,7 +14,7 @@ from typing_extensions import Self
 
 from holdfast_llamaindex import history
 from holdfast_llamaindex.blocking import hop
-from holdfast_llamaindex.connections import IN_MEMORY, connect, share
+from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.history import Shelf
 from holdfast_llamaindex.utterances import Utterance
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast import LLM, Embedder, InvalidInputError
-from holdfast.connections import IN_MEMORY as IN_MEMORY
 from holdfast.connections import Opened, claim, offer
 
 from holdfast_llamaindex.embedder import as_embedder
@@ -83,7 +82,7 @@ def _opened(
 
     memory = Memory(path, embedder=embedder, llm=llm, key=key, background=llm is not None)
     fingerprint = None if embedder is None else embedder.fingerprint
-    return Opened(memory, _Options(fingerprint, llm is not None, key))
+    return Opened(memory, _Options(fingerprint, llm is not None, key), borrowed=True)
 
 
 def _check(

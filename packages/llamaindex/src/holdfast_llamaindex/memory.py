@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
 from holdfast import LLM, Embedder
+from holdfast.connections import IN_MEMORY
 from llama_index.core.base.llms.types import ChatMessage, ContentBlock
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, model_validator
 from llama_index.core.memory import BaseMemoryBlock, InsertMethod, Memory
@@ -27,7 +28,7 @@ from holdfast_llamaindex import history, serialising
 from holdfast_llamaindex.block import HoldfastMemoryBlock
 from holdfast_llamaindex.blocking import run
 from holdfast_llamaindex.chat_store import HoldfastChatStore
-from holdfast_llamaindex.connections import IN_MEMORY, connect, share
+from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import Owner
 from holdfast_llamaindex.utterances import Utterance, utterances
 from holdfast_llamaindex.window import leaving

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from holdfast.connections import IN_MEMORY
 from llama_index.core.memory import BaseMemoryBlock, InsertMethod, StaticMemoryBlock
 from llama_index.core.prompts import RichPromptTemplate
 
 from holdfast_llamaindex.chat_store import HoldfastChatStore
-from holdfast_llamaindex.connections import IN_MEMORY
 
 if TYPE_CHECKING:
     from holdfast_llamaindex.memory import HoldfastMemory

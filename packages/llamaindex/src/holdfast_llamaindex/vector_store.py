@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from holdfast.connections import IN_MEMORY
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
@@ -20,7 +21,6 @@ from llama_index.core.vector_stores.types import (
 )
 from typing_extensions import Self
 
-from holdfast_llamaindex.connections import IN_MEMORY
 from holdfast_llamaindex.embedder import LlamaIndexEmbedder
 from holdfast_llamaindex.filters import both, one_of, translated
 from holdfast_llamaindex.nodes import node_of, value_of, words_of

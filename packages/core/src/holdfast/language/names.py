@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, Literal
 
-from holdfast.language.terms import fold
+from holdfast.language.terms import fold, words
 from holdfast.language.wording import clean, normalise
 
 Sort = Literal["person", "place", ""]
@@ -32,6 +33,10 @@ _PLACE: Final = _listed(
     "mountain street address neighbourhood neighborhood park beach venue"
 )
 _SPLIT: Final = re.compile(r"[\W_]+")
+_POSSESSIVE: Final = re.compile(r"['’]s?$")
+
+_LONGEST: Final = 4  # words of a name
+_READ: Final = 200  # words of a question: a longer one names nothing in particular
 
 
 @lru_cache(maxsize=200_000)
@@ -52,3 +57,22 @@ def sort(type: str) -> Sort:
     if words & _PERSON:
         return "person"
     return "place" if words & _PLACE else ""
+
+
+def named(query: str, known: Callable[[str], object]) -> list[str]:
+    """Return the known names that a question names: the longest ones, each word in one only.
+
+    A function word alone is a name only with a capital inside the question ("Will", "May").
+    Scripts without spaces give no names.
+    """
+    found = words(query)[:_READ]
+    plain = [_POSSESSIVE.sub("", word.text) for word in found]
+    names: list[str] = []
+    at = 0
+    while at < len(found):
+        shortest = 2 if found[at].stop and not (at and plain[at][:1].isupper()) else 1
+        runs = (plain[at : at + size] for size in range(_LONGEST, shortest - 1, -1))
+        run = next((run for run in runs if len(run) >= shortest and known(" ".join(run))), [])
+        names += [" ".join(run)] if run else []
+        at += len(run) or 1
+    return names

@@ -83,6 +83,7 @@ class Adding(Handle):
         wait: bool = True,
     ) -> Changes:
         """Async twin of `add`."""
+        await self._async.turn()
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait

@@ -58,7 +58,7 @@ class Handle:
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
-        self._async = AsyncRuntime()
+        self._async = AsyncRuntime(together=durability == "full")
         self._bound: Scope | None = None
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
@@ -114,6 +114,10 @@ class Handle:
     def _reach_of(self, *ids: str | None) -> Region | None:
         """Return the region of these ids; where none is given, all that this handle reaches."""
         return self._reach() if all(value is None for value in ids) else self._region(*ids)
+
+    def _need_graph(self) -> None:
+        if self._graph is False:
+            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     @property
     def _reads_mentions(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.errors import InvalidInputError
 from holdfast.graph import Graph, stating
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, Runtime, run
@@ -60,10 +59,6 @@ class Relating(Handle):
     def _pen(self, runtime: Runtime) -> stating.Pen:
         self._need_graph()
         return stating.Pen(runtime, self._storage, self._embedder, bool(self._graph))
-
-    def _need_graph(self) -> None:
-        if self._graph is False:
-            raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     def graph(
         self,

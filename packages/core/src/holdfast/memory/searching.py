@@ -40,6 +40,7 @@ class Searching(Handle):
         valid_at: datetime | None = None,
         min_score: float | None = None,
         explain: bool = False,
+        graph: bool = False,
     ) -> list[Match]:
         """Find the most relevant memories.
 
@@ -53,18 +54,23 @@ class Searching(Handle):
             valid_at: Read what was true then (event time).
             min_score: Only matches that score at least this.
             explain: Fill `Match.parts`.
+            graph: Let relations lift the facts that state them and the turns these rest on: for
+                questions that take several hops (docs/graph.md, "In search").
 
         Returns:
             Best first. Scores compare within one search only.
 
         Raises:
-            ScopeError, FilterError, InvalidInputError: What was asked makes no sense.
+            ScopeError, FilterError, InvalidInputError: What was asked makes no sense, or relations
+                were asked of a memory with ``graph=False``.
             EmbedderMismatchError: The file was written with another embedder.
             ProviderError: The embedder or the reranker failed.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
-        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        question = _question(
+            asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
+        )
         return run(self._search(SYNC, region, question))
 
     async def asearch(
@@ -82,16 +88,22 @@ class Searching(Handle):
         valid_at: datetime | None = None,
         min_score: float | None = None,
         explain: bool = False,
+        graph: bool = False,
     ) -> list[Match]:
         """Async twin of `search`."""
+        await self._async.turn()
         region = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
-        question = _question(asked, limit, filters, kinds, as_of, valid_at, min_score, explain)
+        question = _question(
+            asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
+        )
         return await self._search(self._async, region, question)
 
     async def _search(
         self, runtime: Runtime, region: Region, question: retrieval.Question
     ) -> list[Match]:
+        if question.graph:
+            self._need_graph()
         return await retrieval.search(
             runtime, self._storage, self._embedder, region, question, self._reranker
         )
@@ -243,6 +255,7 @@ def _question(
     valid_at: datetime | None,
     min_score: float | None,
     explain: bool,
+    graph: bool,
 ) -> retrieval.Question:
     return retrieval.Question(
         messages.check_text(query),
@@ -253,4 +266,5 @@ def _question(
         None if valid_at is None else check_time("valid_at", valid_at),
         arguments.min_score(min_score),
         explain,
+        graph,
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
-from holdfast.storage import erasure, listing, log, queue, records, versions
+from holdfast.storage import erasure, lifting, listing, log, queue, records, versions
 from holdfast.storage.database import Durability
 from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
 from holdfast.storage.file import VIEW_BUDGET, File
+from holdfast.storage.graphs import GraphReading
 from holdfast.storage.namespaces import Region
 from holdfast.storage.naming import Naming
 from holdfast.storage.records import Draft, Indexed
@@ -268,6 +270,21 @@ class EmbeddedStorage:
         """Rank the region's records for a probe; whole records, in the same snapshot."""
         with self.file.viewing(Reading("records", region, as_of)) as seen:
             return [] if seen is None else find_records(*seen, probe, self.file.now())
+
+    def search_with_graph(
+        self, region: Region, probe: Probe, query: str, *, as_of: int | None = None
+    ) -> list[Found]:
+        """`search`, where the relations of the region lift what they rest on."""
+        network = self.file.graphs.get(GraphReading(region, as_of))
+        # Both are locked before the snapshot is taken, always in this order.
+        with network.lock, self.file.viewing(Reading("records", region, as_of)) as seen:
+            if seen is None:
+                return []
+            now = self.file.now()
+            network.follow(seen[0])
+            asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
+            lift = partial(lifting.lifts, network=network, asked=asked)
+            return find_records(*seen, probe, now, lift)
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -322,6 +322,14 @@ class GraphView:
         """Return the edges that say which names are one, or are not, oldest first."""
         return sorted(self._statements, key=lambda edge: edge.row_id)
 
+    def rows(self) -> Collection[int]:
+        """Return the ids of the rows that state something."""
+        return self._edges.keys()
+
+    def stated(self, row_id: int) -> Sequence[Edge]:
+        """Return what a row states."""
+        return self._edges.get(row_id, ())
+
     def edges(self) -> Iterator[Edge]:
         """Return every edge, oldest row first."""
         for row_id in sorted(self._edges):

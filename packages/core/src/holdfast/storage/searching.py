@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,12 +38,14 @@ class Candidates:
         keywords: BM25F score; 0 where no word was found.
         rows: The columns (`columns.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
+        graph: By how much relations lift it, 0 to 1; None where they were not asked.
     """
 
     dense: Floats
     keywords: Floats
     rows: NDArray[np.void]
     speakers: Mapping[str, int]
+    graph: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,10 @@ class Probe:
     score: Callable[[Floats, Floats], Floats] | None = None
 
 
+Lift: TypeAlias = Callable[[Connection, View], Floats]
+"""Returns by how much relations lift each position, 0 to 1 (`holdfast.storage.lifting`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A row found: its id, its best passage by number, its score and the parts of it."""
@@ -123,9 +130,11 @@ class FoundItem:
     parts: Mapping[str, float]
 
 
-def find_records(connection: Connection, view: View, probe: Probe, now: int) -> list[Found]:
+def find_records(
+    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
+) -> list[Found]:
     """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(connection, view, probe, now)
+    hits = find(connection, view, probe, now, lift)
     known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
     found = []
     for hit in hits:
@@ -144,7 +153,9 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
     ]
 
 
-def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit]:
+def find(
+    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
+) -> list[Hit]:
     """Rank what a view may show."""
     if len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
@@ -161,9 +172,25 @@ def find(connection: Connection, view: View, probe: Probe, now: int) -> list[Hit
         cosines = view.vectors.cosines(probe.vector)
         places = pool(view, cosines, keywords, allowed, probe)
         dense = cosines[places]
+    lifted = None
+    if lift is not None:
+        lifts = lift(connection, view)
+        more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
+        cosines = view.cosines(connection, probe.vector, more)
+        places, dense = _joined(places, dense, more, cosines)
+        lifted = lifts[places]
     rows = view.rows.table.take(places)
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
     return list(_hits(probe, ranked, rows))
+
+
+def _joined(
+    places: Positions, dense: Floats, more: Positions, cosines: Floats
+) -> tuple[Positions, Floats]:
+    """Return two lists of candidates as one, in order of position."""
+    every = np.concatenate([places, more])
+    order = np.argsort(every)
+    return every[order], np.concatenate([dense, cosines])[order]
 
 
 def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
@@ -243,9 +270,7 @@ def _of_either(
     """Return the best by meaning and the best by words, in order of position."""
     near, dense = question.nearest(most)
     worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
-    best = np.concatenate([near, worded])
-    order = np.argsort(best)
-    return best[order], np.concatenate([dense, question.cosines(worded)])[order]
+    return _joined(near, dense, worded, question.cosines(worded))
 
 
 def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
