@@ -14,7 +14,7 @@ from holdfast.storage.database import Connection
 from holdfast.storage.file import File
 from holdfast.storage.items import Item, ItemDraft
 from holdfast.storage.namespaces import Region
-from holdfast.storage.searching import FoundItem, Probe, count, find_items
+from holdfast.storage.searching import FoundItem, Probe, count, find_items, latest
 from holdfast.storage.views import Reading
 
 
@@ -82,13 +82,29 @@ class Documents:
         expired: bool = False,
     ) -> list[Item]:
         """Return items that a filter lets through, the latest put first."""
-        condition = Condition("r.value")
-        where = "TRUE" if tree is None else condition.sql(tree)
         moment = ALWAYS if expired else self._file.now()
-        with self._file.database.read() as connection:
-            found = items.page(connection, region, moment, where, condition.values, limit, offset)
+        found = self._page_of_view(region, tree, moment, limit, offset)
+        if found is None:
+            condition = Condition("r.value")
+            where = "TRUE" if tree is None else condition.sql(tree)
+            with self._file.database.read() as connection:
+                found = items.page(
+                    connection, region, moment, where, condition.values, limit, offset
+                )
         self._refresh(found if refresh else [])
         return [item for _, item in found]
+
+    def _page_of_view(
+        self, region: Region, tree: Filter | None, moment: int, limit: int, offset: int
+    ) -> list[tuple[int, Item]] | None:
+        """Return a page without reading every row; None: no view that could tell is at hand."""
+        reading = Reading("items", region)
+        if not self._file.views.holds(reading):
+            return None
+        with self._file.viewing(reading) as seen:
+            if seen is None or seen[1].wordless:
+                return None
+            return latest(*seen, tree, moment, limit, offset)
 
     def search(
         self,

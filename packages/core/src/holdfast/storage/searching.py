@@ -153,6 +153,23 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
     ]
 
 
+def latest(
+    connection: Connection, view: View, tree: Filter | None, now: int, limit: int, offset: int
+) -> list[tuple[int, Item]] | None:
+    """Return a page of a view's items, the latest put first; None: only SQL can tell."""
+    table = view.rows.table
+    allowed = view.rows.visible(now, None, None) & (table["passage"] == 0)
+    if tree is not None:
+        through = view.fields.through(connection, table["id"], tree)
+        if through is None:
+            return None
+        allowed &= through
+    ids, put_at = table["id"][allowed], table["occurred"][allowed]
+    page = ids[np.lexsort((-ids, -put_at))[offset : offset + limit]].tolist()
+    found = items.fetch(connection, page)
+    return [(row_id, found[row_id]) for row_id in page]
+
+
 def find(
     connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
 ) -> list[Hit]:

@@ -307,6 +307,11 @@ class Views:
             self._views[reading] = view
             return view
 
+    def holds(self, reading: Reading) -> bool:
+        """Say whether the view of a reading is at hand."""
+        with self._lock:
+            return reading in self._views
+
     def settle(self, view: View) -> None:
         """Take note of how large a view has become, and drop others while all are too large.
 
