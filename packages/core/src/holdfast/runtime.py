@@ -30,8 +30,10 @@ T = TypeVar("T")
 
 # Storage is one file with one pen; more threads would only queue.
 MOST_THREADS: Final = 4
-# Seconds after which an operation is taken to wait for something, and another thread goes on.
-PATIENCE: Final = 0.005
+# Seconds after which an operation is taken to wait for something, and another thread goes on; and
+# seconds between two looks.
+PATIENCE: Final = 0.02
+LOOK: Final = 0.005
 # Seconds' worth of results that are brought to the loop at once.
 TOGETHER: Final = 0.001
 # Tasks that go on in one turn of the loop, of many that begin at once.
@@ -202,7 +204,7 @@ class _Lane:
             self._threads().submit(self._work, loop)
         if self._running and not self._watched:
             self._watched = True
-            loop.call_later(PATIENCE, self._watch, loop)
+            loop.call_later(LOOK, self._watch, loop)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         self._watched = False
@@ -267,6 +269,7 @@ class _Operation:
             self.future.set_result(self.result)
         else:
             self.future.set_exception(self.error)
+            self.error = None  # its traceback holds this operation
 
 
 class AsyncRuntime:
