@@ -59,6 +59,6 @@ def test_options_that_come_too_late_are_refused(path: Path, opened: Memory) -> N
 def test_a_file_is_encrypted_with_a_key(tmp_path: Path) -> None:
     path = tmp_path / "secret.db"
     with connect(path, embedder=MockEmbedding(embed_dim=3), key="secret") as memory:
-        memory.add("My dog is called Rex.", user_id="ada")
+        memory.add("My dog is called Rumpelstiltskin.", user_id="ada")
 
-    assert b"Rex" not in path.read_bytes()
+    assert b"Rumpelstiltskin" not in path.read_bytes()
