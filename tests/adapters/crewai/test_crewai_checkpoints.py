@@ -25,7 +25,17 @@ def memory_at(path: str, **options: Any) -> HoldfastMemory:
 
 
 def written(path: str, folder: Path) -> list[Path]:
-    """Run a crew with a memory and checkpoints; return the checkpoints."""
+    """Run a crew with a memory and checkpoints; return the checkpoints.
+
+    CrewAI loses one now and then: its serializer gives up when an event arrives meanwhile.
+    """
+    for _ in range(5):
+        if found := attempted(path, folder):
+            break
+    return found
+
+
+def attempted(path: str, folder: Path) -> list[Path]:
     memory = memory_at(path)
     crew = crew_of(
         answering("Bob lives in Porto"),
