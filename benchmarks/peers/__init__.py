@@ -83,8 +83,8 @@ class Entry:
     options: dict[str, Any]
 
 
-# Told apart by how often ten adds call fsync or fdatasync (strace -f -e trace=fsync,fdatasync): 0 of
-# the first, 10 of "holdfast full", 40 of SqliteStore and Qdrant, 80 of Chroma.
+# Told apart by how often ten adds call fsync or fdatasync: never where only the process may die; 10
+# times "holdfast full", 40 times SqliteStore and Qdrant, 80 times Chroma.
 NOTHING, PROCESS, MACHINE = "none", "the process's", "the machine's"
 _NORMAL, _FULL = {"durability": "normal"}, {"durability": "full"}
 _MEMORY, _ITEMS = "peers.ours:Hybrid", "peers.ours:VectorOnly"
