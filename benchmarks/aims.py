@@ -37,9 +37,13 @@ def table(found: Found) -> str:
     lines = []
     for aim in every(found):
         sign = "at least" if aim.at_least else "at most"
-        got = "" if aim.got is None else f"{aim.got:.3g}"
-        lines.append([aim.what, f"{sign} {aim.bound:.3g}", got, aim.held])
+        got = "" if aim.got is None else _number(aim.got)
+        lines.append([aim.what, f"{sign} {_number(aim.bound)}", got, aim.held])
     return markdown(["aim", "asked", "measured", ""], lines)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def every(found: Found) -> Iterator[Aim]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -167,7 +168,7 @@ def growth(plan: Plan) -> list[Result]:
 
 def run(plan: Plan, checks: Sequence[str]) -> dict[str, Any]:
     """Measure everything that is asked for."""
-    found: dict[str, Any] = {"machine": machine(), "command": " ".join(sys.argv), "results": []}
+    found: dict[str, Any] = {"machine": machine(), "command": shlex.join(sys.argv), "results": []}
     for layout in layouts(plan):
         print(f"{layout.size:,} memos of {layout.users:,} users", file=sys.stderr)
         found["results"] += measured(plan, layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -90,7 +91,10 @@ def setup(found: Mapping[str, Any]) -> str:
     machine = found["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     where = f"{machine['cpus']} cores, Python {machine['python']}; {versions}."
-    return f"{where}\n\n" + markdown(["system", "set up", "death that a write survives"], lines)
+    told = re.sub(r" --(out|write|plot) \S+", "", found["command"]).replace(" ; ", "\n")
+    return f"{where}\n\n```\n{told}\n```\n\n" + markdown(
+        ["system", "set up", "death that a write survives"], lines
+    )
 
 
 def times(rows: Sequence[Result]) -> str:
