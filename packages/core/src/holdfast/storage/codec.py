@@ -60,6 +60,7 @@ def to_json(value: Any) -> str:
 
 
 # Made once: `json.dumps` makes an encoder for every call that asks for anything special.
+_decode = json.JSONDecoder().decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -77,7 +78,7 @@ def _levels(value: Any) -> int:
 def from_json(text: str) -> Any:
     """Return the value of a JSON column."""
     # Most columns hold nothing, and a search decodes twenty of them.
-    return [] if text == "[]" else {} if text == "{}" else json.loads(text)
+    return [] if text == "[]" else {} if text == "{}" else _decode(text)
 
 
 def to_passages(passages: Sequence[Passage]) -> bytes:

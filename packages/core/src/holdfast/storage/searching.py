@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -27,6 +27,8 @@ from holdfast.types import Kind, Record
 # middling by meaning and by word can still be good by who said it, and where.
 ALL = 1_000
 POOL = 200
+# Where a score alone ranks, so many suffice for a page; more only in case of long texts.
+FEW = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def find(
         lifted = lifts[places]
     rows = view.rows.table.take(places)
     ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
-    return list(_hits(probe, ranked, rows))
+    return _hits(probe, ranked, rows)
 
 
 def _joined(
@@ -247,7 +249,8 @@ def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Pro
     """
     places, wanted = np.flatnonzero(allowed), probe.offset + probe.limit
     if probe.score is not None:
-        best = _foremost(probe.score(dense[places], keywords[places]), places, keywords, wanted)
+        words = keywords[places]
+        best = places[_foremost(probe.score(dense[places], words), words, wanted)]
     elif len(places) <= ALL or wanted > POOL:
         return places
     else:
@@ -290,15 +293,14 @@ def _of_either(
     return _joined(near, dense, worded, question.cosines(worded))
 
 
-def _foremost(scores: Floats, places: Positions, keywords: Floats, wanted: int) -> Positions:
-    """Return the positions of the best scores, of equals all."""
-    least = len(scores) - max(POOL, 2 * wanted)
+def _foremost(scores: Floats, keywords: Floats, wanted: int) -> Bools:
+    """Say which scores are among the best, of equals all."""
+    least = len(scores) - max(FEW, 4 * wanted)
     if least <= 0:
-        return places
-    chosen = scores >= np.partition(scores, least)[least]
-    chosen[np.argmax(keywords[places])] = True  # the others' keywords are measured by its
-    best: Positions = places[chosen]
-    return best
+        return np.ones(len(scores), dtype=np.bool_)
+    chosen: Bools = scores >= np.partition(scores, least)[least]
+    chosen[np.argmax(keywords)] = True  # the others' keywords are measured by its
+    return chosen
 
 
 def _largest(values: Floats, places: Positions) -> Positions:
@@ -308,11 +310,12 @@ def _largest(values: Floats, places: Positions) -> Positions:
     return places[np.argpartition(-values[places], POOL)[:POOL]]
 
 
-def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> Iterator[Hit]:
+def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> list[Hit]:
     best = ranked.order[probe.offset : probe.offset + probe.limit]
     if probe.min_score is not None:
         best = best[ranked.scores[best] >= probe.min_score]
-    for place in best.tolist():
-        parts = {name: float(values[place]) for name, values in ranked.parts.items()}
-        row = rows[place]
-        yield Hit(int(row["id"]), int(row["passage"]), float(ranked.scores[place]), parts)
+    ids, passages = rows["id"][best].tolist(), rows["passage"][best].tolist()
+    scores = ranked.scores[best].tolist()
+    columns = [values[best].tolist() for values in ranked.parts.values()]
+    parts = [dict(zip(ranked.parts, row, strict=True)) for row in zip(*columns, strict=True)]
+    return list(map(Hit, ids, passages, scores, parts or [{}] * len(ids)))

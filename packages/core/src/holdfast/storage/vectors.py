@@ -8,6 +8,8 @@ read again from the file (`storage.nearest`): the answer is that of a scan of th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import faiss
@@ -192,7 +194,8 @@ class _Codes:
         # Of whole numbers, for FAISS may cut off what is behind the point.
         scale = _LEVELS / max(float(np.abs(query).max()), 1e-6)
         whole = np.rint(query * scale).astype(np.float32)
-        products, labels = self._index.search(whole[None], most, params=chosen)
+        with _one_thread():
+            products, labels = self._index.search(whole[None], most, params=chosen)
         found = labels[0] >= 0
         positions: Positions = labels[0][found]
         if not found.all():
@@ -200,6 +203,17 @@ class _Codes:
         last = float(products[0][-1]) / (scale * self._scale) + float(self._mean @ query)
         lost = float(np.linalg.norm(query - whole / scale)) * self._longest
         return positions, last + self._worst + lost + self._slack
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep FAISS from waking the other cores: they cannot share one question, only spin."""
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
 
 
 def _whole(index: Any) -> Floats:
