@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ class Crowd:
         blocked_ms: The longest time in which the event loop did nothing for others, while the calls
             came in twenty a turn of the loop, as requests do.
         burst_ms: The same where all are started in one turn.
+        uncollected_ms: As `blocked_ms`, with Python's garbage collector off: it stops every thread
+            while it looks through all that is alive, as the results of all these calls are.
         idle_ms: The same while nothing is called: what the machine itself adds.
         together, one_by_one: Calls a second, async (twenty a turn) and sync in turn.
     """
@@ -36,6 +40,7 @@ class Crowd:
     errors: int
     blocked_ms: float
     burst_ms: float
+    uncollected_ms: float
     idle_ms: float
     together: float
     one_by_one: float
@@ -58,16 +63,29 @@ def _round(folder: Path, each: int) -> Crowd:
         errors, blocked, together = asyncio.run(spread)
     with _filled(folder / "burst.db", users, more, asked) as memory:
         failed, burst, _ = asyncio.run(_at_once(memory, more[each:], asked[each:], 2 * each))
+    with _filled(folder / "uncollected.db", users, more, asked) as memory, _uncollected():
+        again, uncollected, _ = asyncio.run(_at_once(memory, more[each:], asked[each:], AT_ONCE))
     calls, idle = 2 * each, asyncio.run(_idle(together))
     return Crowd(
         calls,
-        errors + failed,
+        errors + failed + again,
         1_000 * blocked,
         1_000 * burst,
+        1_000 * uncollected,
         1_000 * idle,
         calls / together,
         calls / seconds,
     )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _filled(path: Path, users: list[str], more: list[Memo], asked: list[Asked]) -> Memory:
