@@ -188,7 +188,7 @@ def find(
         question = Question(connection, view, probe.vector, allowed)
         places, dense = _pool_of_many(question, keywords, probe)
     else:
-        cosines = view.vectors.cosines(probe.vector)
+        cosines = view.vectors.cosines_of(probe.vector, allowed)
         places = pool(view, cosines, keywords, allowed, probe)
         dense = cosines[places]
     lifted = None

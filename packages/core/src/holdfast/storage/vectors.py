@@ -25,6 +25,9 @@ Positions = NDArray[np.int64]
 # From so many positions on, codes. Below, a scan of whole vectors takes a millisecond at most.
 MANY: Final = 20_000
 
+# One of so many positions, or fewer, are collected rather than all scanned.
+SELECTIVE: Final = 8
+
 _LEVELS: Final = 127.0  # codes run from -127 to 127
 _HEADROOM: Final = 1.1  # so much larger numbers than seen at first still have a code
 _CHUNK: Final = 4_096  # vectors decoded at a time: they stay in the processor's cache
@@ -88,6 +91,18 @@ class Vectors:
                 len(self),
             )
         return products
+
+    def cosines_of(self, query: Floats, allowed: Bools) -> Floats:
+        """Return the same for positions that are allowed; of others it may be 0.
+
+        To collect an eighth of the vectors takes less time than to scan them all.
+        """
+        places = np.flatnonzero(allowed)
+        if SELECTIVE * len(places) > len(self):
+            return self.cosines(query)
+        cosines = np.zeros(len(self), dtype=np.float32)
+        cosines[places] = _whole(self._index)[places] @ query
+        return cosines
 
     def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
         """Return between which two values the cosine of each of these positions lies."""
