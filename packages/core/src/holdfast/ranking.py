@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
@@ -213,10 +214,7 @@ def _by_score(candidates: Candidates, scores: Floats) -> Positions:
     order: Positions = np.argsort(-scores)
     if (scores[order[1:]] == scores[order[:-1]]).any():
         order = np.lexsort((rows["id"], -scores))
-    if (rows["passages"] > 1).any():
-        _, first = np.unique(rows["id"][order], return_index=True)
-        order = order[np.sort(first)]
-    return order
+    return _first_of_each(rows, order)
 
 
 def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
@@ -225,10 +223,14 @@ def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
-    order = _descending(scores)
-    if not candidates.rows["passage"].any():
+    return _first_of_each(candidates.rows, _descending(scores))
+
+
+def _first_of_each(rows: NDArray[np.void], order: Positions) -> Positions:
+    """Return an order of passages with only the first of every row."""
+    if not rows["passage"].any():
         return order
-    _, first = np.unique(candidates.rows["id"][order], return_index=True)
+    _, first = np.unique(rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best
 
