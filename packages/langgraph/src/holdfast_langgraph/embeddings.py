@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
-from holdfast import Embedder, HoldfastError, InvalidInputError, ProviderError
+from holdfast import Embedder, InvalidInputError
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base.embed import EmbeddingsLambda, ensure_embeddings
+
+from holdfast_langgraph.failures import failures_of
 
 Embed: TypeAlias = (
     Embeddings
@@ -46,34 +48,26 @@ class LangChainEmbedder(Embedder):
             ProviderError: The embeddings failed; their error is the cause.
             InvalidInputError: The vectors are not `dims` long.
         """
-        try:
+        with failures_of(self.fingerprint):
             vectors = self.embeddings.embed_documents(list(texts))
-        except Exception as error:
-            raise self._failed(error) from error
         return [self._checked(vector) for vector in vectors]
 
     async def aembed(self, texts: Sequence[str]) -> list[list[float]]:
         """Async twin of `embed`."""
-        try:
+        with failures_of(self.fingerprint):
             vectors = await self.embeddings.aembed_documents(list(texts))
-        except Exception as error:
-            raise self._failed(error) from error
         return [self._checked(vector) for vector in vectors]
 
     def embed_query(self, text: str) -> list[float]:
         """Embed a question; see `embed`."""
-        try:
+        with failures_of(self.fingerprint):
             vector = self.embeddings.embed_query(text)
-        except Exception as error:
-            raise self._failed(error) from error
         return self._checked(vector)
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async twin of `embed_query`."""
-        try:
+        with failures_of(self.fingerprint):
             vector = await self.embeddings.aembed_query(text)
-        except Exception as error:
-            raise self._failed(error) from error
         return self._checked(vector)
 
     def _checked(self, vector: list[float]) -> list[float]:
@@ -83,12 +77,6 @@ class LangChainEmbedder(Embedder):
                 "nothing was stored"
             )
         return vector
-
-    def _failed(self, error: Exception) -> HoldfastError:
-        if isinstance(error, HoldfastError):
-            return error
-        # The error's own words may hold a text or a key; they stay in the cause.
-        return ProviderError(f"{self.fingerprint} failed with {type(error).__name__}")
 
 
 def _name(embeddings: Embeddings) -> str:

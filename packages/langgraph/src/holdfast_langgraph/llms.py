@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from holdfast import LLM, Answer, HoldfastError, ProviderError, Tool, Usage
+from holdfast import LLM, Answer, Tool, Usage
 from holdfast.providers.parsing import merge, read_object
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
+
+from holdfast_langgraph.failures import failures_of
 
 Messages = Sequence[Mapping[str, str]]
 Chat = Runnable[LanguageModelInput, AIMessage]
@@ -74,22 +76,12 @@ class LangChainLLM(LLM):
             return None
 
     def _invoke(self, model: Chat, messages: Messages) -> BaseMessage:
-        try:
+        with failures_of(type(self.model).__name__):
             return model.invoke([dict(message) for message in messages])
-        except Exception as error:
-            raise self._failed(error) from error
 
     async def _ainvoke(self, model: Chat, messages: Messages) -> BaseMessage:
-        try:
+        with failures_of(type(self.model).__name__):
             return await model.ainvoke([dict(message) for message in messages])
-        except Exception as error:
-            raise self._failed(error) from error
-
-    def _failed(self, error: Exception) -> HoldfastError:
-        if isinstance(error, HoldfastError):
-            return error
-        # The error's own words may hold a text or a key; they stay in the cause.
-        return ProviderError(f"{type(self.model).__name__} failed with {type(error).__name__}")
 
 
 def _read(message: BaseMessage, tool: Tool | None) -> Answer:
