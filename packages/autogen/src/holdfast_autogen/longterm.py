@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from holdfast import Context, Message, ProviderError, StorageError
+from holdfast.providers.failures import described
 
 from holdfast_autogen.connections import Handle
 from holdfast_autogen.scopes import Ids
@@ -59,4 +60,4 @@ class LongTerm:
         except (ProviderError, StorageError) as error:
             if self.strict:
                 raise
-            logger.warning("memory could not %s: %s", doing, error)
+            logger.warning("memory could not %s: %s", doing, described(error))

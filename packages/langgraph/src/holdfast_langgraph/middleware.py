@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from holdfast import HoldfastError, Memory, Message
+from holdfast.providers.failures import described
 from langchain.agents.middleware import (
     AgentMiddleware,
     AgentState,
@@ -155,8 +156,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return ""
         try:
             found = self._memory.context(**self._question(turn, request))
-        except HoldfastError:
-            logger.warning("memory could not be recalled", exc_info=True)
+        except HoldfastError as error:
+            logger.warning("memory could not be recalled: %s", described(error))
             return ""
         return self._recalled.put(turn.key, found.text)
 
@@ -165,8 +166,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return ""
         try:
             found = await self._memory.acontext(**self._question(turn, request))
-        except HoldfastError:
-            logger.warning("memory could not be recalled", exc_info=True)
+        except HoldfastError as error:
+            logger.warning("memory could not be recalled: %s", described(error))
             return ""
         return self._recalled.put(turn.key, found.text)
 
@@ -188,8 +189,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return
         try:
             self._memory.add(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError:
-            logger.warning("what was said could not be remembered", exc_info=True)
+        except HoldfastError as error:
+            logger.warning("what was said could not be remembered: %s", described(error))
         else:
             self._recalled.note(turn.key, fresh)
 
@@ -199,8 +200,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return
         try:
             await self._memory.aadd(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError:
-            logger.warning("what was said could not be remembered", exc_info=True)
+        except HoldfastError as error:
+            logger.warning("what was said could not be remembered: %s", described(error))
         else:
             self._recalled.note(turn.key, fresh)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
 from holdfast.connections import IN_MEMORY
+from holdfast.providers.failures import traced
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemoryBlock
@@ -143,8 +144,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         ids = self._owner(session, user_id).writing(session)
         try:
             await self._long_term.remember(ids, said)
-        except FAILURES:
-            logger.warning("messages could not be remembered yet", exc_info=True)
+        except FAILURES as error:
+            logger.warning("messages could not be remembered yet: %s", traced(error))
 
     async def note(
         self, session: str | None, said: Sequence[Utterance], user_id: str | None = None
@@ -155,8 +156,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         ids = self._owner(session, user_id).writing(session)
         try:
             await self._long_term.note(ids, said)
-        except FAILURES:
-            logger.warning("messages could not be noted", exc_info=True)
+        except FAILURES as error:
+            logger.warning("messages could not be noted: %s", traced(error))
 
     async def forget(self, session: str | None, id: str) -> None:
         """Erase one memory.
@@ -222,8 +223,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
     ) -> Recollection | None:
         try:
             matches = await self._long_term.recall(reading, session, query_of(question.text), said)
-        except FAILURES:
-            logger.warning("nothing could be recalled; going on without", exc_info=True)
+        except FAILURES as error:
+            logger.warning("nothing could be recalled; going on without: %s", traced(error))
             return None
         live = [one.text for one in said]
         return composed(matches, live, self.max_tokens, self._count)

@@ -16,6 +16,7 @@ from typing import Protocol
 from uuid import uuid4
 
 from holdfast.context.window import part, question, said
+from holdfast.providers.failures import traced
 from holdfast.types import Context, Message, Role, Scope, utc_now
 
 # Roles of messages after which what the user said before them is still unanswered.
@@ -161,8 +162,9 @@ def failing_open(doing: str) -> Iterator[None]:
     """Log whatever memory, its storage or its models raise: the call must not suffer from it."""
     try:
         yield
-    except Exception:
-        logger.exception("memory failed to %s; the call goes on without it", doing)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the call goes on
+        failed = "memory failed to %s; the call goes on without it: %s"
+        logger.error(failed, doing, traced(error))  # noqa: TRY400 - no foreign words in a log
 
 
 def plain(conversation: Sequence[object]) -> list[Mapping[str, object]]:

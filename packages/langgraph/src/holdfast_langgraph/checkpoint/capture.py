@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from holdfast import HoldfastError, Message, Scope
+from holdfast.providers.failures import described
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint
@@ -67,8 +68,8 @@ class Capture:
                     app_id=scope.app_id,
                     wait=False,
                 )
-        except HoldfastError:
-            logger.warning("could not capture %d messages", len(said), exc_info=True)
+        except HoldfastError as error:
+            logger.warning("could not capture %d messages: %s", len(said), described(error))
         else:
             self._mark(config, checkpoint)
 
@@ -88,8 +89,8 @@ class Capture:
                     app_id=scope.app_id,
                     wait=False,
                 )
-        except HoldfastError:
-            logger.warning("could not capture %d messages", len(said), exc_info=True)
+        except HoldfastError as error:
+            logger.warning("could not capture %d messages: %s", len(said), described(error))
         else:
             self._mark(config, checkpoint)
 

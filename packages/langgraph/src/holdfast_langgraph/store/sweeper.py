@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from holdfast import HoldfastError
+from holdfast.providers.failures import described
 
 logger = logging.getLogger(__name__)
 
@@ -72,8 +73,8 @@ class Sweeper:
         while not stopped.wait(seconds):
             try:
                 gone = self._sweep()
-            except HoldfastError:
-                logger.warning("a sweep of expired items failed; it is tried again", exc_info=True)
+            except HoldfastError as error:
+                logger.warning("a sweep failed and is tried again: %s", described(error))
             else:
                 logger.debug("swept %d expired items", gone)
         if future.set_running_or_notify_cancel():
