@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import openai
 import pytest
 from holdfast import LLM, Embedder, InvalidInputError, Memory, ProviderError
 from holdfast.openai import wrap
-from holdfast.providers.failures import described, failures_of, traced
+from holdfast.providers.failures import described, failures_of, tolerated, traced
 from holdfast.providers.openai import OpenAIEmbedder, OpenAILLM
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.openai_server import EMBEDDINGS, OpenAIServer, failed, said
@@ -103,6 +104,23 @@ def test_a_log_tells_where_a_foreign_error_came_from_and_nothing_of_what_it_said
 def test_an_error_of_ours_is_told_with_its_words() -> None:
     assert described(InvalidInputError("k is 0")) == traced(InvalidInputError("k is 0"))
     assert described(InvalidInputError("k is 0")) == "InvalidInputError: k is 0"
+
+
+def test_what_is_tolerated_is_logged_where_it_happened(caplog: pytest.LogCaptureFixture) -> None:
+    with tolerated(logging.getLogger("holdfast.test"), "nothing was recalled"):
+        raise ProviderError("no model")
+    (record,) = caplog.records
+    assert record.getMessage() == "nothing was recalled: ProviderError: no model"
+    assert record.funcName == "test_what_is_tolerated_is_logged_where_it_happened"
+
+
+def test_what_is_not_tolerated_is_raised(caplog: pytest.LogCaptureFixture) -> None:
+    with (
+        pytest.raises(BlabbedError),
+        tolerated(logging.getLogger("holdfast.test"), "nothing was recalled"),
+    ):
+        blab()
+    assert not caplog.records
 
 
 def test_the_background_worker_logs_nothing_a_model_said(

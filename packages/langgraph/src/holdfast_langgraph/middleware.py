@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast import HoldfastError, Memory, Message
-from holdfast.providers.failures import described
+from holdfast import Memory, Message
+from holdfast.providers.failures import tolerated
 from langchain.agents.middleware import (
     AgentMiddleware,
     AgentState,
@@ -154,22 +154,18 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def _remember(self, turn: _Turn, request: Request) -> str:
         if not self._recall:
             return ""
-        try:
+        with tolerated(logger, "memory could not be recalled"):
             found = self._memory.context(**self._question(turn, request))
-        except HoldfastError as error:
-            logger.warning("memory could not be recalled: %s", described(error))
-            return ""
-        return self._recalled.put(turn.key, found.text)
+            return self._recalled.put(turn.key, found.text)
+        return ""
 
     async def _aremember(self, turn: _Turn, request: Request) -> str:
         if not self._recall:
             return ""
-        try:
+        with tolerated(logger, "memory could not be recalled"):
             found = await self._memory.acontext(**self._question(turn, request))
-        except HoldfastError as error:
-            logger.warning("memory could not be recalled: %s", described(error))
-            return ""
-        return self._recalled.put(turn.key, found.text)
+            return self._recalled.put(turn.key, found.text)
+        return ""
 
     def _question(self, turn: _Turn, request: Request) -> dict[str, Any]:
         return {
@@ -187,22 +183,16 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         fresh = self._fresh(turn, messages)
         if not fresh:
             return
-        try:
+        with tolerated(logger, "what was said could not be remembered"):
             self._memory.add(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError as error:
-            logger.warning("what was said could not be remembered: %s", described(error))
-        else:
             self._recalled.note(turn.key, fresh)
 
     async def _astore(self, turn: _Turn, messages: Sequence[BaseMessage]) -> None:
         fresh = self._fresh(turn, messages)
         if not fresh:
             return
-        try:
+        with tolerated(logger, "what was said could not be remembered"):
             await self._memory.aadd(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError as error:
-            logger.warning("what was said could not be remembered: %s", described(error))
-        else:
             self._recalled.note(turn.key, fresh)
 
     def _fresh(self, turn: _Turn, messages: Sequence[BaseMessage]) -> list[Message]:

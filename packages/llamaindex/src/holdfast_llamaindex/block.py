@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
 from holdfast.connections import IN_MEMORY
-from holdfast.providers.failures import traced
+from holdfast.providers.failures import tolerated
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemoryBlock
@@ -142,10 +142,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         if not said:
             return
         ids = self._owner(session, user_id).writing(session)
-        try:
+        with tolerated(logger, "messages could not be remembered yet", FAILURES):
             await self._long_term.remember(ids, said)
-        except FAILURES as error:
-            logger.warning("messages could not be remembered yet: %s", traced(error))
 
     async def note(
         self, session: str | None, said: Sequence[Utterance], user_id: str | None = None
@@ -154,10 +152,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         if not said:
             return
         ids = self._owner(session, user_id).writing(session)
-        try:
+        with tolerated(logger, "messages could not be noted", FAILURES):
             await self._long_term.note(ids, said)
-        except FAILURES as error:
-            logger.warning("messages could not be noted: %s", traced(error))
 
     async def forget(self, session: str | None, id: str) -> None:
         """Erase one memory.
@@ -221,13 +217,11 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         question: Utterance,
         said: Sequence[Utterance],
     ) -> Recollection | None:
-        try:
+        with tolerated(logger, "nothing could be recalled; going on without", FAILURES):
             matches = await self._long_term.recall(reading, session, query_of(question.text), said)
-        except FAILURES as error:
-            logger.warning("nothing could be recalled; going on without: %s", traced(error))
-            return None
-        live = [one.text for one in said]
-        return composed(matches, live, self.max_tokens, self._count)
+            live = [one.text for one in said]
+            return composed(matches, live, self.max_tokens, self._count)
+        return None
 
     async def search(self, session: str | None, query: str, limit: int) -> list[Match]:
         """Search as a recall would; best first."""

@@ -6,6 +6,7 @@ stay in ``__cause__``: they go neither into our message nor into a log, an event
 
 from __future__ import annotations
 
+import logging
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,29 @@ def failures_of(model: str, *, but: tuple[type[Exception], ...] = ()) -> Iterato
             f"{model} failed with {type(error).__name__}{_status(error)}; what it said is in "
             "__cause__ alone, for it may quote keys or texts"
         ) from error
+
+
+@contextmanager
+def tolerated(
+    logger: logging.Logger,
+    what: str,
+    kinds: tuple[type[Exception], ...] = (HoldfastError,),
+    *,
+    level: int = logging.WARNING,
+) -> Iterator[None]:
+    """Log what fails within, and go on behind it: it costs memory, not the conversation.
+
+    Args:
+        logger: Whose log.
+        what: What then is not done.
+        kinds: The errors to go on after; any other is raised.
+        level: As of `logging`.
+    """
+    try:
+        yield
+    except kinds as error:
+        # Said by whoever wrote `with`; between them and here lies contextlib.
+        logger.log(level, "%s: %s", what, traced(error), stacklevel=3)
 
 
 def hint(status: int) -> str:
