@@ -117,11 +117,11 @@ async def store(
 ) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
-    messages, spans, wanted = await runtime.store(_unknown, storage, fingerprint, writing)
+    messages, spans, wanted = await runtime.read(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
-    return await runtime.store(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    return await runtime.write(_keep, storage, fingerprint, writing, messages, spans, vectors)
 
 
 def _unknown(

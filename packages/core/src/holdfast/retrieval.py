@@ -43,7 +43,7 @@ async def search(
     reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
-    asked = await runtime.store(_read, storage, embedder.fingerprint, region, question)
+    asked = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
@@ -61,7 +61,7 @@ async def search(
             storage.search_with_graph, region, probe, question.query, as_of=as_of
         )
     else:
-        found = await runtime.store(storage.search, region, probe, as_of=as_of)
+        found = await runtime.read(storage.search, region, probe, as_of=as_of)
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
     return [_match(item, question.explain) for item in found[: question.limit]]
