@@ -22,7 +22,7 @@ MOST_THREADS: Final = 4
 # Seconds between two looks whether a thread is held up.
 LOOK: Final = 0.01
 # Operations that a thread does before the loop hands out what came of them.
-BATCH: Final = 16
+BATCH: Final = 32
 # Tasks that go on in one turn of the loop, of many that begin at once.
 ARRIVALS: Final = 16
 
