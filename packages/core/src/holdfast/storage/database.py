@@ -174,6 +174,19 @@ class Database:
             yield connection
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's next writes share a transaction, each whole or undone by itself.
+
+        None is safe before the block has ended. It may contain nothing but writes.
+
+        Raises:
+            StorageError: It could not be committed: then none of them is there.
+        """
+        self._own()
+        with self._translated, nullcontext() if self.in_memory else self._pen.together():
+            yield
+
+    @contextmanager
     def bare(self) -> Iterator[Connection]:
         """Lend a connection outside any transaction, for pragmas and checkpoints."""
         self._own()
