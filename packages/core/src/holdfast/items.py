@@ -284,11 +284,11 @@ class Items:
 
     def search(self, search: Search) -> list[ItemMatch]:
         """Find items; see `Search`."""
-        return _matches(self.batch([search]))
+        return run(self._search(SYNC, search, {}))
 
     async def asearch(self, search: Search) -> list[ItemMatch]:
         """Async twin of `search`."""
-        return _matches(await self.abatch([search]))
+        return await self._search(self._async, search, {})
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
@@ -320,15 +320,6 @@ def _result(results: list[Result]) -> Result:
     if isinstance(results[0], HoldfastError):
         raise results[0]
     return results[0]
-
-
-def _matches(results: list[Result]) -> list[ItemMatch]:
-    found = _result(results)
-    return (
-        [match for match in found if isinstance(match, ItemMatch)]
-        if isinstance(found, list)
-        else []
-    )
 
 
 def _draft(
