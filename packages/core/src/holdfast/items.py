@@ -84,7 +84,7 @@ class Items:
     ) -> Items:
         """Open a file for items alone; close it with `close`."""
         storage = EmbeddedStorage(path, key=key, durability=durability)
-        return cls(storage, embedder, AsyncRuntime(together=durability == "full"))
+        return cls(storage, embedder, AsyncRuntime(storage.database.together))
 
     def close(self) -> None:
         """Close the file."""
@@ -212,7 +212,7 @@ class Items:
         kept = {number: puts[number] for number in sorted(last.values())}
         drafts = await self._drafts(runtime, list(kept.values()))
         fingerprint = "" if self._embedder is None else self._embedder.fingerprint
-        done = await runtime.store(self._storage.documents.put, drafts, fingerprint)
+        done = await runtime.write(self._storage.documents.put, drafts, fingerprint)
         results: dict[int, Result] = dict.fromkeys(puts)
         return results | dict(zip(kept, done, strict=True))
 

@@ -11,23 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 # So many writes share a commit at most: the first one waits for them all.
 MOST_TOGETHER = 64
-
-
-@contextmanager
-def transaction(connection: Any) -> Iterator[None]:
-    """Open a snapshot, and end it."""
-    connection.execute("BEGIN")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 class Pen:
@@ -47,6 +35,8 @@ class Pen:
         self._count = threading.Lock()
         self._waiting = 0
         self._open: _Group | None = None  # left for those who wait
+        self._gathering = False  # its holder has more to write
+        self._lost: Exception | None = None  # why what it wrote was taken back
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -62,15 +52,45 @@ class Pen:
         try:
             group, self._open = self._open or self._begin(), None
             try:
-                with group.member():
+                with group:
                     yield group.connection
             finally:
                 self._pass_on(group)
+            if self._gathering:
+                return
         finally:
             self._lock.release()
         group.wait()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's next writes share a transaction; return when it is committed.
+
+        Raises:
+            Exception: The driver's, when it could not be. Then none of the writes that went well
+                is there.
+        """
+        self._take()
+        try:
+            self._gathering = True
+            try:
+                yield
+            finally:
+                self._gathering = False
+                lost, self._lost = self._lost, None
+                group, self._open = self._open, None
+                if group is not None:
+                    self._pass_on(group)
+            if lost is not None:
+                raise lost
+        finally:
+            self._lock.release()
+        if group is not None:
+            group.wait()
+
     def _begin(self) -> _Group:
+        if self._lost is not None:
+            raise self._lost
         connection = self._borrow()
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -95,10 +115,13 @@ class Pen:
 
     def _pass_on(self, group: _Group) -> None:
         """Leave a transaction to the next who waits, or end it."""
-        if self._shares and self._waiting and group.joinable:
+        if self._gathering and group.joinable:
+            self._open = group
+        elif self._shares and self._waiting and group.joinable and group.members < MOST_TOGETHER:
             group.shared = group.shared or threading.Event()
             self._open = group
         else:
+            self._lost = group.error if self._gathering else None
             self._end(group)
 
     def _settle(self) -> None:
@@ -116,6 +139,8 @@ class Pen:
 class _Group:
     """One open transaction and the writes in it; each is whole or undone, whatever others do.
 
+    Enter it for one write; when that raises, only it is undone.
+
     Attributes:
         members: Writes that will be committed.
         shared: Set when the transaction has ended; None while one thread has it for itself.
@@ -125,31 +150,38 @@ class _Group:
         self.connection = connection
         self.members = 0
         self.shared: threading.Event | None = None
-        self._error: Exception | None = None
+        self.error: Exception | None = None
 
     @property
     def joinable(self) -> bool:
         """Whether another write may join."""
-        return 0 < self.members < MOST_TOGETHER and bool(self.connection.in_transaction)
+        return self.members > 0 and bool(self.connection.in_transaction)
 
-    @contextmanager
-    def member(self) -> Iterator[None]:
-        """Run one write; when it raises, only it is undone."""
+    def __enter__(self) -> None:
         if self.members:
             self.connection.execute("SAVEPOINT member")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
-            yield
-            if self.members:
+            if error is None and self.members:
                 self.connection.execute("RELEASE member")
-        except BaseException as error:
-            self._undo(error)
+        except BaseException as failed:
+            self._undo(failed)
             raise
-        self.members += 1
+        if error is None:
+            self.members += 1
+        else:
+            self._undo(error)
 
     def _undo(self, error: BaseException) -> None:
         if not self.connection.in_transaction:
             # SQLite took everything back, as it does on a full disk.
-            self._error = error if isinstance(error, Exception) else None
+            self.error = error if isinstance(error, Exception) else None
         elif self.members:
             self.connection.execute("ROLLBACK TO member")
             self.connection.execute("RELEASE member")
@@ -162,7 +194,7 @@ class _Group:
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
         except Exception as error:
-            self._error = error
+            self.error = error
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
@@ -178,5 +210,5 @@ class _Group:
         """
         if self.shared is not None:
             self.shared.wait()
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
