@@ -33,6 +33,11 @@ Response: TypeAlias = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any
 USER_NAMES = ("user_id", "langgraph_user_id")
 RECALLED = 256  # turns whose recall is kept at hand
 
+_NOBODY = (
+    "the run names no user_id, so it has no memory (an async run on Python 3.10 is not told its "
+    "configuration: name the user in its context)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
@@ -73,7 +78,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         memory: The user's long-term memory, or any part of it (`Memory.scoped`).
         scope: Returns the ids of a run, such as ``{"user_id": "ada", "agent_id": "coach"}``,
             from the request. By default ``user_id``, ``agent_id`` and ``app_id`` of the run's
-            context or of ``config["configurable"]`` (where ``langgraph_user_id`` counts, too).
+            context or of ``config["configurable"]`` (where ``langgraph_user_id`` counts, too);
+            on Python 3.10 LangGraph shows an async run its context alone.
         max_tokens: What recalled memories may cost.
         recall: Add memories to the request.
         capture: Remember what is said, under these ids and the thread's as ``run_id``.
@@ -138,9 +144,10 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """Return the turn a request belongs to; None if nobody is to be remembered."""
         reads = {name: value for name, value in self._scope(request).items() if value}
         if not reads:
-            logger.warning("the run names no user_id, so it has no memory")
+            logger.warning(_NOBODY)
             return None
-        thread = known("thread_id", None, current_config())
+        about = getattr(request.runtime, "execution_info", None)
+        thread = known("thread_id", about, current_config())
         writes = {"run_id": thread, **reads} if thread else reads
         starts = [
             place

@@ -78,7 +78,7 @@ class _Field:
 
     def __init__(self, path: tuple[str, ...]) -> None:
         self._path = path_sql(path[1:])
-        self._numbers = np.empty(0, dtype=np.int32)
+        self._numbers: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self._values: list[Known] = []
         self._known: dict[Known, int] = {}
 
