@@ -80,9 +80,9 @@ async def _send(
         try:
             reply = await create(await endpoint.aopen()) if native else create(endpoint.open())
         except openai.APIStatusError as error:
-            raise _of_status(error, label) from None  # all that may be repeated of it is said
+            raise _of_status(error, label) from error
         except openai.APIConnectionError as error:
-            raise ProviderError(f"{label} {_unreached(error)}") from None
+            raise ProviderError(f"{label} {_unreached(error)}") from error
     if not isinstance(reply, kind):
         raise ProviderError(f"{label} sent something else than JSON")
     return reply
