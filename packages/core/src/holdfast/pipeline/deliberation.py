@@ -219,7 +219,12 @@ def _neighbour(known: Known) -> Neighbour:
 
 def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
     """Say whether all that a verdict is about is still there, and has not ended meanwhile."""
-    live = {found.id for found in plan.neighbours[fact] if found.valid_to is None}
+    begins = plan.facts[fact].holds_from
+    live = {
+        found.id
+        for found in plan.neighbours[fact]
+        if found.valid_to is None or found.valid_to > begins
+    }
     return live.issuperset(verdict.targets)
 
 

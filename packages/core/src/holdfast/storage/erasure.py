@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from holdfast.filters import Filter
-from holdfast.storage import codec, entities, log, records
+from holdfast.storage import codec, ends, entities, log, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection, Database
 from holdfast.storage.namespaces import Region
@@ -69,6 +69,7 @@ def _drop(connection: Connection, key: str, row_ids: list[int], now: int) -> Non
         connection.execute("DELETE FROM sources WHERE record = ?", (row_id,))
         connection.execute("DELETE FROM slots WHERE record = ?", (row_id,))
         entities.forget(connection, row_id)
+        ends.forget(connection, row_id)
     connection.execute("UPDATE log SET reason = NULL, sources = NULL WHERE key = ?", (key,))
     for namespace in {row_id >> NAMESPACE_BITS for row_id in row_ids}:
         connection.execute(  # what this turn did to others, in a model's words
@@ -108,7 +109,7 @@ def _revive(connection: Connection, source: str, namespace: int, now: int) -> No
         (namespace, codec.to_json([source])),
     ).fetchall()
     for (key,) in rows:
-        _reopen(connection, key, now)
+        _reopen(connection, key, "DELETE", now)
 
 
 def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
@@ -134,7 +135,7 @@ def _bereaved(connection: Connection, source: str, now: int) -> list[str]:
             orphans.append(key)
         else:
             _drop(connection, key, [row_id], now)
-            _reopen(connection, key, now)
+            _reopen(connection, key, "UPDATE", now)
     return orphans
 
 
@@ -143,21 +144,26 @@ def _only_version(connection: Connection, key: str) -> bool:
     return bool(count == 1)
 
 
-def _reopen(connection: Connection, key: str, now: int) -> None:
-    """Let the newest version left hold again, if none does."""
-    row = connection.execute(
-        "SELECT id, valid_to IS NULL AND retired_at IS NULL FROM records WHERE key = ?"
-        " ORDER BY version DESC LIMIT 1",
-        (key,),
+def _reopen(connection: Connection, key: str, operation: log.Operation, now: int) -> None:
+    """Let the newest version left hold as it did before the operation that ended it, if one did.
+
+    Another end stays: it was born with it, or another turn said so.
+    """
+    row_id, retired, closed_at, ended = connection.execute(
+        "SELECT id, retired_at IS NOT NULL, closed_at, EXISTS (SELECT 1 FROM log l WHERE"
+        " l.key = r.key AND l.before = r.id AND l.at = r.closed_at AND l.operation = ?)"
+        " FROM records r WHERE key = ? ORDER BY version DESC LIMIT 1",
+        (operation, key),
     ).fetchone()
-    if row[1]:
+    if not (retired or ended):
         return
+    had = ends.before(connection, row_id, closed_at) if ended else {}
+    assigned = "".join(f", {column} = ?" for column in had)
     connection.execute(
-        "UPDATE records SET valid_to = NULL, closed_at = NULL, retired_at = NULL WHERE id = ?",
-        (row[0],),
+        f"UPDATE records SET retired_at = NULL{assigned} WHERE id = ?", (*had.values(), row_id)
     )
     log.append(
-        connection, [log.Entry(row[0] >> NAMESPACE_BITS, "UPDATE", now, None, row[0], key, "undo")]
+        connection, [log.Entry(row_id >> NAMESPACE_BITS, "UPDATE", now, None, row_id, key, "undo")]
     )
 
 
