@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError
-from holdfast.language.wording import same_words
+from holdfast.language.wording import fingerprint, same_words
 from holdfast.storage import codec, ends, log, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -53,10 +53,12 @@ def rewrite(
     What the old words said as relations is not known of the new ones, unless they are the same
     words but for case, punctuation and articles.
     """
-    said, until = connection.execute(
-        "SELECT text, valid_to FROM records WHERE id = ?", (old,)
+    said, kind, until = connection.execute(
+        "SELECT text, kind, valid_to FROM records WHERE id = ?", (old,)
     ).fetchone()
     written = records.text_columns(text, indexed) | {"valid_from": now}
+    if kind == "fact":
+        written["digest"] = fingerprint(text)
     if not (again := same_words(said, text)):
         written["relations"] = "[]"
     written |= columns
