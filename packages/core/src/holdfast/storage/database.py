@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -108,6 +108,7 @@ class Database:
         self._closed = False
         self._opened = False
         self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
+        self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         self._start()
         try:
             self._first()
@@ -159,6 +160,7 @@ class Database:
         self._own()
         with self._translated(), self._pen.writing() as connection:
             yield connection
+        self.after_write()
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
@@ -329,11 +331,11 @@ class Database:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
-    def truncate_wal(self) -> bool:
+    def truncate_wal(self, patience: int = BREATH) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection, self._impatient(connection, BREATH):
+        with self.bare() as connection, self._impatient(connection, patience):
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except driver.OperationalError:

@@ -1,8 +1,7 @@
 """Delete means gone: rows, vectors, terms, queue entries, quotations in the log, and their bytes.
 
 What rested on an erased turn alone goes with it. Freed bytes are overwritten at once
-(``secure_delete``); older copies in the write-ahead log wait for its truncation, which needs
-all readers gone, so it is a job that the file itself remembers.
+(``secure_delete``); older copies in the write-ahead log go when that is emptied (`remains`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections.abc import Iterable
 from holdfast.filters import Filter
 from holdfast.storage import codec, ends, entities, log, records
 from holdfast.storage.conditions import Condition
-from holdfast.storage.database import Connection, Database
+from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS
 
@@ -200,20 +199,3 @@ def purge_expired(connection: Connection, now: int) -> list[str]:
         (now,),
     ).fetchall()
     return erase(connection, [row[0] for row in rows], now, keep_away=False)
-
-
-def finish(database: Database) -> bool:
-    """Empty the write-ahead log of erased bytes if any wait; False while readers hold it."""
-    with database.read() as connection:
-        asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
-        ).fetchone()
-    if asked is None:
-        return True
-    if not database.truncate_wal():
-        return False
-    with database.write() as connection:
-        connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
-        )
-    return True
