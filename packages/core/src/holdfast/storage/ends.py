@@ -41,8 +41,3 @@ def keep(connection: Connection, row_id: int, kept: Iterable[Iterable[Any]]) -> 
     connection.executemany(
         "INSERT OR IGNORE INTO ends VALUES (?, ?, ?, ?)", [(row_id, *values) for values in kept]
     )
-
-
-def forget(connection: Connection, row_id: int) -> None:
-    """Drop what is kept of a version."""
-    connection.execute("DELETE FROM ends WHERE record = ?", (row_id,))
