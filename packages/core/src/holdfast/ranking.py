@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -76,7 +77,7 @@ def rank(candidates: Candidates, cues: Cues, weights: Weights = DEFAULT) -> Rank
     parts = _channels(candidates, weights)
     parts |= _texts(candidates, weights)
     parts |= _cues(candidates, cues, weights)
-    scores = np.sum(list(parts.values()), axis=0)
+    scores = reduce(np.add, parts.values())
     parts["session"] = weights.session * _session(candidates, scores)
     scores = scores + parts["session"]
     if candidates.graph is not None:
@@ -154,13 +155,12 @@ def _session(of: Candidates, scores: Floats) -> Floats:
     sessions = of.rows["session"]
     ranked = sessions[order]
     grouped = np.argsort(ranked, kind="stable")  # by session, best first within each
-    numbers, starts = np.unique(ranked[grouped], return_index=True)
-    sizes = np.diff(np.append(starts, len(grouped)))
-    place = np.arange(len(grouped)) - np.repeat(starts, sizes)
-    best = np.where(place < 3, scores[order][grouped], 0.0)
-    prior = np.add.reduceat(best, starts) / 3
-    spread: Floats = prior[np.searchsorted(numbers, sessions)].astype(np.float32)
-    return spread
+    ranked, best = ranked[grouped], scores[order[grouped]]
+    best[3:][ranked[3:] == ranked[:-3]] = 0
+    starts = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))
+    prior: Floats = np.zeros(ranked[-1] + 1, dtype=np.float32)
+    prior[ranked[starts]] = np.add.reduceat(best, starts) / 3
+    return prior.take(sessions)
 
 
 def _cosine(dense: Floats, keywords: Floats) -> Floats:

@@ -287,8 +287,8 @@ class _Tail:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: a list's entry and a number for a word that was asked for."""
-        return self._words.nbytes + 100 * self._known
+        """Bytes held, roughly: a list's entry and a number for each word, once one is asked for."""
+        return self._words.nbytes + 100 * self.size
 
     def extend(self, words: Hashes) -> None:
         """Append words."""
