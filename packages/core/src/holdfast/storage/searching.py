@@ -229,12 +229,11 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
 
 
 def _through(connection: Connection, view: View, tree: Filter) -> Bools:
-    """Say which positions a filter lets through; of items, without reading the rows again."""
+    """Say which positions a filter lets through; if it can be, without reading the rows again."""
     reading, ids = view.reading, view.rows.table["id"]
-    if reading.table == "items":
-        told = view.fields.through(connection, ids, tree)
-        if told is not None:
-            return told
+    told = view.fields.through(connection, ids, tree)
+    if told is not None:
+        return told
     chosen = listing.selected(connection, reading.table, reading.region, tree)
     through = np.zeros(len(ids), dtype=np.bool_)
     through[view.positions(chosen)] = True
