@@ -154,9 +154,7 @@ def _calls(
             yield _plain(pool, _ADDED)
             yield _plain(pool, _FOUND)
         elif way == TO_THREAD:
-            yield asyncio.to_thread(
-                memory.add, memo.text, user_id=memo.user, metadata=memo.value
-            )
+            yield asyncio.to_thread(memory.add, memo.text, user_id=memo.user, metadata=memo.value)
             yield asyncio.to_thread(memory.search, question.text, user_id=question.user)
         else:
             yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)

@@ -230,6 +230,24 @@ def test_a_later_write_finishes_an_erasure_when_it_is_time_to_look(path: Path, d
         later.close()
 
 
+def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        later = File(path, upkeep=0.0)
+        leave_pending(reader, path)
+        with later.database.together():
+            for number in range(2):
+                with later.database.write() as connection:
+                    connection.execute("INSERT INTO properties VALUES (?, 1)", (str(number),))
+            assert reader.stats().erasure_pending is True
+            with reader.database.read() as connection:  # nothing was committed on the way
+                assert (
+                    connection.execute("SELECT 1 FROM properties WHERE name = '0'").fetchone()
+                    is None
+                )
+        assert reader.stats().erasure_pending is False
+        later.close()
+
+
 def test_a_write_waits_for_no_reader_to_finish_an_erasure(path: Path) -> None:
     with Memory(path, embedder=HashEmbedder()) as reader:
         later = File(path, upkeep=0.0)

@@ -173,7 +173,8 @@ class Database:
         self._own()
         with self._translated, self._pen.writing() as connection:
             yield connection
-        self.after_write()
+        if not self._pen.gathering:
+            self.after_write()
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -187,6 +188,7 @@ class Database:
         self._own()
         with self._translated, nullcontext() if self.in_memory else self._pen.together():
             yield
+        self.after_write()
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
