@@ -13,6 +13,7 @@ links; nothing is copied.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -267,12 +268,16 @@ class _Postings:
 
 
 class _Tail:
-    """The words behind the postings, from place `start` on; looked up once somebody asks."""
+    """The words behind the postings, from place `start` on; looked up once somebody asks.
+
+    Places are kept in arrays, which Python's garbage collector knows to hold nothing: lists would
+    be tens of thousands of objects that it looks through, with every thread at rest.
+    """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._words = Column(np.uint64)
-        self._places: dict[int, list[int]] = {}
+        self._places: dict[int, array[int]] = {}
         self._known = 0  # so many words are in `_places`
 
     @property
@@ -298,9 +303,12 @@ class _Tail:
         """Return the places of a term, ascending."""
         if self._known < self.size:
             fresh = enumerate(self.words[self._known :].tolist(), self._start + self._known)
+            places = self._places
             for place, word in fresh:
-                if word != _NO_WORD:
-                    self._places.setdefault(word, []).append(place)
+                if word in places:
+                    places[word].append(place)
+                elif word != _NO_WORD:
+                    places[word] = array("q", (place,))
             self._known = self.size
         return self._places.get(term, ())
 
