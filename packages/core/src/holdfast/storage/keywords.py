@@ -13,7 +13,6 @@ links; nothing is copied.
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -270,14 +269,14 @@ class _Postings:
 class _Tail:
     """The words behind the postings, from place `start` on; looked up once somebody asks.
 
-    Places are kept in arrays, which Python's garbage collector knows to hold nothing: lists would
-    be tens of thousands of objects that it looks through, with every thread at rest.
+    Places are kept in tuples: Python's garbage collector looks at one of numbers once and never
+    again. Lists would be tens of thousands of objects that it looks through, all threads at rest.
     """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._words = Column(np.uint64)
-        self._places: dict[int, array[int]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
         self._known = 0  # so many words are in `_places`
 
     @property
@@ -306,9 +305,9 @@ class _Tail:
             places = self._places
             for place, word in fresh:
                 if word in places:
-                    places[word].append(place)
+                    places[word] += (place,)
                 elif word != _NO_WORD:
-                    places[word] = array("q", (place,))
+                    places[word] = (place,)
             self._known = self.size
         return self._places.get(term, ())
 
