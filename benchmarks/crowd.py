@@ -111,6 +111,8 @@ def _collecting(way: str) -> Iterator[None]:
 def _timed(longest: list[float]) -> Iterator[None]:
     """Note how long the garbage collector takes each time."""
 
+    begun = 0.0
+
     def note(phase: str, _: dict[str, int]) -> None:
         nonlocal begun
         if phase == "start":
@@ -118,7 +120,6 @@ def _timed(longest: list[float]) -> Iterator[None]:
         else:
             longest.append(time.perf_counter() - begun)
 
-    begun = 0.0
     gc.callbacks.append(note)
     yield
     gc.callbacks.remove(note)
@@ -154,9 +155,7 @@ def _calls(
             yield _plain(pool, _ADDED)
             yield _plain(pool, _FOUND)
         elif way == TO_THREAD:
-            yield asyncio.to_thread(
-                memory.add, memo.text, user_id=memo.user, metadata=memo.value
-            )
+            yield asyncio.to_thread(memory.add, memo.text, user_id=memo.user, metadata=memo.value)
             yield asyncio.to_thread(memory.search, question.text, user_id=question.user)
         else:
             yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)
