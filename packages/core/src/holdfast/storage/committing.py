@@ -18,19 +18,6 @@ from typing import Any
 MOST_TOGETHER = 64
 
 
-@contextmanager
-def transaction(connection: Any) -> Iterator[None]:
-    """Open a snapshot, and end it."""
-    connection.execute("BEGIN")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 class Pen:
     """Who holds it writes; the other threads of the process wait.
 

@@ -22,7 +22,7 @@ from holdfast.errors import (
     WrongKeyError,
 )
 from holdfast.storage import keys
-from holdfast.storage.committing import Pen, transaction
+from holdfast.storage.committing import Pen
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -156,8 +156,13 @@ class Database:
         with self._pen.held() if self.in_memory else nullcontext(), self._translated:
             connection = self._borrow()
             try:
-                with transaction(connection):
-                    yield connection
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
             finally:
                 self._push(connection)
 

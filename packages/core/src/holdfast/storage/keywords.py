@@ -71,6 +71,7 @@ class Keywords:
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
+        self._links: tuple[Ints, ...] = ()  # whose words each position is lent, by `LENT`
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
@@ -87,24 +88,35 @@ class Keywords:
         """
         if not len(lengths):
             return
-        self._owners.extend(np.repeat(np.arange(len(self), len(self) + len(lengths)), lengths + 1))
+        self._place(words, lengths)
+        self._link_after(previous)
         self._lengths.extend(lengths)
         self._before.extend(previous)
-        self._link_after(np.asarray(previous))
-        self._alive.extend(np.ones(len(lengths), dtype=np.bool_))
-        self._words += float(lengths.sum())
+        self._alive.fill(True, len(lengths))
+        self._words += len(words)
         self._live += len(lengths)
-        self._tail.extend(_spaced(words, lengths))
         if self._tail.size > max(_TAIL, self._postings.size // 16):
             self._merge_tail()
+
+    def _place(self, words: Hashes, lengths: Ints) -> None:
+        """Append words to the stream, an empty place behind each position."""
+        if len(lengths) == 1:  # as after every single add
+            self._owners.fill(len(self), len(words) + 1)
+            self._tail.extend(words)
+            self._tail.end_position()
+        else:
+            new = np.arange(len(self), len(self) + len(lengths))
+            self._owners.extend(np.repeat(new, lengths + 1))
+            self._tail.extend(_spaced(words, lengths))
 
     def _link_after(self, previous: NDArray[np.int32]) -> None:
         """Note the new positions as the ones after; the latest counts where there are several."""
         start = self._after.size
-        self._after.extend(np.full(len(previous), -1, dtype=np.int32))
-        followed = previous >= 0
-        self._linked |= bool(followed.any())
-        self._after.values[previous[followed]] = start + np.flatnonzero(followed)
+        self._after.fill(-1, len(previous))
+        followed = (previous >= 0).nonzero()[0]
+        self._linked |= bool(len(followed))
+        self._after.values[previous[followed]] = start + followed
+        self._links = ()
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -116,6 +128,7 @@ class Keywords:
 
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
+        self._links = ()
         self._before.values[position] = previous
         if previous >= 0:
             self._after.values[previous] = position
@@ -173,6 +186,8 @@ class Keywords:
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
         owners = self._owners.values[np.concatenate(found)]
+        if self._live == len(self):
+            return owners, columns
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
@@ -183,9 +198,8 @@ class Keywords:
 
         Shapes (h,), (h + 1, width) whose last row is zero, and (width,).
         """
-        hit = np.flatnonzero(np.bincount(owners, minlength=len(self)))
-        slot = np.empty(len(self), dtype=np.int64)
-        slot[hit] = np.arange(len(hit))
+        hit = np.bincount(owners, minlength=len(self)).nonzero()[0]
+        slot = self._slots(hit)
         cells = (len(hit) + 1) * width
         counts = np.bincount(slot[owners] * width + columns, minlength=cells).reshape(-1, width)
         length = self._lengths.values[hit] / max(self._words / max(self._live, 1), 1.0)
@@ -193,19 +207,32 @@ class Keywords:
         own[:-1] /= (1 - B + B * length)[:, None]
         return hit, own, np.count_nonzero(counts, axis=0)
 
+    def _slots(self, hit: Ints) -> Ints:
+        """Return the row of each position in arrays over `hit`, for others the row behind them.
+
+        The entry behind the last position is that of position -1: none.
+        """
+        slots = np.full(len(self) + 1, len(hit), dtype=np.int64)
+        slots[hit] = np.arange(len(hit))
+        return slots
+
     def _lend(self, hit: Ints, own: Floats) -> tuple[Ints, Floats]:
         """Return the live positions with words of their own or lent ones, and their sums."""
-        slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
-        slot[hit] = np.arange(len(hit))
-        before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
-        links = (before[:-1], before[before[:-1]], self._after.values)
-        lenders = [slot[link] for link in links]
-        touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
-        rows = np.flatnonzero(touched & self._alive.values)
-        lent = own[slot[rows]]
+        slots = self._slots(hit)
+        lenders = [slots[link] for link in self._lenders()]
+        touched = np.minimum.reduce([slots[:-1], *lenders]) < len(hit)
+        rows = (touched & self._alive.values).nonzero()[0]
+        lent = own[slots[rows]]
         for weight, lender in zip(LENT, lenders, strict=True):
             lent += weight * own[lender[rows]]
         return rows, lent
+
+    def _lenders(self) -> tuple[Ints, ...]:
+        """Return for each position the turn before, the one before that, and the next; or -1."""
+        if not self._links:
+            before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
+            self._links = (before[:-1], before[before[:-1]], self._after.values)
+        return self._links
 
     def settle(self) -> None:
         """Fold the tail in, as is worth it after many positions at once."""
@@ -297,6 +324,10 @@ class _Tail:
     def extend(self, words: Hashes) -> None:
         """Append words."""
         self._words.extend(words)
+
+    def end_position(self) -> None:
+        """Leave a place empty."""
+        self._words.fill(_NO_WORD, 1)
 
     def of(self, term: int) -> Sequence[int]:
         """Return the places of a term, ascending."""

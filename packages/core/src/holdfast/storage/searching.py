@@ -178,7 +178,7 @@ def find(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
     allowed = visible(connection, view, probe, now)
-    places = np.flatnonzero(allowed)
+    places = allowed.nonzero()[0]
     if not len(places):
         return []
     keywords = view.keywords.scores(probe.keywords)
