@@ -110,7 +110,6 @@ def _collecting(way: str) -> Iterator[None]:
 @contextmanager
 def _timed(longest: list[float]) -> Iterator[None]:
     """Note how long the garbage collector takes each time."""
-
     begun = 0.0
 
     def note(phase: str, _: dict[str, int]) -> None:
