@@ -135,7 +135,7 @@ class _Order:
         self._kind = kind
         self._seen = 0
         self._values: list[Any] = []
-        self._numbers = np.empty(0, dtype=np.int32)
+        self._numbers: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def extend(self, values: Sequence[Known]) -> None:
         """Take up the values that are new since."""
