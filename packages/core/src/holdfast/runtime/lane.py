@@ -97,14 +97,8 @@ class Lane:
         """Give a thread what another one is held up with, or the next batch."""
         left = [operations for batch in self._working for operations in batch.take()]
         count = 0 if left else min(BATCH, len(self._waiting))
-<<<<<<< HEAD
-        batch = Batch(
-            left or arranged(self._waiting.popleft() for _ in range(count)), self._together
-        )
-=======
         tasks = left or arranged(self._waiting.popleft() for _ in range(count))
         batch = Batch(tasks, self._together)
->>>>>>> main
         if left or count:
             self._working.append(batch)
             self._threads().submit(self._work, loop, batch)
