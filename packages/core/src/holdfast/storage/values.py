@@ -180,7 +180,7 @@ class _Members:
                     if member not in self._lists:
                         self.nbytes += _VALUE_BYTES + getsizeof(member[1])
                     self._lists.setdefault(member, []).append(number)
-                    self.nbytes += 8
+                    self.nbytes += 36  # a number, and its place in the list
         self._seen = len(values)
 
     def of(self, member: Known) -> NDArray[np.int32]:
