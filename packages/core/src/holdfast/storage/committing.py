@@ -126,7 +126,6 @@ class Pen:
             group.shared = group.shared or threading.Event()
             self._open = group
         else:
-            self._lost = group.error if self._gathering else None
             self._end(group)
 
     def _settle(self) -> None:
@@ -138,6 +137,8 @@ class Pen:
         try:
             group.end()
         finally:
+            if self._gathering:
+                self._lost = self._lost or group.error
             self._give_back(group.connection)
 
 

@@ -294,12 +294,16 @@ class _Postings:
 
 
 class _Tail:
-    """The words behind the postings, from place `start` on; looked up once somebody asks."""
+    """The words behind the postings, from place `start` on; looked up once somebody asks.
+
+    Places are kept in tuples: Python's garbage collector looks at one of numbers once and never
+    again. Lists would be tens of thousands of objects that it looks through, all threads at rest.
+    """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._words = Column(np.uint64)
-        self._places: dict[int, list[int]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
         self._known = 0  # so many words are in `_places`
 
     @property
@@ -329,9 +333,12 @@ class _Tail:
         """Return the places of a term, ascending."""
         if self._known < self.size:
             fresh = enumerate(self.words[self._known :].tolist(), self._start + self._known)
+            places = self._places
             for place, word in fresh:
-                if word != _NO_WORD:
-                    self._places.setdefault(word, []).append(place)
+                if word in places:
+                    places[word] += (place,)
+                elif word != _NO_WORD:
+                    places[word] = (place,)
             self._known = self.size
         return self._places.get(term, ())
 
