@@ -36,9 +36,10 @@ UNCOLLECTED = "async, collector off"
 BURST = "async, all in one turn of the loop"
 TO_THREAD = "sync, each in `asyncio.to_thread`"
 PLAIN = "as many plain objects from a thread"
+COLLECTED = "nothing but one `gc.collect()`"
 IDLE = "nothing: the machine itself"
-WAYS = (SYNC, FROZEN, ASYNC, UNCOLLECTED, BURST, TO_THREAD, PLAIN, IDLE)
-UNFROZEN = (ASYNC, UNCOLLECTED, PLAIN)
+WAYS = (SYNC, FROZEN, ASYNC, UNCOLLECTED, BURST, TO_THREAD, PLAIN, COLLECTED, IDLE)
+UNFROZEN = (ASYNC, UNCOLLECTED, PLAIN, COLLECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def measure(path: Path, way: str, each: int) -> Crowd:
             calls = list(_calls(way, memory, more, asked))
             spread = len(calls) if way == BURST else AT_ONCE
             errors, blocked, seconds = asyncio.run(_at_once(calls, max(1, spread)))
-    count = 0 if way == IDLE else 2 * each
+    count = 0 if way in (IDLE, COLLECTED) else 2 * each
     return Crowd(way, count, errors, seconds, 1_000 * blocked, 1_000 * max(longest))
 
 
@@ -147,8 +148,8 @@ def _in_turn(memory: Memory, more: list[Memo], asked: list[Asked]) -> float:
 def _calls(
     way: str, memory: Memory, more: list[Memo], asked: list[Asked]
 ) -> Iterator[Coroutine[Any, Any, Any]]:
-    if way == IDLE:
-        yield asyncio.sleep(1)
+    if way in (IDLE, COLLECTED):
+        yield _nothing(collect=way == COLLECTED)
         return
     pool = ThreadPoolExecutor(1)
     for memo, question in zip(more, asked, strict=True):
@@ -161,6 +162,13 @@ def _calls(
         else:
             yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)
             yield memory.asearch(question.text, user_id=question.user)
+
+
+async def _nothing(*, collect: bool) -> None:
+    await asyncio.sleep(0.5)
+    if collect:
+        gc.collect()
+    await asyncio.sleep(0.5)
 
 
 # Objects that Python's collector looks through in the answers of `aadd` and `asearch`.
