@@ -223,7 +223,7 @@ class Items:
         # The same text in several items is embedded once.
         texts = list(dict.fromkeys(text for put in puts for text in self._texts(put)))
         place = {text: number for number, text in enumerate(texts)}
-        vectors = np.zeros((0, 0), dtype=np.float32)
+        vectors: Floats = np.zeros((0, 0), dtype=np.float32)
         if texts and self._embedder is not None:
             vectors = indexing.unit_vectors(await runtime.embed(self._embedder, texts), len(texts))
         drafts: list[ItemDraft | tuple[tuple[str, ...], str]] = []
@@ -284,11 +284,11 @@ class Items:
 
     def search(self, search: Search) -> list[ItemMatch]:
         """Find items; see `Search`."""
-        return _matches(self.batch([search]))
+        return run(self._search(SYNC, search, {}))
 
     async def asearch(self, search: Search) -> list[ItemMatch]:
         """Async twin of `search`."""
-        return _matches(await self.abatch([search]))
+        return await self._search(self._async, search, {})
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
@@ -320,15 +320,6 @@ def _result(results: list[Result]) -> Result:
     if isinstance(results[0], HoldfastError):
         raise results[0]
     return results[0]
-
-
-def _matches(results: list[Result]) -> list[ItemMatch]:
-    found = _result(results)
-    return (
-        [match for match in found if isinstance(match, ItemMatch)]
-        if isinstance(found, list)
-        else []
-    )
 
 
 def _draft(

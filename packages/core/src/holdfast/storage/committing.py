@@ -38,6 +38,11 @@ class Pen:
         self._gathering = False  # its holder has more to write
         self._lost: Exception | None = None  # why what it wrote was taken back
 
+    @property
+    def gathering(self) -> bool:
+        """Whether a thread's writes wait for the end of `together`."""
+        return self._gathering
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep writers away."""

@@ -369,7 +369,8 @@ def _by_term(words: Hashes) -> tuple[Hashes, Ints, Ints]:
 def _spread(starts: Ints, counts: Ints) -> Ints:
     """Return starts[i], starts[i] + 1, ..., counts[i] of them, for every i in turn."""
     firsts = np.cumsum(counts) - counts
-    return np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+    spread: Ints = np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+    return spread
 
 
 def _any_of(known: Mapping[int, Ints], group: Group) -> Ints:
