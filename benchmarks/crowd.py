@@ -25,7 +25,7 @@ from holdfast import Memory
 from material import Asked, Handed, Memo, memos, questions
 
 USERS = 50
-HELD = 100  # memos of each user beforehand
+HELD = 100
 BEAT = 0.001  # seconds
 AT_ONCE = 20  # calls that come in one turn of the loop, as requests do
 
@@ -63,18 +63,26 @@ class Crowd:
     collector_ms: float
 
 
-def crowd(folder: Path, each: int, rounds: int = 3) -> list[dict[str, Any]]:
-    """Measure `each` adds and `each` searches every way, on a new file and process each."""
+def crowd(
+    folder: Path, each: int, rounds: int = 3, *, ways: Sequence[str] = WAYS, held: int = HELD
+) -> list[dict[str, Any]]:
+    """Measure `each` adds and `each` searches every way, on a new file and process each.
+
+    Args:
+        folder: Where the files go.
+        each, rounds, ways: How much is measured.
+        held: Memos of each user beforehand.
+    """
     return [
-        _apart(folder / f"{number} {place}.db", way, each)
+        _apart(folder / f"{number} {place}.db", way, each, held)
         for number in range(rounds)
-        for place, way in enumerate(WAYS)
+        for place, way in enumerate(ways)
     ]
 
 
-def _apart(path: Path, way: str, each: int) -> dict[str, Any]:
+def _apart(path: Path, way: str, each: int, held: int) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, __file__, str(path), way, str(each)],
+        [sys.executable, __file__, str(path), way, str(each), str(held)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -83,13 +91,13 @@ def _apart(path: Path, way: str, each: int) -> dict[str, Any]:
     return found
 
 
-def measure(path: Path, way: str, each: int) -> Crowd:
+def measure(path: Path, way: str, each: int, held: int) -> Crowd:
     """Measure one way in this process."""
     users = [f"u{number}" for number in range(USERS)]
     more = [memos(users[at % USERS], at, 1)[0] for at in range(each)]
     asked = questions(users, each)
     longest: list[float] = [0.0]
-    with _filled(path, users, more, asked) as memory, _collecting(way), _timed(longest):
+    with _filled(path, users, more, asked, held) as memory, _collecting(way), _timed(longest):
         if way == SYNC:
             errors, blocked, seconds = 0, 0.0, _in_turn(memory, more, asked)
         else:
@@ -127,8 +135,10 @@ def _timed(longest: list[float]) -> Iterator[None]:
     gc.callbacks.remove(note)
 
 
-def _filled(path: Path, users: list[str], more: list[Memo], asked: list[Asked]) -> Memory:
-    stored = [memos(user, 1_000_000 + HELD * at, HELD) for at, user in enumerate(users)]
+def _filled(
+    path: Path, users: list[str], more: list[Memo], asked: list[Asked], held: int
+) -> Memory:
+    stored = [memos(user, 1_000_000 + held * at, held) for at, user in enumerate(users)]
     known = {memo.text: memo.vector for own in (more, *stored) for memo in own}
     known |= {one.text: one.vector for one in asked}
     memory = Memory(path, embedder=Handed(known))
@@ -209,4 +219,5 @@ async def _beat(pauses: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))))
+    path, way, each, held = sys.argv[1:]
+    print(json.dumps(asdict(measure(Path(path), way, int(each), int(held)))))
