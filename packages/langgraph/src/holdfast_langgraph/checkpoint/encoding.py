@@ -33,8 +33,9 @@ from holdfast_langgraph.checkpoint.zipping import unzipped, zipped
 
 DIGEST_BYTES = 16
 KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
-# Shorter values lie in the manifest itself: a blob's row and index entry cost more.
+# Shorter values lie in the manifest itself: what finds a blob takes as much.
 INLINE_BYTES = 64
+LARGEST_INT = 1 << 63
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
 
@@ -79,11 +80,14 @@ class Codec:
         Raises:
             Exception: Whatever the serializer raises for what it cannot write.
         """
-        if self._cuts and is_composite(value):
-            try:
-                return self._cut(value, salt, blobs, past)
-            except UncutError:
-                pass
+        if self._cuts:
+            if self._cipher is None and is_plain(value):
+                return None, value
+            if is_composite(value):
+                try:
+                    return self._cut(value, salt, blobs, past)
+                except UncutError:
+                    pass
         type_, data = self._dumps(value)
         if len(data) <= INLINE_BYTES:
             return self._encrypt(type_, data)
@@ -162,7 +166,7 @@ class Codec:
         if isinstance(stored, int):
             return self.load(*unzipped(*blobs[stored]))
         if isinstance(stored, tuple):
-            return self.load(*stored)
+            return stored[1] if stored[0] is None else self.load(stored[0], stored[1])
         plain = {} if plain is None else plain
         for part in stored:
             if isinstance(part, int) and part not in plain:
@@ -181,6 +185,16 @@ class Codec:
             raise TypeError(f"a list has a part of type {type!r}, not {MSGPACK!r}")
         plain: bytes = self._cipher.decrypt(type.split("+", 1)[1], data)
         return plain
+
+
+def is_plain(value: object) -> bool:
+    """Say whether msgpack alone writes a value as LangGraph's serializer does, and in few bytes."""
+    kind = type(value)
+    if kind is str:
+        return len(cast(str, value)) <= INLINE_BYTES and cast(str, value).isascii()
+    if kind is int:
+        return -LARGEST_INT <= cast(int, value) < LARGEST_INT
+    return kind is bool or kind is float or value is None
 
 
 def seals(serde: SerializerProtocol) -> bool:

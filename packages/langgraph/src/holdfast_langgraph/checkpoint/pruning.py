@@ -16,13 +16,9 @@ from typing import Any
 
 from holdfast import Connection, InvalidInputError
 
-from holdfast_langgraph.checkpoint.forms import (
-    Stored,
-    pack_manifest,
-    references,
-    unpack,
-    unpack_manifest,
-)
+from holdfast_langgraph.checkpoint import sweeping
+from holdfast_langgraph.checkpoint.forms import Stored
+from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -120,12 +116,14 @@ def prune(connection: Connection, thread: int, keep: Keep) -> int:
         delete_thread(connection, thread)
         return len(visible)
     needed = _needed(stones, staying)
+    going: list[int] = []
     for stone in stones:
         if stone.id in needed:
             _bury(connection, thread, stone, needed[stone.id])
         elif stone.id not in staying:
-            _drop(connection, thread, stone)
-    _sweep(connection, thread)
+            _drop_writes(connection, thread, stone)
+            going.append(stone.id)
+    sweeping.sweep(connection, thread, going)
     return len(visible) - len(staying)
 
 
@@ -142,7 +140,7 @@ def _stones(connection: Connection, thread: int) -> list[Stone]:
         " FROM langgraph_checkpoints WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
         (thread,),
     )
-    return [Stone(*(*row[:-1], unpack_manifest(row[-1]))) for row in rows]
+    return [Stone(*(*row[:-1], unpack_manifest(row[-1], row[0]))) for row in rows]
 
 
 def _needed(stones: Sequence[Stone], staying: Collection[int]) -> dict[int, set[str]]:
@@ -187,31 +185,11 @@ def _bury(connection: Connection, thread: int, stone: Stone, channels: set[str])
     )
 
 
-def _drop(connection: Connection, thread: int, stone: Stone) -> None:
-    connection.execute("DELETE FROM langgraph_checkpoints WHERE id = ?", (stone.id,))
+def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
     connection.execute(
         "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, stone.ns, stone.checkpoint_id),
     )
-
-
-def _sweep(connection: Connection, thread: int) -> None:
-    """Delete the blobs nothing names; from now on, numbers read earlier may be stale."""
-    named: set[int] = set()
-    for row in connection.execute(
-        "SELECT manifest FROM langgraph_checkpoints WHERE thread = ?", (thread,)
-    ):
-        named.update(
-            number for value in unpack_manifest(row[0]).values() for number in references(value)
-        )
-    for row in connection.execute("SELECT value FROM langgraph_writes WHERE thread = ?", (thread,)):
-        named.update(references(unpack(row[0])))
-    connection.execute(
-        "DELETE FROM langgraph_blobs WHERE thread = ?"
-        " AND id NOT IN (SELECT value FROM json_each(?))",
-        (thread, json.dumps(sorted(named))),
-    )
-    connection.execute("UPDATE langgraph_threads SET epoch = epoch + 1 WHERE no = ?", (thread,))
 
 
 def delete_thread(connection: Connection, thread: int) -> None:

@@ -19,7 +19,8 @@ from langgraph.checkpoint.base import (
 
 from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Sealed, Stored, references, unpack, unpack_manifest
+from holdfast_langgraph.checkpoint.forms import Digest, Sealed, Stored, carrier, references
+from holdfast_langgraph.checkpoint.packing import unpack, unpack_carried, unpack_manifest
 
 COLUMNS = (
     "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
@@ -77,7 +78,7 @@ def find(connection: Connection, address: Address) -> Row | None:
 
 def read_row(row: Sequence[Any]) -> Row:
     """Return a row of `COLUMNS` with its manifest unpacked."""
-    return Row(*(*row[:-1], unpack_manifest(row[-1])))
+    return Row(*(*row[:-1], unpack_manifest(row[-1], row[0])))
 
 
 def fetch(
@@ -116,11 +117,59 @@ def find_blobs(
     )
     if not numbers:
         return {}
-    rows = connection.execute(
-        "SELECT id, type, data FROM langgraph_blobs WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(numbers),),
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {number: sealed for number, (_, sealed) in read_blobs(connection, numbers).items()}
+
+
+def read_blobs(
+    connection: Connection, numbers: Sequence[int]
+) -> dict[int, tuple[Digest, Sealed]]:
+    """Return the digest, type and data of blobs by number; one that is gone is left out."""
+    found: dict[int, tuple[Digest, Sealed]] = {}
+    own = [number for number in numbers if number > 0]
+    if own:
+        for row in connection.execute(
+            "SELECT id, digest, type, data FROM langgraph_blobs"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(own),),
+        ):
+            found[row[0]] = row[1], (row[2], row[3])
+    places = {number: carrier(number) for number in numbers if number < 0}
+    rows = read_carried(connection, {row for row, _ in places.values()})
+    for number, (row, at) in places.items():
+        blob = rows[row][at] if row in rows else None
+        if blob is not None:
+            found[number] = blob
+    return found
+
+
+def read_carried(
+    connection: Connection, rows: Collection[int]
+) -> dict[int, list[tuple[Digest, Sealed] | None]]:
+    """Return the blobs that some of these rows carry, by row."""
+    if not rows:
+        return {}
+    return {
+        row: unpack_carried(data)
+        for row, data in connection.execute(
+            "SELECT id, carried FROM langgraph_checkpoints"
+            " WHERE carried IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(rows)),),
+        )
+    }
+
+
+def digests_of(connection: Connection, thread: int, address: Address) -> dict[Digest, int]:
+    """Return the numbers of the blobs that a checkpoint names, by digest."""
+    row = connection.execute(
+        "SELECT id, manifest FROM langgraph_checkpoints"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        (thread, address.ns, address.checkpoint_id),
+    ).fetchone()
+    if row is None:
+        return {}
+    values = unpack_manifest(row[1], row[0]).values()
+    numbers = sorted({number for value in values for number in references(value)})
+    return {digest: number for number, (digest, _) in read_blobs(connection, numbers).items()}
 
 
 def assemble(

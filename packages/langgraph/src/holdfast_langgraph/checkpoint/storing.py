@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from holdfast import Connection, Database
@@ -22,11 +23,25 @@ from langgraph.checkpoint.base import (
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.cutting import MSGPACK
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Stored, past_of, settle
+from holdfast_langgraph.checkpoint.forms import (
+    MOST_CARRIED,
+    Blobs,
+    Digest,
+    Draft,
+    Stored,
+    carried_numbers,
+    past_of,
+    placed,
+    settle,
+    settled,
+    spelled,
+)
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
+from holdfast_langgraph.checkpoint.reading import digests_of
 from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
     MOST_ROWS,
+    CheckpointThereError,
     ThreadMovedError,
     add_blobs,
     add_checkpoint,
@@ -38,6 +53,9 @@ from holdfast_langgraph.checkpoint.writing import (
 
 # A part is a message or a run of some; larger blobs are values of their own.
 MOST_PART = 1 << 16
+# What a task writes and nobody holds yet lies in the write itself, up to so many bytes: the blob
+# would take three pages more.
+MOST_INLINE = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +79,37 @@ def store_checkpoint(
     body = desk.codec.dump({k: v for k, v in checkpoint.items() if k != "channel_values"})
     row = checkpoint_row(address, checkpoint["id"], metadata, body)
 
-    def attempt(known: Known) -> bool:
-        head = known.heads.get(address.ns, NO_HEAD)
+    def attempt(known: Known, carrying: bool = True) -> bool:
+        head = _parent(desk, known, address)
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
         numbers, others = known.sorted(blobs)
         sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
-        with _opened(desk, known, sealed) as connection:
+        carrying = carrying and len(sealed) <= MOST_CARRIED
+        with _opened(desk, known, single=carrying) as connection:
             thread = claim_thread(connection, address.thread_id, known)
-            numbers |= add_blobs(connection, thread, sealed)
-            manifest = {name: settle(draft, numbers) for name, draft in drafts.items()}
-            add_checkpoint(connection, (thread, known.epoch), row, manifest)
+            if carrying:
+                local = carried_numbers(0, sealed)
+            else:
+                local = add_blobs(connection, thread, sealed)
+            manifest = settled(drafts, numbers | local)
+            place = (thread, known.epoch)
+            at = add_checkpoint(connection, place, row, manifest, sealed if carrying else {})
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
-        known.note(thread, numbers)
         if others:
-            known.note_plain(desk.codec, _parts(others, numbers))
+            if carrying:
+                local = carried_numbers(at, sealed)
+                manifest = {name: placed(value, at) for name, value in manifest.items()}
+            known.note_plain(desk.codec, _parts(others, local))
+        known.note(thread, numbers | local)
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         return True
 
-    _settle(desk, address.thread_id, attempt)
+    try:
+        _settle(desk, address.thread_id, attempt)
+    except CheckpointThereError:
+        _settle(desk, address.thread_id, partial(attempt, carrying=False))
 
 
 def store_writes(
@@ -93,8 +122,12 @@ def store_writes(
         blobs: Blobs = {}
         drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
         numbers, others = known.sorted(blobs)
+        if sum([len(data) for _, data in others.values()]) <= MOST_INLINE and not desk.codec.hides:
+            drafts = [spelled(draft, others) for draft in drafts]
+            others = {}
         sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
-        with _opened(desk, known, sealed, short=len(writes) <= MOST_ROWS) as connection:
+        single = not sealed and len(writes) <= MOST_ROWS
+        with _opened(desk, known, single=single) as connection:
             thread = claim_thread(connection, address.thread_id, known)
             numbers |= add_blobs(connection, thread, sealed)
             rows = [
@@ -111,17 +144,27 @@ def store_writes(
     _settle(desk, address.thread_id, attempt)
 
 
-def _opened(
-    desk: Desk, known: Known, blobs: Blobs, *, short: bool = True
-) -> AbstractContextManager[Connection]:
+def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager[Connection]:
     """Open what a write needs: one statement is a transaction of its own, and quicker so.
 
     With full durability writers that wait for one another share a commit, so they need one.
     """
-    alone = short and not blobs and known.no is not None and desk.retention is None
+    alone = single and known.no is not None and desk.retention is None
     if alone and desk.database.durability == "normal":
         return desk.database.bare()
     return desk.database.write()
+
+
+def _parent(desk: Desk, known: Known, address: Address) -> Head:
+    """Return the checkpoint written last; if that is not the parent, learn what the parent names.
+
+    So a message is not stored again by the next process, or in a fork.
+    """
+    head = known.heads.get(address.ns, NO_HEAD)
+    if address.checkpoint_id not in (None, head.checkpoint_id) and known.no is not None:
+        with desk.database.read() as connection:
+            known.note(known.no, digests_of(connection, known.no, address))
+    return head
 
 
 def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:

@@ -11,21 +11,32 @@ from typing import Any
 from holdfast import Connection
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
+from holdfast_langgraph.checkpoint.packing import pack, pack_carried, pack_manifest
 from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_ROWS = 32
 
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
+# In place of a checkpoint with the same id; not if blobs come with it, for it keeps those it
+# carries, and others may name them.
 _ADD_CHECKPOINT = (
-    "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
-    " created_at, metadata, type, body, manifest)"
-    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+    "INSERT INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id, created_at,"
+    " metadata, type, body, manifest, carried)"
+    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+    " ON CONFLICT(thread, ns, checkpoint_id) DO UPDATE SET parent_id = excluded.parent_id,"
+    " run_id = excluded.run_id, created_at = excluded.created_at, buried = 0,"
+    " metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
+    " manifest = excluded.manifest WHERE excluded.carried IS NULL"
 )
 
 
 class ThreadMovedError(Exception):
     """The thread was swept, deleted or made by someone else since it was looked at."""
+
+
+class CheckpointThereError(Exception):
+    """A checkpoint with this id is there already, and another can bring no blobs in its row."""
 
 
 def find_thread(connection: Connection, thread_id: str) -> Known | None:
@@ -126,7 +137,8 @@ def add_checkpoint(
     thread: tuple[int, int],
     row: tuple[object, ...],
     manifest: Mapping[str, Stored],
-) -> None:
+    carried: Blobs,
+) -> int:
     """Store a checkpoint, in place of one with the same id; one statement.
 
     Args:
@@ -134,13 +146,22 @@ def add_checkpoint(
         thread: Its number, and the epoch it must still be in.
         row: See `checkpoint_row`.
         manifest: The channel values.
+        carried: Blobs (sealed) that lie in the row itself.
+
+    Returns:
+        The id of its row, if blobs lie in it.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
+        CheckpointThereError: Blobs come with it, and one with the same id is there.
     """
-    cursor = connection.execute(_ADD_CHECKPOINT, (*row, pack_manifest(manifest), *thread))
+    cursor = connection.execute(
+        _ADD_CHECKPOINT, (*row, pack_manifest(manifest), pack_carried(carried), *thread)
+    )
     if cursor.rowcount != 1:
-        raise ThreadMovedError(thread)
+        _check_thread(connection, *thread)
+        raise CheckpointThereError(row[1])
+    return int(cursor.lastrowid or 0)
 
 
 def add_writes(

@@ -1,0 +1,63 @@
+"""How manifests, the values of writes, and the blobs that a row carries lie in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import ormsgpack
+
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, placed
+from holdfast_langgraph.checkpoint.zipping import LEAST, deflated, inflated
+
+_ZIPPED = b"\xc1"  # the one byte with which no msgpack begins
+
+
+def pack(stored: Stored) -> bytes:
+    """Write the value of a write, zipped if it is long."""
+    data = ormsgpack.packb(stored)
+    return data if len(data) < LEAST else _ZIPPED + deflated(data)
+
+
+def unpack(data: bytes) -> Stored:
+    """Read what `pack` wrote."""
+    return _read(ormsgpack.unpackb(inflated(data[1:]) if data[:1] == _ZIPPED else data))
+
+
+def pack_manifest(manifest: Mapping[str, Stored]) -> bytes:
+    """Write stored values by channel."""
+    return ormsgpack.packb(manifest)
+
+
+def unpack_manifest(data: bytes, row: int) -> dict[str, Stored]:
+    """Read what `pack_manifest` wrote into a row."""
+    values = ormsgpack.unpackb(data)
+    return {channel: placed(_read(value), row) for channel, value in values.items()}
+
+
+def _read(value: Any) -> Stored:
+    # msgpack has one kind of array; parts begin with the bytes of a head.
+    if isinstance(value, list) and not isinstance(value[0], bytes):
+        return (value[0], value[1])
+    stored: Stored = value
+    return stored
+
+
+def pack_carried(blobs: Blobs) -> bytes | None:
+    """Write the blobs that a row carries."""
+    if not blobs:
+        return None
+    return ormsgpack.packb([(digest, *sealed) for digest, sealed in blobs.items()])
+
+
+def unpack_carried(data: bytes) -> list[tuple[Digest, Sealed] | None]:
+    """Read what `pack_carried` wrote; None where a blob was let go."""
+    return [
+        None if blob is None else (blob[0], (blob[1], blob[2])) for blob in ormsgpack.unpackb(data)
+    ]
+
+
+def without(data: bytes, kept: Collection[int]) -> bytes:
+    """Let go of the carried blobs whose places are not kept; the others keep theirs."""
+    blobs = ormsgpack.unpackb(data)
+    return ormsgpack.packb([blob if at in kept else None for at, blob in enumerate(blobs)])
