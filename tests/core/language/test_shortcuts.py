@@ -31,3 +31,8 @@ def test_a_question_passed_over_names_no_date(text: str) -> None:
 def test_ascii_tells_a_time_as_the_full_pattern_says(text: str) -> None:
     full = traits._TIME.search(text) is not None
     assert traits.traits(text).tells_time == full
+
+
+@given(st.from_regex(traits._TIME_IN_ASCII, alphabet=st.characters(max_codepoint=127)))
+def test_no_time_expression_goes_without_a_clue(text: str) -> None:
+    assert traits.traits(text).tells_time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -64,9 +65,8 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
             lengths, or numbers that are not finite.
     """
     try:
-        with np.errstate(over="ignore"):  # too large a number becomes infinity, and is refused
-            matrix: Floats = np.asarray(vectors, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        matrix = _matrix(vectors)
+    except (TypeError, ValueError, OverflowError) as error:
         raise ProviderError(
             f"the embedder's vectors are no rectangle of numbers: {error}"
         ) from error
@@ -74,10 +74,19 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
         raise ProviderError(
             f"the embedder was asked for {count} vectors and gave an array of shape {matrix.shape}"
         )
-    exact = matrix.astype(np.float64)
-    squares = np.einsum("ij,ij->i", exact, exact)  # of finite numbers finite: they fit many times
-    if not np.isfinite(squares).all():
+    # In double precision, for a square of a finite number may be too large for a single one.
+    lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
+    if not math.isfinite(lengths.sum()):
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    squares[squares == 0] = 1
-    unit: Floats = (exact / np.sqrt(squares)[:, None]).astype(np.float32)
+    if not lengths.all():
+        lengths[lengths == 0] = 1
+    unit: Floats = (matrix / lengths[:, None]).astype(np.float32)
     return unit
+
+
+def _matrix(vectors: Sequence[Vector]) -> Floats:
+    matrix: Floats = np.asarray(vectors)
+    if matrix.dtype == np.float32:
+        return matrix
+    with np.errstate(over="ignore"):  # too large a number becomes infinity, and is refused
+        return matrix.astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -76,7 +77,7 @@ def rank(candidates: Candidates, cues: Cues, weights: Weights = DEFAULT) -> Rank
     parts = _channels(candidates, weights)
     parts |= _texts(candidates, weights)
     parts |= _cues(candidates, cues, weights)
-    scores = np.sum(list(parts.values()), axis=0)
+    scores = reduce(np.add, parts.values())
     parts["session"] = weights.session * _session(candidates, scores)
     scores = scores + parts["session"]
     if candidates.graph is not None:
@@ -100,9 +101,15 @@ def _texts(of: Candidates, weights: Weights) -> dict[str, Floats]:
     asks = (rows["traits"] & ASKS) != 0
     return {
         "question": weights.question * asks,
-        "passages": weights.passages * np.log(rows["passages"]),
+        "passages": weights.passages * _log(rows["passages"]),
         "importance": weights.importance * (rows["importance"] - 0.5),
     }
+
+
+def _log(counts: Positions) -> Floats:
+    """Return logarithms; most texts have one passage, and a logarithm takes its time."""
+    several = counts > 1
+    return np.log(counts) if several.any() else np.zeros(len(counts), dtype=np.float32)
 
 
 def _cues(of: Candidates, cues: Cues, weights: Weights) -> dict[str, Floats]:
@@ -131,9 +138,9 @@ def _wordy_assistant(of: Candidates) -> Floats:
     assistant that talks like everybody else is one more speaker.
     """
     said = of.rows["role"] == ROLE_CODES["assistant"]
-    words = of.rows["words"] * of.rows["passages"]
     if said.all() or not said.any():
         return np.zeros(len(said), dtype=np.float32)
+    words = of.rows["words"] * of.rows["passages"]
     times = (1.0 + words[said].mean()) / (1.0 + words[~said].mean())
     share = np.clip(np.log(times) / np.log(3.0), 0.0, 1.0)
     marked: Floats = (share * said).astype(np.float32)
@@ -153,14 +160,13 @@ def _session(of: Candidates, scores: Floats) -> Floats:
     order = _best_passages(of, scores)
     sessions = of.rows["session"]
     ranked = sessions[order]
-    grouped = np.argsort(ranked, kind="stable")  # by session, best first within each
-    numbers, starts = np.unique(ranked[grouped], return_index=True)
-    sizes = np.diff(np.append(starts, len(grouped)))
-    place = np.arange(len(grouped)) - np.repeat(starts, sizes)
-    best = np.where(place < 3, scores[order][grouped], 0.0)
-    prior = np.add.reduceat(best, starts) / 3
-    spread: Floats = prior[np.searchsorted(numbers, sessions)].astype(np.float32)
-    return spread
+    grouped = ranked.argsort(kind="stable")  # by session, best first within each
+    ranked, best = ranked[grouped], scores[order[grouped]]
+    best[3:][ranked[3:] == ranked[:-3]] = 0
+    starts = np.append(0, 1 + (ranked[1:] != ranked[:-1]).nonzero()[0])
+    prior: Floats = np.zeros(ranked[-1] + 1, dtype=np.float32)
+    prior[ranked[starts]] = np.add.reduceat(best, starts) / 3
+    return prior.take(sessions)
 
 
 def _cosine(dense: Floats, keywords: Floats) -> Floats:
@@ -211,7 +217,7 @@ items: Mapping[str, Callable[[Candidates], Ranked]] = {
 def _by_score(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage; of equals, the row that was put first leads."""
     rows = candidates.rows
-    order: Positions = np.argsort(-scores)
+    order: Positions = (-scores).argsort()
     if (scores[order[1:]] == scores[order[:-1]]).any():
         order = np.lexsort((rows["id"], -scores))
     return _first_of_each(rows, order)
@@ -240,7 +246,7 @@ def _descending(scores: Floats) -> Positions:
 
     A stable sort takes five times as long, so it is done only where there are equals.
     """
-    order: Positions = np.argsort(-scores)
+    order: Positions = (-scores).argsort()
     ranked = scores[order]
     if (ranked[1:] == ranked[:-1]).any():
         order = np.argsort(-scores, kind="stable")

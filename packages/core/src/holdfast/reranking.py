@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from holdfast.errors import ProviderError
@@ -34,7 +33,7 @@ async def rerank(
     scores = _checked(given, len(top))
     order = sorted(range(len(top)), key=lambda place: -scores[place])
     ordered = [
-        replace(top[place], score=held.score, parts={**top[place].parts, "reranker": scores[place]})
+        top[place]._replace(score=held.score, parts={**top[place].parts, "reranker": scores[place]})
         for place, held in zip(order, top, strict=True)
     ]
     return [*ordered, *rest]

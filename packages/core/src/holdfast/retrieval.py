@@ -43,7 +43,23 @@ async def search(
     reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
-    asked = await runtime.store(_read, storage, embedder.fingerprint, region, question)
+    found = None
+    while found is None:  # somebody spoke for the first time since the question was read
+        found = await _search(runtime, storage, embedder, region, question, reranker)
+    if reranker is not None:
+        found = await reranking.rerank(runtime, reranker, question.query, found)
+    return [_match(item, question.explain) for item in found[: question.limit]]
+
+
+async def _search(
+    runtime: Runtime,
+    storage: EmbeddedStorage,
+    embedder: Embedder,
+    region: Region,
+    question: Question,
+    reranker: Reranker | None,
+) -> list[Found] | None:
+    asked, known = await runtime.store(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
@@ -57,23 +73,20 @@ async def search(
     )
     as_of = maybe_micros(question.as_of)
     if question.graph:
-        found = await runtime.store(
-            storage.search_with_graph, region, probe, question.query, as_of=as_of
+        return await runtime.store(
+            storage.search_with_graph, region, probe, question.query, as_of=as_of, speakers=known
         )
-    else:
-        found = await runtime.store(storage.search, region, probe, as_of=as_of)
-    if reranker is not None:
-        found = await reranking.rerank(runtime, reranker, question.query, found)
-    return [_match(item, question.explain) for item in found[: question.limit]]
+    return await runtime.store(storage.search, region, probe, as_of=as_of, speakers=known)
 
 
 def _read(
     storage: EmbeddedStorage, fingerprint: str, region: Region, question: Question
-) -> cues.Cues:
-    """Return what a question asks for, knowing who speaks where it is asked."""
+) -> tuple[cues.Cues, int]:
+    """Return what a question asks for, and how many were known to speak where it is asked."""
     storage.file.check_embedder(fingerprint)
+    speakers = storage.speakers(region, newest=question.as_of is not None)
     moment = question.as_of or utc_now()
-    return cues.read(question.query, storage.speakers(region), moment)
+    return cues.read(question.query, speakers, moment), len(speakers)
 
 
 def _match(found: Found, explain: bool) -> Match:

@@ -16,6 +16,8 @@ from typing import Any, Final, TypeAlias
 
 import regex
 
+from holdfast.language.clues import has_word
+
 Range: TypeAlias = tuple[float, float]
 
 _MONTH: Final = (
@@ -49,7 +51,7 @@ _CLUES: Final = """
     enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
     yesterday today gestern heute ayer hoy week woche semana month monat mes year jahr"""
 _CLUE_WORDS: Final = frozenset(_CLUES.split())
-_LETTERS: Final = re.compile("[a-z]+|[0-9]")
+_DIGIT: Final = re.compile("[0-9]")
 _LANGUAGES: Final = ["en", "de", "es", "zh"]
 
 
@@ -86,10 +88,9 @@ def _found(text: str, now: datetime) -> Iterator[tuple[str, float, float]]:
 
 def may_name_dates(query: str) -> bool:
     """Say whether the pattern is worth its time: most questions name no date."""
-    if not query.isascii():
+    if not query.isascii() or _DIGIT.search(query):
         return True
-    found = _LETTERS.findall(query.lower())
-    return not _CLUE_WORDS.isdisjoint(found) or any(map(str.isdigit, found))
+    return has_word(query.lower(), _CLUE_WORDS)
 
 
 @lru_cache(maxsize=256)

@@ -18,7 +18,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Final, TypeAlias
 
@@ -115,14 +115,14 @@ def words(query: str, *, whole: bool = False) -> list[Word]:
         query: The query.
         whole: Keep function words inside scripts without spaces too, as a phrase needs them.
     """
-    matches = list(_WORD.finditer(query))
-    folded = [_plain(match[0]) for match in matches]
-    spaced = [w for m, w in zip(matches, folded, strict=True) if m["unspaced"] is None]
+    places = _places(query)
+    folded = [_plain(query[start:end]) for start, end, _ in places]
+    spaced = [word for word, place in zip(folded, places, strict=True) if not place[2]]
     language = language_of(spaced)
-    stops = (LATIN[language] if language else ENGLISH) | OTHER
+    stops = _stops(language)
     found: list[Word] = []
-    for match, word in zip(matches, folded, strict=True):
-        if match["unspaced"] is None:
+    for (start, end, unspaced), word in zip(places, folded, strict=True):
+        if not unspaced:
             groups: tuple[Group, ...] = (alternatives(word, language),)
             stop = word in stops
         else:
@@ -130,8 +130,20 @@ def words(query: str, *, whole: bool = False) -> list[Word]:
             kept = terms if whole else [term for term in terms if term not in stops]
             groups = tuple((term,) for term in kept or terms)
             stop = all(term in stops for term in terms)
-        found.append(Word(match[0], match.start(), match.end(), groups, stop))
+        found.append(Word(query[start:end], start, end, groups, stop))
     return found
+
+
+def _places(query: str) -> list[tuple[int, int, bool]]:
+    """Return where each word begins and ends, and whether its script puts no spaces between."""
+    if query.isascii():
+        return [(*match.span(), False) for match in _ASCII_WORD.finditer(query.lower())]
+    return [(*match.span(), match["unspaced"] is not None) for match in _WORD.finditer(query)]
+
+
+@cache
+def _stops(language: str | None) -> frozenset[str]:
+    return frozenset(LATIN[language] if language else ENGLISH) | OTHER
 
 
 def language_of(folded: Sequence[str]) -> str | None:

@@ -8,6 +8,8 @@ from typing import Final
 
 import regex
 
+from holdfast.language.clues import forms, has_word
+
 ASKS: Final = 1  # bits of `Traits.flags`
 TELLS_TIME: Final = 2
 
@@ -48,6 +50,36 @@ _EXPRESSION: Final = rf"{_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_C
 _TIME: Final = regex.compile(f"(?xi){_EXPRESSION}")
 # Of a text in small letters the standard library needs less than half the time.
 _TIME_IN_ASCII: Final = re.compile(f"(?xa){_EXPRESSION}")
+_FIGURES_IN_ASCII: Final = re.compile(rf"(?xa){_NUMBERS}|\b(?:\d+(?:st|nd|rd|th)|\d+\s?[ap]m)\b")
+# Where figures tell no time, a time expression in ASCII holds one of these words.
+_CLUES: Final = frozenset(
+    [
+        *_MONTHS.replace("sept?", "sep|sept").split("|"),
+        *forms("mon tues wednes thurs fri satur sun", "day", "days"),
+        *forms("second minute hour day week month year decade", "", "s"),
+        *forms(
+            """may march yesterday today tomorrow tonight ago recently lately since weekend night
+            morning evening afternoon spring summer fall autumn winter semester quarter
+            mon tue wed thu fri sat sun""",
+            "",
+        ),
+        *forms("mon diens donners frei sams sonn", "tag"),
+        *forms("minute stunde tag woche monat jahr", "", "e", "n", "en", "s"),
+        *forms("nacht sommer winter herbst", "", "s"),
+        *forms(
+            """gestern vorgestern heute morgen mittwoch neulich wochenende seit
+            januar februar mai juni juli oktober dezember""",
+            "",
+        ),
+        *forms("semana mes verano invierno noche minuto hora", "", "s", "es"),
+        *forms(
+            """ayer anteayer hoy anoche lunes martes jueves viernes domingo recientemente
+            enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre
+            diciembre""",
+            "",
+        ),
+    ]
+)
 _MARKS: Final = frozenset("?？؟")
 
 
@@ -78,9 +110,12 @@ def traits(text: str) -> Traits:
 
 
 def _tells_time(text: str) -> bool:
-    if text.isascii():
-        return _TIME_IN_ASCII.search(text.lower()) is not None
-    return _TIME.search(text) is not None
+    if not text.isascii():
+        return _TIME.search(text) is not None
+    plain = text.lower()
+    if _FIGURES_IN_ASCII.search(plain):
+        return True
+    return has_word(plain, _CLUES) and _TIME_IN_ASCII.search(plain) is not None
 
 
 def _asks(text: str) -> bool:

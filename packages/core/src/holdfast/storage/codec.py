@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from struct import Struct
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,7 +31,7 @@ def to_micros(moment: datetime) -> int:
 
 def from_micros(micros: int) -> datetime:
     """Return the moment, in UTC."""
-    return EPOCH + timedelta(microseconds=micros)
+    return EPOCH + timedelta(0, 0, micros)
 
 
 def maybe_micros(moment: datetime | None) -> int | None:
@@ -49,6 +50,8 @@ def to_json(value: Any) -> str:
     Raises:
         TypeError, ValueError: The value is no JSON (NaN included), or nested too deeply.
     """
+    if not value and type(value) in _EMPTY:
+        return _EMPTY[type(value)]
     try:
         text = _encode(value)
     except RecursionError as error:
@@ -59,8 +62,11 @@ def to_json(value: Any) -> str:
     return text
 
 
-# Made once: `json.dumps` makes an encoder for every call that asks for anything special.
-_decode = json.JSONDecoder().decode
+# Most columns hold nothing, and a search decodes twenty of them.
+_EMPTY: dict[type, str] = {dict: "{}", list: "[]", tuple: "[]"}
+# Made once: `json.dumps` makes an encoder for every call that asks for anything special. Columns
+# were written by it, so nothing stands around a value.
+_decode = json.JSONDecoder().raw_decode
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -77,8 +83,7 @@ def _levels(value: Any) -> int:
 
 def from_json(text: str) -> Any:
     """Return the value of a JSON column."""
-    # Most columns hold nothing, and a search decodes twenty of them.
-    return [] if text == "[]" else {} if text == "{}" else _decode(text)
+    return [] if text == "[]" else {} if text == "{}" else _decode(text)[0]
 
 
 def to_passages(passages: Sequence[Passage]) -> bytes:
@@ -89,3 +94,12 @@ def to_passages(passages: Sequence[Passage]) -> bytes:
 def from_passages(blob: bytes) -> NDArray[np.int32]:
     """Unpack passages: start, end, words; shape (passages, 3)."""
     return np.frombuffer(blob, dtype=np.int32).reshape(-1, 3)
+
+
+def span(blob: bytes, number: int) -> tuple[int, int]:
+    """Return where one of packed passages begins and ends."""
+    start, end, _ = _PASSAGE.unpack_from(blob, number * _PASSAGE.size)
+    return start, end
+
+
+_PASSAGE = Struct("=3i")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Any
 
 # So many writes share a commit at most: the first one waits for them all.
@@ -62,7 +63,7 @@ class Pen:
         try:
             group, self._open = self._open or self._begin(), None
             try:
-                with group.member():
+                with group:
                     yield group.connection
             finally:
                 self._pass_on(group)
@@ -116,6 +117,8 @@ class Pen:
 class _Group:
     """One open transaction and the writes in it; each is whole or undone, whatever others do.
 
+    Enter it for one write; when that raises, only it is undone.
+
     Attributes:
         members: Writes that will be committed.
         shared: Set when the transaction has ended; None while one thread has it for itself.
@@ -132,19 +135,26 @@ class _Group:
         """Whether another write may join."""
         return 0 < self.members < MOST_TOGETHER and bool(self.connection.in_transaction)
 
-    @contextmanager
-    def member(self) -> Iterator[None]:
-        """Run one write; when it raises, only it is undone."""
+    def __enter__(self) -> None:
         if self.members:
             self.connection.execute("SAVEPOINT member")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
-            yield
-            if self.members:
+            if error is None and self.members:
                 self.connection.execute("RELEASE member")
-        except BaseException as error:
-            self._undo(error)
+        except BaseException as failed:
+            self._undo(failed)
             raise
-        self.members += 1
+        if error is None:
+            self.members += 1
+        else:
+            self._undo(error)
 
     def _undo(self, error: BaseException) -> None:
         if not self.connection.in_transaction:

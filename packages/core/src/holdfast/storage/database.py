@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Literal, Protocol
 
 from holdfast.errors import (
@@ -107,6 +108,7 @@ class Database:
         self._busy_seconds = busy_seconds
         self._closed = False
         self._opened = False
+        self._translated = _Translated(self)
         self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
         self._start()
         try:
@@ -136,6 +138,11 @@ class Database:
         self._idle_lock = threading.Lock()
 
     @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    @property
     def durability(self) -> Durability:
         """What a commit survives."""
         return self._durability
@@ -146,18 +153,19 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
         self._own()
-        with (
-            self._pen.held() if self.in_memory else nullcontext(),
-            self._checkout() as connection,
-            transaction(connection),
-        ):
-            yield connection
+        with self._pen.held() if self.in_memory else nullcontext(), self._translated:
+            connection = self._borrow()
+            try:
+                with transaction(connection):
+                    yield connection
+            finally:
+                self._push(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open the one write transaction; commit at the end, roll back on any error."""
         self._own()
-        with self._translated(), self._pen.writing() as connection:
+        with self._translated, self._pen.writing() as connection:
             yield connection
 
     @contextmanager
@@ -175,22 +183,12 @@ class Database:
     @contextmanager
     def _checkout(self) -> Iterator[Any]:
         """Lend an idle connection, or a new one."""
-        with self._translated():
+        with self._translated:
             connection = self._borrow()
             try:
                 yield connection
             finally:
                 self._push(connection)
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Refuse a closed file; map the driver's errors to ours."""
-        if self._closed:
-            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
-        try:
-            yield
-        except driver.Error as error:
-            raise self._translate(error) from error
 
     def _borrow(self) -> Any:
         with self._idle_lock:
@@ -340,13 +338,34 @@ class Database:
                 return False
         return not busy
 
-    def _translate(self, error: Exception) -> StorageError:
+    def translate(self, error: Exception) -> StorageError:
+        """Return an error of the driver's as one of ours, which says what to do."""
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
             return keys.unreadable(self.path, self._key is not None)
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self._busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
+
+
+class _Translated:
+    """Refuses a closed file, and maps the driver's errors to ours; made once, entered often."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __enter__(self) -> None:
+        if self._database.closed:
+            raise StorageClosedError(f"{self._database.path} is closed; open a new Memory on it")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, driver.Error):
+            raise self._database.translate(error) from error
 
 
 @contextmanager

@@ -99,7 +99,7 @@ class Documents:
     ) -> list[tuple[int, Item]] | None:
         """Return a page without reading every row; None: no view that could tell is at hand."""
         reading = Reading("items", region)
-        if not self._file.views.holds(reading):
+        if self._file.views.find(reading) is None:
             return None
         with self._file.viewing(reading) as seen:
             if seen is None or seen[1].wordless:

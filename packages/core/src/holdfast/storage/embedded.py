@@ -21,7 +21,7 @@ from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.schema import NAMESPACE_BITS
 from holdfast.storage.searching import Found, Probe, find_records
 from holdfast.storage.upkeep import Upkeep
-from holdfast.storage.views import Reading
+from holdfast.storage.views import Reading, View
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
 
 # Turns of the run at hand that a context may show.
@@ -261,30 +261,72 @@ class EmbeddedStorage:
             recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
             return Overview(turns, characters, view.change, summary, tuple(recent))
 
-    def speakers(self, region: Region) -> frozenset[str]:
-        """Return the names of everyone who speaks in a region."""
-        with self.file.viewing(Reading("records", region)) as seen:
+    def speakers(self, region: Region, *, newest: bool = True) -> frozenset[str]:
+        """Return the names of everyone who speaks in a region.
+
+        Without `newest`, as the last search found it: that costs no look into the file.
+        """
+        reading = Reading("records", region)
+        view = None if newest else self.file.views.find(reading)
+        if view is not None:
+            with view.lock:
+                return frozenset(view.rows.speakers)
+        with self.file.viewing(reading) as seen:
             return frozenset() if seen is None else frozenset(seen[1].rows.speakers)
 
-    def search(self, region: Region, probe: Probe, *, as_of: int | None = None) -> list[Found]:
-        """Rank the region's records for a probe; whole records, in the same snapshot."""
+    def search(
+        self,
+        region: Region,
+        probe: Probe,
+        *,
+        as_of: int | None = None,
+        speakers: int | None = None,
+    ) -> list[Found] | None:
+        """Rank the region's records for a probe; whole records, in the same snapshot.
+
+        Args:
+            region, probe: What is searched, and for what.
+            as_of: Record time.
+            speakers: How many spoke when the question was read.
+
+        Returns:
+            What was found; None when others speak by now, so that it must be read again.
+        """
         with self.file.viewing(Reading("records", region, as_of)) as seen:
-            return [] if seen is None else find_records(*seen, probe, self.file.now())
+            if seen is None:
+                return []
+            if _outdated(seen[1], speakers):
+                return None
+            return find_records(*seen, probe, self.file.now())
 
     def search_with_graph(
-        self, region: Region, probe: Probe, query: str, *, as_of: int | None = None
-    ) -> list[Found]:
+        self,
+        region: Region,
+        probe: Probe,
+        query: str,
+        *,
+        as_of: int | None = None,
+        speakers: int | None = None,
+    ) -> list[Found] | None:
         """`search`, where the relations of the region lift what they rest on."""
         network = self.file.graphs.get(GraphReading(region, as_of))
         # Both are locked before the snapshot is taken, always in this order.
         with network.lock, self.file.viewing(Reading("records", region, as_of)) as seen:
             if seen is None:
                 return []
+            if _outdated(seen[1], speakers):
+                return None
             now = self.file.now()
             network.follow(seen[0])
             asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
             lift = partial(lifting.lifts, network=network, asked=asked)
             return find_records(*seen, probe, now, lift)
+
+
+def _outdated(view: View, speakers: int | None) -> bool:
+    """Say whether somebody spoke for the first time since a question was read."""
+    live = view.reading.as_of is None
+    return live and speakers is not None and speakers != len(view.rows.speakers)
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -136,8 +136,7 @@ class File:
         with view.lock:
             try:
                 with begin() as connection:
-                    self._check_unchanged(connection, known)
-                    view.follow(connection)
+                    view.follow(connection, self._newest(connection, known))
                     yield connection, view
             except BaseException:
                 if writing:  # what it followed of others' writes may have been taken back
@@ -146,11 +145,13 @@ class File:
             finally:
                 self.views.settle(view)  # it may have grown: by rows, or by what was asked of it
 
-    def _check_unchanged(self, connection: Connection, known: tuple[str, int]) -> None:
-        found = _embedder(connection)
-        if found != known:
+    def _newest(self, connection: Connection, known: tuple[str, int]) -> int:
+        """Return the last entry of the log, if the vectors are still the same embedder's."""
+        *found, newest = connection.execute(_STATE).fetchone()
+        if tuple(found) != known:
             self.forget_embedder()
-            raise EmbedderMismatchError(str(found and found[0]), known[0])
+            raise EmbedderMismatchError(str(found[0]), known[0])
+        return newest or 0
 
     @contextmanager
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:
@@ -175,13 +176,17 @@ class Clock:
             return self._last
 
 
+_STATE = (
+    "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
+    " (SELECT value FROM properties WHERE name = 'dimension'), (SELECT max(seq) FROM log)"
+)
+
+
 def _embedder(connection: Connection) -> tuple[str, int] | None:
-    known = dict(
-        connection.execute(
-            "SELECT name, value FROM properties WHERE name IN ('embedder', 'dimension')"
-        ).fetchall()
-    )
-    return (known["embedder"], int(known["dimension"])) if known else None
+    known = connection.execute(
+        "SELECT value FROM properties WHERE name IN ('dimension', 'embedder') ORDER BY name"
+    ).fetchall()
+    return (known[1][0], known[0][0]) if known else None
 
 
 def _has_vectors(connection: Connection) -> bool:

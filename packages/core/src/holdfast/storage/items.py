@@ -83,12 +83,12 @@ class ItemDraft:
 
 def put(connection: Connection, draft: ItemDraft, now: int) -> None:
     """Write an item; one of the same key gives way, and lends its creation time."""
-    namespace = namespaces.item_number(connection, draft.namespace)
+    row_id = namespaces.item_rows(connection, draft.namespace, 1)[0]
+    namespace = row_id >> NAMESPACE_BITS
     old = _find(connection, namespace, draft.key, now)
     if old is not None:
         connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
         connection.execute("DELETE FROM reembedding WHERE id = ?", (old[0],))
-    row_id = namespaces.take_ids(connection, namespace, 1)[0]
     connection.execute(
         _INSERT,
         (
@@ -231,12 +231,13 @@ def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, 
 
 
 def _item(row: Sequence[Any]) -> Item:
+    _, path, key, value, created, updated, expires, lifetime = row
     return Item(
-        namespace=namespaces.item_labels(row[1]),
-        key=row[2],
-        value=codec.from_json(row[3]),
-        created_at=codec.from_micros(row[4]),
-        updated_at=codec.from_micros(row[5]),
-        expires_at=codec.maybe_moment(row[6]),
-        lifetime=row[7],
+        namespaces.item_labels(path),
+        key,
+        codec.from_json(value),
+        codec.from_micros(created),
+        codec.from_micros(updated),
+        None if expires is None else codec.from_micros(expires),
+        lifetime,
     )

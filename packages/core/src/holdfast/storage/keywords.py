@@ -71,6 +71,7 @@ class Keywords:
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
+        self._links: tuple[Ints, ...] = ()  # whose words each position is lent, by `LENT`
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
@@ -89,6 +90,7 @@ class Keywords:
             return
         self._owners.extend(np.repeat(np.arange(len(self), len(self) + len(lengths)), lengths + 1))
         self._lengths.extend(lengths)
+        self._links = ()
         self._before.extend(previous)
         self._link_after(np.asarray(previous))
         self._alive.extend(np.ones(len(lengths), dtype=np.bool_))
@@ -116,6 +118,7 @@ class Keywords:
 
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
+        self._links = ()
         self._before.values[position] = previous
         if previous >= 0:
             self._after.values[previous] = position
@@ -173,6 +176,8 @@ class Keywords:
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
         owners = self._owners.values[np.concatenate(found)]
+        if self._live == len(self):
+            return owners, columns
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
@@ -183,9 +188,8 @@ class Keywords:
 
         Shapes (h,), (h + 1, width) whose last row is zero, and (width,).
         """
-        hit = np.flatnonzero(np.bincount(owners, minlength=len(self)))
-        slot = np.empty(len(self), dtype=np.int64)
-        slot[hit] = np.arange(len(hit))
+        hit = np.bincount(owners, minlength=len(self)).nonzero()[0]
+        slot = self._slots(hit)
         cells = (len(hit) + 1) * width
         counts = np.bincount(slot[owners] * width + columns, minlength=cells).reshape(-1, width)
         length = self._lengths.values[hit] / max(self._words / max(self._live, 1), 1.0)
@@ -193,19 +197,32 @@ class Keywords:
         own[:-1] /= (1 - B + B * length)[:, None]
         return hit, own, np.count_nonzero(counts, axis=0)
 
+    def _slots(self, hit: Ints) -> Ints:
+        """Return the row of each position in arrays over `hit`, for others the row behind them.
+
+        The entry behind the last position is that of position -1: none.
+        """
+        slots = np.full(len(self) + 1, len(hit), dtype=np.int64)
+        slots[hit] = np.arange(len(hit))
+        return slots
+
     def _lend(self, hit: Ints, own: Floats) -> tuple[Ints, Floats]:
         """Return the live positions with words of their own or lent ones, and their sums."""
-        slot = np.full(len(self) + 1, len(hit), dtype=np.int64)  # the last one stands for -1
-        slot[hit] = np.arange(len(hit))
-        before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
-        links = (before[:-1], before[before[:-1]], self._after.values)
-        lenders = [slot[link] for link in links]
-        touched = np.minimum.reduce([slot[:-1], *lenders]) < len(hit)
-        rows = np.flatnonzero(touched & self._alive.values)
-        lent = own[slot[rows]]
+        slots = self._slots(hit)
+        lenders = [slots[link] for link in self._lenders()]
+        touched = np.minimum.reduce([slots[:-1], *lenders]) < len(hit)
+        rows = (touched & self._alive.values).nonzero()[0]
+        lent = own[slots[rows]]
         for weight, lender in zip(LENT, lenders, strict=True):
             lent += weight * own[lender[rows]]
         return rows, lent
+
+    def _lenders(self) -> tuple[Ints, ...]:
+        """Return for each position the turn before, the one before that, and the next; or -1."""
+        if not self._links:
+            before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
+            self._links = (before[:-1], before[before[:-1]], self._after.values)
+        return self._links
 
     def settle(self) -> None:
         """Fold the tail in, as is worth it after many positions at once."""
@@ -287,8 +304,8 @@ class _Tail:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: a list's entry and a number for a word that was asked for."""
-        return self._words.nbytes + 100 * self._known
+        """Bytes held, roughly: a list's entry and a number for each word, once one is asked for."""
+        return self._words.nbytes + 100 * self.size
 
     def extend(self, words: Hashes) -> None:
         """Append words."""

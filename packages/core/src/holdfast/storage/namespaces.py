@@ -76,8 +76,18 @@ def item_labels(path: str) -> tuple[str, ...]:
 
 def scope_number(connection: Connection, scope: Scope) -> int:
     """Return the number of a scope's namespace, made on first use."""
+    return scope_rows(connection, scope, 0).start >> NAMESPACE_BITS
+
+
+def scope_rows(connection: Connection, scope: Scope, count: int) -> range:
+    """Reserve row ids at the end of a scope's namespace, made on first use."""
     ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
-    return _number(connection, scope_path(scope), ids)
+    return _rows(connection, scope_path(scope), ids, count)
+
+
+def item_rows(connection: Connection, labels: Sequence[str], count: int) -> range:
+    """Reserve row ids at the end of an item namespace, made on first use."""
+    return _rows(connection, item_path(labels), (None, None, None, None), count)
 
 
 def known_scope(connection: Connection, scope: Scope) -> int | None:
@@ -88,14 +98,13 @@ def known_scope(connection: Connection, scope: Scope) -> int | None:
     return None if row is None else int(row[0])
 
 
-def item_number(connection: Connection, labels: Sequence[str]) -> int:
-    """Return the number of an item namespace, made on first use."""
-    return _number(connection, item_path(labels), (None, None, None, None))
-
-
-def _number(connection: Connection, path: str, ids: tuple[str | None, ...]) -> int:
-    row = connection.execute("SELECT no FROM namespaces WHERE path = ?", (path,)).fetchone()
-    return int(row[0]) if row else make(connection, path, *ids)
+def _rows(connection: Connection, path: str, ids: tuple[str | None, ...], count: int) -> range:
+    row = connection.execute(
+        "UPDATE namespaces SET next = next + ? WHERE path = ? RETURNING no, next", (count, path)
+    ).fetchone()
+    if row is None:
+        return take_ids(connection, make(connection, path, *ids), count)
+    return _before(row[0], row[1], count)
 
 
 def make(connection: Connection, path: str, *ids: str | None) -> int:
@@ -113,7 +122,11 @@ def take_ids(connection: Connection, namespace: int, count: int) -> range:
     row = connection.execute(
         "UPDATE namespaces SET next = next + ? WHERE no = ? RETURNING next", (count, namespace)
     ).fetchone()
-    end = (namespace << NAMESPACE_BITS) + int(row[0])
+    return _before(namespace, row[0], count)
+
+
+def _before(namespace: int, upto: int, count: int) -> range:
+    end = (namespace << NAMESPACE_BITS) + upto
     return range(end - count, end)
 
 

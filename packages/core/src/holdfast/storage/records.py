@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
@@ -121,8 +120,8 @@ class Written:
 
 def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> Written:
     """Write new records. All are logged."""
-    namespace = namespaces.scope_number(connection, scope)
-    ids = namespaces.take_ids(connection, namespace, len(drafts))
+    ids = namespaces.scope_rows(connection, scope, len(drafts))
+    namespace = ids.start >> NAMESPACE_BITS
     rows = [
         _row(row_id, str(uuid7()), 1, row_id, draft, now, now)
         for row_id, draft in zip(ids, drafts, strict=True)
@@ -151,8 +150,7 @@ def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, no
         " FROM records r WHERE id = ?",
         (old,),
     ).fetchone()
-    namespace = namespaces.scope_number(connection, scope)
-    row_id = namespaces.take_ids(connection, namespace, 1)[0]
+    row_id = namespaces.scope_rows(connection, scope, 1)[0]
     connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
     _link(connection, [(row_id, draft)])
     return row_id
@@ -268,11 +266,11 @@ def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Record]:
 
 def fetch_with_passages(
     connection: Connection, row_ids: Sequence[int]
-) -> dict[int, tuple[Record, NDArray[np.int32]]]:
-    """Return whole records, each with its passages (`codec.from_passages`), by row id."""
+) -> dict[int, tuple[Record, bytes]]:
+    """Return whole records, each with its passages as they are packed, by row id."""
     marks = ",".join("?" * len(row_ids))
     rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: (_record(row), codec.from_passages(row[-1])) for row in rows}
+    return {row[0]: (_record(row), row[-1]) for row in rows}
 
 
 def current(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:
@@ -374,6 +372,7 @@ def _record(row: Sequence[Any]) -> Record:
     _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
     created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
     message_id, sources, *ids, _ = row[18:]
+    created_at = codec.from_micros(created)
     return Record(
         id=key,
         text=text,
@@ -382,9 +381,9 @@ def _record(row: Sequence[Any]) -> Record:
         role=role,
         speaker=speaker,
         metadata=codec.from_json(metadata),
-        created_at=codec.from_micros(created),
-        updated_at=codec.from_micros(recorded),
-        occurred_at=codec.from_micros(occurred),
+        created_at=created_at,
+        updated_at=created_at if recorded == created else codec.from_micros(recorded),
+        occurred_at=created_at if occurred == created else codec.from_micros(occurred),
         valid_from=codec.maybe_moment(valid_from),
         valid_to=codec.maybe_moment(valid_to),
         retired_at=codec.maybe_moment(retired),

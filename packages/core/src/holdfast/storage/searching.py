@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.errors import EmbedderMismatchError
 from holdfast.filters import Filter
-from holdfast.storage import items, listing, records
+from holdfast.storage import codec, items, listing, records
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
@@ -101,8 +101,7 @@ Lift: TypeAlias = Callable[[Connection, View], Floats]
 """Returns by how much relations lift each position, 0 to 1 (`holdfast.storage.lifting`)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A row found: its id, its best passage by number, its score and the parts of it."""
 
     row_id: int
@@ -111,8 +110,7 @@ class Hit:
     parts: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A record found, and the bounds of its best passage."""
 
     record: Record
@@ -121,8 +119,7 @@ class Found:
     parts: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundItem:
+class FoundItem(NamedTuple):
     """An item found, its row id, and which of its texts matched best; no score: none did."""
 
     row_id: int
@@ -139,10 +136,9 @@ def find_records(
     hits = find(connection, view, probe, now, lift)
     known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
     found = []
-    for hit in hits:
-        record, passages = known[hit.row_id]
-        start, end, _ = passages[hit.passage].tolist()
-        found.append(Found(record, hit.score, (start, end), hit.parts))
+    for row_id, passage, score, parts in hits:
+        record, passages = known[row_id]
+        found.append(Found(record, score, codec.span(passages, passage), parts))
     return found
 
 
@@ -151,7 +147,8 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
     hits = find(connection, view, probe, now)
     known = items.fetch(connection, [hit.row_id for hit in hits])
     return [
-        FoundItem(hit.row_id, known[hit.row_id], hit.score, hit.passage, hit.parts) for hit in hits
+        FoundItem(row_id, known[row_id], score, passage, parts)
+        for row_id, passage, score, parts in hits
     ]
 
 
@@ -181,15 +178,16 @@ def find(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
     allowed = visible(connection, view, probe, now)
-    if not allowed.any():
+    places = allowed.nonzero()[0]
+    if not len(places):
         return []
     keywords = view.keywords.scores(probe.keywords)
     if view.vectors.coded:
         question = Question(connection, view, probe.vector, allowed)
         places, dense = _pool_of_many(question, keywords, probe)
     else:
-        cosines = view.vectors.cosines_of(probe.vector, allowed)
-        places = pool(view, cosines, keywords, allowed, probe)
+        cosines = view.vectors.cosines_of(probe.vector, places)
+        places = pool(view, cosines, keywords, places, probe)
         dense = cosines[places]
     lifted = None
     if lift is not None:
@@ -198,7 +196,8 @@ def find(
         cosines = view.cosines(connection, probe.vector, more)
         places, dense = _joined(places, dense, more, cosines)
         lifted = lifts[places]
-    rows = view.rows.table.take(places)
+    table = view.rows.table
+    rows = table if len(places) == len(table) else table.take(places)
     ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
     return _hits(probe, ranked, rows)
 
@@ -242,12 +241,12 @@ def _through(connection: Connection, view: View, tree: Filter) -> Bools:
     return through
 
 
-def pool(view: View, dense: Floats, keywords: Floats, allowed: Bools, probe: Probe) -> Positions:
-    """Return the positions that may come out best; all, where those are few.
+def pool(view: View, dense: Floats, keywords: Floats, places: Positions, probe: Probe) -> Positions:
+    """Return those of the positions that may come out best; all, where they are few.
 
     Passages of a few long texts may fill a pool: then all are candidates as well.
     """
-    places, wanted = np.flatnonzero(allowed), probe.offset + probe.limit
+    wanted = probe.offset + probe.limit
     if probe.score is not None:
         words = keywords[places]
         best = places[_foremost(probe.score(dense[places], words), words, wanted)]

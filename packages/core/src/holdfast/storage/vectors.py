@@ -92,12 +92,11 @@ class Vectors:
             )
         return products
 
-    def cosines_of(self, query: Floats, allowed: Bools) -> Floats:
-        """Return the same for positions that are allowed; of others it may be 0.
+    def cosines_of(self, query: Floats, places: Positions) -> Floats:
+        """Return the same where only these positions count; of others it may be 0.
 
         To collect an eighth of the vectors takes less time than to scan them all.
         """
-        places = np.flatnonzero(allowed)
         if SELECTIVE * len(places) > len(self):
             return self.cosines(query)
         cosines = np.zeros(len(self), dtype=np.float32)

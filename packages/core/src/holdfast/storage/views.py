@@ -99,15 +99,17 @@ class View:
         self._namespaces: list[int] = []
         self._seq = 0
         self._dead = 0
+        self._bytes = 0  # fields left out: they grow by what is asked
         self.change = 0  # the newest entry of the log when this view last changed
 
     @property
     def nbytes(self) -> int:
         """Bytes held: vectors, columns, postings, and roughly what finds a row."""
-        parts = (self.vectors, self.rows, self.keywords, self.fields)
-        return sum(part.nbytes for part in parts) + _PLACE_BYTES * (
-            len(self._places) + len(self.wordless)
-        )
+        return self._bytes + self.fields.nbytes
+
+    def _weigh(self) -> int:
+        places = _PLACE_BYTES * (len(self._places) + len(self.wordless))
+        return self.vectors.nbytes + self.rows.nbytes + self.keywords.nbytes + places
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
         """Return the positions of all passages of these rows; unknown rows are left out."""
@@ -143,9 +145,15 @@ class View:
 
     # -- following the log ----------------------------------------------------------------------
 
-    def follow(self, connection: Connection) -> None:
-        """Bring the view to the connection's snapshot."""
-        newest = log.last(connection)
+    def follow(self, connection: Connection, newest: int | None = None) -> None:
+        """Bring the view to the connection's snapshot.
+
+        Args:
+            connection: An open transaction.
+            newest: The last entry of its log, where it is known.
+        """
+        if newest is None:
+            newest = log.last(connection)
         if newest == self._seq and self._namespaces:
             return
         written = self._written(connection)
@@ -155,6 +163,7 @@ class View:
             fresh = self._extend(connection)
         if written or written is None or fresh:
             self.change = newest
+            self._bytes = self._weigh()
         self._seq = newest
 
     def _extend(self, connection: Connection) -> bool:
@@ -307,10 +316,10 @@ class Views:
             self._views[reading] = view
             return view
 
-    def holds(self, reading: Reading) -> bool:
-        """Say whether the view of a reading is at hand."""
+    def find(self, reading: Reading) -> View | None:
+        """Return the view of a reading if it is at hand; it may be behind the file."""
         with self._lock:
-            return reading in self._views
+            return self._views.get(reading)
 
     def settle(self, view: View) -> None:
         """Take note of how large a view has become, and drop others while all are too large.
@@ -320,8 +329,10 @@ class Views:
         with self._lock:
             if self._views.get(view.reading) is not view:
                 return  # dropped, or a look into the past
-            size = view.nbytes
-            self._held += size - self._sizes.get(view.reading, 0)
+            size, known = view.nbytes, self._sizes.get(view.reading, 0)
+            if size == known:
+                return
+            self._held += size - known
             self._sizes[view.reading] = size
             while self._held > self.budget and len(self._views) > 1:
                 coldest, _ = self._views.popitem(last=False)
