@@ -57,6 +57,7 @@ class Codec:
         self._dumps = plain.dumps_typed
         self._loads = plain.loads_typed
         self._cuts = _is(plain, JsonPlusSerializer)
+        self._spares = self._cuts and sealing is None
 
     def dump(self, value: object) -> Sealed:
         """Serialize, and encrypt if the serializer does."""
@@ -80,14 +81,13 @@ class Codec:
         Raises:
             Exception: Whatever the serializer raises for what it cannot write.
         """
-        if self._cuts:
-            if self._cipher is None and is_plain(value):
-                return None, value
-            if is_composite(value):
-                try:
-                    return self._cut(value, salt, blobs, past)
-                except UncutError:
-                    pass
+        if self._spares and _is_slight(value):
+            return None, value
+        if self._cuts and is_composite(value):
+            try:
+                return self._cut(value, salt, blobs, past)
+            except UncutError:
+                pass
         type_, data = self._dumps(value)
         if len(data) <= INLINE_BYTES:
             return self._encrypt(type_, data)
@@ -187,14 +187,13 @@ class Codec:
         return plain
 
 
-def is_plain(value: object) -> bool:
+def _is_slight(value: object) -> bool:
     """Say whether msgpack alone writes a value as LangGraph's serializer does, and in few bytes."""
-    kind = type(value)
-    if kind is str:
-        return len(cast(str, value)) <= INLINE_BYTES and cast(str, value).isascii()
-    if kind is int:
-        return -LARGEST_INT <= cast(int, value) < LARGEST_INT
-    return kind is bool or kind is float or value is None
+    if type(value) is str:
+        return len(value) <= INLINE_BYTES and value.isascii()
+    if type(value) is int:
+        return -LARGEST_INT <= value < LARGEST_INT
+    return value is None or type(value) is bool or type(value) is float
 
 
 def seals(serde: SerializerProtocol) -> bool:

@@ -111,7 +111,10 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
 
 def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> dict[str, Stored]:
     """Settle drafts by channel."""
-    return {channel: settle(draft, numbers) for channel, draft in drafts.items()}
+    return {
+        channel: draft if isinstance(draft, tuple) else settle(draft, numbers)
+        for channel, draft in drafts.items()
+    }
 
 
 def spelled(draft: Draft, blobs: Blobs) -> Draft:

@@ -14,6 +14,7 @@ from typing import Any
 from holdfast import Connection, FilterError
 from langchain_core.runnables import RunnableConfig
 
+from holdfast_langgraph.checkpoint.packing import unpack_metadata
 from holdfast_langgraph.checkpoint.reading import (
     COLUMNS,
     TABLES,
@@ -120,7 +121,7 @@ def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[
 def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:
     if not wanted:
         return True
-    metadata = json.loads(row.metadata)
+    metadata = unpack_metadata(row.metadata)
     return all(_lookup(metadata, key) == value for key, value in wanted.items())
 
 

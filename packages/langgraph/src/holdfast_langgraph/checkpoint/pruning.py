@@ -18,7 +18,7 @@ from holdfast import Connection, InvalidInputError
 
 from holdfast_langgraph.checkpoint import sweeping
 from holdfast_langgraph.checkpoint.forms import Stored
-from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest
+from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -61,14 +61,14 @@ class Stone:
     run_id: str | None
     created_at: int
     buried: bool
-    metadata: str
+    metadata: bytes | str
     manifest: Mapping[str, Stored]
 
     def open_channels(self) -> set[str]:
         """Return the delta channels whose value lies with its ancestors."""
-        if self.buried or DELTA_COUNTERS not in self.metadata:
+        if self.buried:
             return set()
-        counters = json.loads(self.metadata).get(DELTA_COUNTERS) or {}
+        counters = unpack_metadata(self.metadata).get(DELTA_COUNTERS) or {}
         return set(counters) - set(self.manifest)
 
 

@@ -20,7 +20,12 @@ from langgraph.checkpoint.base import (
 from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Digest, Sealed, Stored, carrier, references
-from holdfast_langgraph.checkpoint.packing import unpack, unpack_carried, unpack_manifest
+from holdfast_langgraph.checkpoint.packing import (
+    unpack,
+    unpack_carried,
+    unpack_manifest,
+    unpack_metadata,
+)
 
 COLUMNS = (
     "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
@@ -41,7 +46,7 @@ class Row:
     ns: str
     checkpoint_id: str
     parent_id: str | None
-    metadata: str
+    metadata: bytes | str
     type: str
     body: bytes
     manifest: Mapping[str, Stored]
@@ -194,7 +199,7 @@ def assemble(
     return CheckpointTuple(
         config or config_of(row.thread_id, row.ns, row.checkpoint_id),
         cast(Checkpoint, {**body, "channel_values": values}),
-        cast(CheckpointMetadata, json.loads(row.metadata)),
+        cast(CheckpointMetadata, unpack_metadata(row.metadata)),
         config_of(row.thread_id, row.ns, parent) if parent else None,
         [pending(codec, write, blobs, plain) for write in writes],
     )

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from langgraph.checkpoint.base import ChannelVersions
 
@@ -26,8 +27,7 @@ MOST_HEADS = 64
 MOST_BYTES = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The checkpoint written last in one namespace of a thread.
 
     Attributes:
@@ -92,12 +92,20 @@ class Known:
                 numbers[digest] = number
         return numbers, others
 
-    def note(self, no: int, numbers: Mapping[Digest, int]) -> None:
+    def note(
+        self, no: int, numbers: Mapping[Digest, int], maker: object, plain: Mapping[int, bytes]
+    ) -> None:
         """Note what a write has committed: the thread's number, and the blobs it used.
 
         Once there are too many, those are all that is kept.
         """
         self.no = no
+        self.note_numbers(numbers)
+        if plain:
+            self.note_plain(maker, plain)
+
+    def note_numbers(self, numbers: Mapping[Digest, int]) -> None:
+        """Note the numbers of blobs; once there are too many, these are all that is kept."""
         if len(self.numbers) + len(numbers) > MOST_NUMBERS:
             self.numbers = dict(numbers)
         elif numbers:
@@ -123,8 +131,10 @@ class Known:
             kept = dict(list(self.heads.items())[-MOST_HEADS // 2 :])
             self.weight -= sum(one.weight for name, one in self.heads.items() if name not in kept)
             self.heads = kept
-        self.weight += head.weight - self.heads.get(ns, NO_HEAD).weight
+        before = self.heads.get(ns, NO_HEAD)
         self.heads[ns] = head
+        if head.pasts is not before.pasts:
+            self.weight += head.weight - before.weight
 
 
 class Recent:

@@ -28,6 +28,7 @@ from holdfast_langgraph.checkpoint.forms import (
     Blobs,
     Digest,
     Draft,
+    Parts,
     Stored,
     carried_numbers,
     past_of,
@@ -45,9 +46,9 @@ from holdfast_langgraph.checkpoint.writing import (
     ThreadMovedError,
     add_blobs,
     add_checkpoint,
+    add_thread,
     add_writes,
     checkpoint_row,
-    claim_thread,
     find_thread,
 )
 
@@ -76,33 +77,30 @@ def store_checkpoint(
     new_versions: ChannelVersions,
 ) -> None:
     """Store a checkpoint under its parent's address; then let go what retention does not keep."""
-    body = desk.codec.dump({k: v for k, v in checkpoint.items() if k != "channel_values"})
-    row = checkpoint_row(address, checkpoint["id"], metadata, body)
+    body = dict(checkpoint)
+    body.pop("channel_values", None)
+    row = checkpoint_row(address, checkpoint["id"], metadata, desk.codec.dump(body))
 
     def attempt(known: Known, carrying: bool = True) -> bool:
-        head = _parent(desk, known, address)
+        head = _latest(desk, known, address)
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
-        numbers, others = known.sorted(blobs)
-        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
-        carrying = carrying and len(sealed) <= MOST_CARRIED
-        with _opened(desk, known, single=carrying) as connection:
-            thread = claim_thread(connection, address.thread_id, known)
-            if carrying:
-                local = carried_numbers(0, sealed)
+        numbers, plain, sealed = _sort(desk.codec, known, blobs)
+        carried = sealed if carrying and len(sealed) <= MOST_CARRIED else {}
+        with _opened(desk, known, single=carried is sealed) as connection:
+            thread = known.no or add_thread(connection, address.thread_id, known.salt)
+            if carried is sealed:
+                numbers |= carried_numbers(0, carried)
             else:
-                local = add_blobs(connection, thread, sealed)
-            manifest = settled(drafts, numbers | local)
-            place = (thread, known.epoch)
-            at = add_checkpoint(connection, place, row, manifest, sealed if carrying else {})
+                numbers |= add_blobs(connection, thread, sealed)
+            manifest = settled(drafts, numbers)
+            at = add_checkpoint(connection, (thread, known.epoch), row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
-        if others:
-            if carrying:
-                local = carried_numbers(at, sealed)
-                manifest = {name: placed(value, at) for name, value in manifest.items()}
-            known.note_plain(desk.codec, _parts(others, local))
-        known.note(thread, numbers | local)
+        if carried:
+            numbers |= carried_numbers(at, carried)
+            manifest = {channel: placed(value, at) for channel, value in manifest.items()}
+        known.note(thread, numbers, desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         return True
 
@@ -121,14 +119,11 @@ def store_writes(
     def attempt(known: Known) -> bool:
         blobs: Blobs = {}
         drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
-        numbers, others = known.sorted(blobs)
-        if sum([len(data) for _, data in others.values()]) <= MOST_INLINE and not desk.codec.hides:
-            drafts = [spelled(draft, others) for draft in drafts]
-            others = {}
-        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
+        drafts, blobs = _spell(desk.codec, known, drafts, blobs)
+        numbers, plain, sealed = _sort(desk.codec, known, blobs)
         single = not sealed and len(writes) <= MOST_ROWS
         with _opened(desk, known, single=single) as connection:
-            thread = claim_thread(connection, address.thread_id, known)
+            thread = known.no or add_thread(connection, address.thread_id, known.salt)
             numbers |= add_blobs(connection, thread, sealed)
             rows = [
                 (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
@@ -136,9 +131,7 @@ def store_writes(
             ]
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
-        known.note(thread, numbers)
-        if others:
-            known.note_plain(desk.codec, _parts(others, numbers))
+        known.note(thread, numbers, desk.codec, _parts(plain, numbers))
         return True
 
     _settle(desk, address.thread_id, attempt)
@@ -155,7 +148,26 @@ def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager
     return desk.database.write()
 
 
-def _parent(desk: Desk, known: Known, address: Address) -> Head:
+def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:
+    """Return the numbers of the blobs that the thread has, and the others, plain and sealed."""
+    if not blobs:
+        return {}, {}, {}
+    numbers, plain = known.sorted(blobs)
+    return numbers, plain, {digest: codec.seal(*blob) for digest, blob in plain.items()}
+
+
+def _spell(
+    codec: Codec, known: Known, drafts: list[Draft], blobs: Blobs
+) -> tuple[list[Draft], Blobs]:
+    """Let the drafts hold blobs themselves that the thread does not have, if they are small."""
+    others = known.sorted(blobs)[1]
+    if codec.hides or sum([len(data) for _, data in others.values()]) > MOST_INLINE:
+        return drafts, blobs
+    rest = {digest: blob for digest, blob in blobs.items() if digest not in others}
+    return [spelled(draft, others) for draft in drafts], rest
+
+
+def _latest(desk: Desk, known: Known, address: Address) -> Head:
     """Return the checkpoint written last; if that is not the parent, learn what the parent names.
 
     So a message is not stored again by the next process, or in a fork.
@@ -163,7 +175,7 @@ def _parent(desk: Desk, known: Known, address: Address) -> Head:
     head = known.heads.get(address.ns, NO_HEAD)
     if address.checkpoint_id not in (None, head.checkpoint_id) and known.no is not None:
         with desk.database.read() as connection:
-            known.note(known.no, digests_of(connection, known.no, address))
+            known.note_numbers(digests_of(connection, known.no, address))
     return head
 
 
@@ -217,10 +229,12 @@ def _head(
     pasts = {
         channel: past
         for channel, draft in drafts.items()
-        if (past := past_of(draft, manifest[channel])) is not None
+        if isinstance(draft, Parts) and (past := past_of(draft, manifest[channel])) is not None
     }
     versions = dict(checkpoint.get("channel_versions", {}))
-    return Head(checkpoint["id"], versions, manifest, {**before.pasts, **pasts})
+    return Head(
+        checkpoint["id"], versions, manifest, {**before.pasts, **pasts} if pasts else before.pasts
+    )
 
 
 def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -12,12 +11,16 @@ from holdfast import Connection
 
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
-from holdfast_langgraph.checkpoint.packing import pack, pack_carried, pack_manifest
+from holdfast_langgraph.checkpoint.packing import (
+    pack,
+    pack_carried,
+    pack_manifest,
+    pack_metadata,
+)
 from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_ROWS = 32
 
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
 # In place of a checkpoint with the same id; not if blobs come with it, for it keeps those it
 # carries, and others may name them.
 _ADD_CHECKPOINT = (
@@ -45,17 +48,6 @@ def find_thread(connection: Connection, thread_id: str) -> Known | None:
         "SELECT no, salt, epoch FROM langgraph_threads WHERE thread_id = ?", (thread_id,)
     ).fetchone()
     return None if row is None else Known(row[0], row[1], row[2])
-
-
-def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
-    """Return a thread's number as it was known, right or wrong; make a thread that was not there.
-
-    `add_checkpoint` and `add_writes` find out whether it was right.
-
-    Raises:
-        ThreadMovedError: Somebody else has made it.
-    """
-    return add_thread(connection, thread_id, known.salt) if known.no is None else known.no
 
 
 def _check_thread(connection: Connection, thread: int, epoch: int) -> None:
@@ -120,14 +112,14 @@ def checkpoint_row(
         metadata: JSON.
         body: The checkpoint without its channel values.
     """
-    run_id, told = metadata.get("run_id"), _to_json(metadata)
+    run_id = metadata.get("run_id")
     return (
         address.ns,
         checkpoint_id,
         address.checkpoint_id,
         None if run_id is None else str(run_id),
         time.time_ns() // 1000,
-        told if told.isascii() else told.encode("utf-8", "ignore").decode(),
+        pack_metadata(metadata),
         *body,
     )
 
