@@ -36,6 +36,9 @@ KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
 # Shorter values lie in the manifest itself: what finds a blob takes as much.
 INLINE_BYTES = 64
 LARGEST_INT = 1 << 63
+# What LangGraph's checkpoints hold beside `id` and `channel_values`. Never edited: files out there
+# were written in this order.
+BODY = ("v", "ts", "channel_versions", "versions_seen", "updated_channels")
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
 
@@ -59,13 +62,28 @@ class Codec:
         self._cuts = _is(plain, JsonPlusSerializer)
         self._spares = self._cuts and sealing is None
 
-    def dump(self, value: object) -> Sealed:
-        """Serialize, and encrypt if the serializer does."""
-        return self.serde.dumps_typed(value)
-
     def load(self, type: str, data: bytes) -> Any:
-        """Undo `dump`."""
+        """Read what the saver's own serializer wrote."""
         return self.serde.loads_typed((type, data))
+
+    def dump_body(self, checkpoint: Mapping[str, Any]) -> Sealed:
+        """Serialize a checkpoint without its id and its channel values.
+
+        A row has the id anyway; the other keys are the same every time, so their values suffice.
+        """
+        try:
+            values = [checkpoint[key] for key in BODY]
+        except KeyError:
+            values = []
+        if len(values) + 2 == len(checkpoint):
+            return self.serde.dumps_typed(values)
+        body = {key: value for key, value in checkpoint.items() if key != "channel_values"}
+        return self.serde.dumps_typed(body)
+
+    def load_body(self, type: str, data: bytes) -> dict[str, Any]:
+        """Undo `dump_body`; the id may be missing."""
+        body = self.load(type, data)
+        return dict(zip(BODY, body, strict=True)) if isinstance(body, list) else body
 
     # -- encoding -------------------------------------------------------------------------------
 

@@ -193,12 +193,12 @@ def assemble(
     """
     row, writes, blobs = fetched
     plain = {} if plain is None else plain
-    body = codec.load(row.type, row.body)
+    body = codec.load_body(row.type, row.body)
     values = {channel: codec.decode(value, blobs, plain) for channel, value in row.manifest.items()}
     parent = row.parent_id
     return CheckpointTuple(
         config or config_of(row.thread_id, row.ns, row.checkpoint_id),
-        cast(Checkpoint, {**body, "channel_values": values}),
+        cast(Checkpoint, {**body, "id": row.checkpoint_id, "channel_values": values}),
         cast(CheckpointMetadata, unpack_metadata(row.metadata)),
         config_of(row.thread_id, row.ns, parent) if parent else None,
         [pending(codec, write, blobs, plain) for write in writes],

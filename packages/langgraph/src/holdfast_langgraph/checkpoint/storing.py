@@ -77,9 +77,8 @@ def store_checkpoint(
     new_versions: ChannelVersions,
 ) -> None:
     """Store a checkpoint under its parent's address; then let go what retention does not keep."""
-    body = dict(checkpoint)
-    body.pop("channel_values", None)
-    row = checkpoint_row(address, checkpoint["id"], metadata, desk.codec.dump(body))
+    body = desk.codec.dump_body(checkpoint)
+    row = checkpoint_row(address, checkpoint["id"], metadata, body)
 
     def attempt(known: Known, carrying: bool = True) -> bool:
         head = _latest(desk, known, address)

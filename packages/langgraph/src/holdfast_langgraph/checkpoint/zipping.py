@@ -13,7 +13,9 @@ from holdfast_langgraph.checkpoint.forms import Sealed
 
 PLAIN = "zlib:"  # without a dictionary: how files were written at first
 PRIMED = "zlib1:"
-LEAST = 192
+# Zipping a message takes as long as serializing it, so a short one stays as it is: it is zipped once
+# its run is.
+LEAST = 512
 SHORT = 4096
 
 # Never edited: files out there were written with it. Another one needs another mark.
