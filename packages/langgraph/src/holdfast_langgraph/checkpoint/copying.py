@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from holdfast import Connection
 
+from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import carried_number, renumber
 from holdfast_langgraph.checkpoint.packing import (
     pack,
@@ -22,6 +23,7 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
     source = find_thread(connection, source_id)
     if source is None or source.no is None or source_id == target_id:
         return
+    file(connection)
     target = find_thread(connection, target_id)
     # A new thread takes over the salt, so that it finds the blobs it was given.
     number = (target and target.no) or add_thread(connection, target_id, source.salt)
@@ -51,8 +53,7 @@ def _copy_carried(connection: Connection, source: int, target: int) -> Mapping[i
     """Give blobs that a row carries rows of their own in the other thread."""
     numbers: dict[int, int] = {}
     for row, data in connection.execute(
-        "SELECT id, carried FROM langgraph_checkpoints"
-        " WHERE thread = ? AND carried IS NOT NULL",
+        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL",
         (source,),
     ).fetchall():
         for at, blob in enumerate(unpack_carried(data)):
@@ -67,7 +68,7 @@ def _copy_checkpoints(
 ) -> None:
     rows = connection.execute(
         "SELECT ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, type, body,"
-        " id, manifest FROM langgraph_checkpoints WHERE thread = ? ORDER BY id",
+        " id, manifest FROM langgraph_all WHERE thread = ? ORDER BY id",
         (source,),
     ).fetchall()
     # A row that is there keeps the blobs it carries: others may name them.
@@ -75,7 +76,7 @@ def _copy_checkpoints(
         "INSERT INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
         " created_at, buried, metadata, type, body, manifest)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT(thread, ns, checkpoint_id) DO UPDATE SET parent_id = excluded.parent_id,"
+        " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET parent_id = excluded.parent_id,"
         " run_id = excluded.run_id, created_at = excluded.created_at, buried = excluded.buried,"
         " metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
         " manifest = excluded.manifest",

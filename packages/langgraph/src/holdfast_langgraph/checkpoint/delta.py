@@ -73,7 +73,7 @@ def _ancestors(connection: Connection, address: Address) -> Iterator[Ancestor]:
     while parent is not None and parent not in seen:
         seen.add(parent)
         row = connection.execute(
-            "SELECT id, parent_id, manifest FROM langgraph_checkpoints"
+            "SELECT id, parent_id, manifest FROM langgraph_all"
             " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
             (target.thread, address.ns, parent),
         ).fetchone()

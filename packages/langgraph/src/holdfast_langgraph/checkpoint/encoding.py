@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -39,6 +40,8 @@ LARGEST_INT = 1 << 63
 # What LangGraph's checkpoints hold beside `id` and `channel_values`. Never edited: files out there
 # were written in this order.
 BODY = ("v", "ts", "channel_versions", "versions_seen", "updated_channels")
+_BODY = frozenset(BODY)
+_body_of = itemgetter(*BODY)
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
 
@@ -71,19 +74,15 @@ class Codec:
 
         A row has the id anyway; the other keys are the same every time, so their values suffice.
         """
-        try:
-            values = [checkpoint[key] for key in BODY]
-        except KeyError:
-            values = []
-        if len(values) + 2 == len(checkpoint):
-            return self.serde.dumps_typed(values)
+        if len(checkpoint) == len(BODY) + 2 and checkpoint.keys() > _BODY:
+            return self.serde.dumps_typed(_body_of(checkpoint))
         body = {key: value for key, value in checkpoint.items() if key != "channel_values"}
         return self.serde.dumps_typed(body)
 
     def load_body(self, type: str, data: bytes) -> dict[str, Any]:
         """Undo `dump_body`; the id may be missing."""
         body = self.load(type, data)
-        return dict(zip(BODY, body, strict=True)) if isinstance(body, list) else body
+        return body if isinstance(body, dict) else dict(zip(BODY, body, strict=True))
 
     # -- encoding -------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from typing import Any
 from holdfast import Connection, InvalidInputError
 
 from holdfast_langgraph.checkpoint import sweeping
+from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import Stored
 from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
 
@@ -107,6 +108,7 @@ def prune(connection: Connection, thread: int, keep: Keep) -> int:
     The writes and blobs that nothing needs any more go with them; if no checkpoint stays, so
     does the thread.
     """
+    file(connection)
     stones = _stones(connection, thread)
     visible = [stone for stone in stones if not stone.buried]
     staying = _staying(visible, keep)
@@ -137,7 +139,7 @@ def _staying(visible: Sequence[Stone], keep: Keep) -> set[int]:
 def _stones(connection: Connection, thread: int) -> list[Stone]:
     rows = connection.execute(
         "SELECT id, ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, manifest"
-        " FROM langgraph_checkpoints WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
+        " FROM langgraph_all WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
         (thread,),
     )
     return [Stone(*(*row[:-1], unpack_manifest(row[-1], row[0]))) for row in rows]
@@ -194,8 +196,10 @@ def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
 
 def delete_thread(connection: Connection, thread: int) -> None:
     """Delete a thread and everything in it."""
+    file(connection)
     for table in ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs"):
-        connection.execute(f"DELETE FROM {table} WHERE thread = ?", (thread,))
+        filed = " AND filed = 1" if table == "langgraph_checkpoints" else ""
+        connection.execute(f"DELETE FROM {table} WHERE thread = ?{filed}", (thread,))
     connection.execute("DELETE FROM langgraph_threads WHERE no = ?", (thread,))
 
 
@@ -210,9 +214,9 @@ def threads_of_runs(connection: Connection, run_ids: Sequence[str]) -> list[int]
 
 
 def is_due(connection: Connection, thread: int, ns: str, retention: Retention) -> bool:
-    """Say whether a thread holds enough beyond a retention to be worth clearing away."""
+    """Say whether a thread, all of it filed, holds so much that it is worth clearing away."""
     place: tuple[Any, ...] = (thread, ns)
-    which = "FROM langgraph_checkpoints WHERE thread = ? AND ns = ? AND buried = 0"
+    which = "FROM langgraph_checkpoints WHERE filed = 1 AND thread = ? AND ns = ? AND buried = 0"
     if retention.last is not None:
         most = retention.last + retention.last // 4
         beyond = connection.execute(
@@ -242,7 +246,7 @@ def all_threads(connection: Connection) -> list[int]:
 def retire(connection: Connection, thread: int, retention: Retention) -> int:
     """Apply a retention to a thread, and delete it if it was idle for longer than the age."""
     count, newest = connection.execute(
-        "SELECT count(*), max(created_at) FROM langgraph_checkpoints"
+        "SELECT count(*), max(created_at) FROM langgraph_all"
         " WHERE thread = ? AND buried = 0",
         (thread,),
     ).fetchone()

@@ -31,7 +31,7 @@ COLUMNS = (
     "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
     " c.type, c.body, c.manifest"
 )
-TABLES = "langgraph_checkpoints c JOIN langgraph_threads t ON t.no = c.thread"
+TABLES = "langgraph_all c JOIN langgraph_threads t ON t.no = c.thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def read_carried(
 def digests_of(connection: Connection, thread: int, address: Address) -> dict[Digest, int]:
     """Return the numbers of the blobs that a checkpoint names, by digest."""
     row = connection.execute(
-        "SELECT id, manifest FROM langgraph_checkpoints"
+        "SELECT id, manifest FROM langgraph_all"
         " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, address.ns, address.checkpoint_id),
     ).fetchone()

@@ -69,6 +69,22 @@ CREATE UNIQUE INDEX langgraph_blobs_digest ON langgraph_blobs(thread, digest);
 -- The digests' key under an encrypting serializer, itself encrypted by it; one a cipher.
 CREATE TABLE langgraph_keys (type TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID
 """,
-    # The blobs a put brings; rows of their own, and the index of those, took half its time.
-    "ALTER TABLE langgraph_checkpoints ADD COLUMN carried BLOB",
+    """
+-- `carried`: the blobs a put brings. `filed`: whether the index knows the row (see `filing`).
+ALTER TABLE langgraph_checkpoints ADD COLUMN carried BLOB;
+
+ALTER TABLE langgraph_checkpoints ADD COLUMN filed INTEGER NOT NULL DEFAULT 1;
+
+DROP INDEX langgraph_checkpoints_key;
+
+CREATE UNIQUE INDEX langgraph_checkpoints_key
+    ON langgraph_checkpoints(thread, ns, checkpoint_id) WHERE filed = 1;
+
+CREATE VIEW langgraph_all AS
+    SELECT * FROM langgraph_checkpoints WHERE filed = 1
+    UNION ALL
+    SELECT * FROM langgraph_checkpoints NOT INDEXED WHERE filed = 0 AND id > ifnull((
+        SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1
+    ), 0)
+""",
 )

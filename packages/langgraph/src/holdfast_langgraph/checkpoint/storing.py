@@ -20,6 +20,7 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
 )
 
+from holdfast_langgraph.checkpoint import filing
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.cutting import MSGPACK
 from holdfast_langgraph.checkpoint.encoding import Codec
@@ -46,6 +47,7 @@ from holdfast_langgraph.checkpoint.writing import (
     ThreadMovedError,
     add_blobs,
     add_checkpoint,
+    add_next,
     add_thread,
     add_writes,
     checkpoint_row,
@@ -85,17 +87,26 @@ def store_checkpoint(
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
         carried = sealed if carrying and len(sealed) <= MOST_CARRIED else {}
-        with _opened(desk, known, single=carried is sealed) as connection:
+        goes_on = carried is sealed and _goes_on(desk, known, head, row)
+        with _opened(desk, known, single=goes_on) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
             if carried is sealed:
                 numbers |= carried_numbers(0, carried)
             else:
                 numbers |= add_blobs(connection, thread, sealed)
             manifest = settled(drafts, numbers)
-            at = add_checkpoint(connection, (thread, known.epoch), row, manifest, carried)
+            place = (thread, known.epoch)
+            if goes_on:
+                at = add_next(connection, place, row, manifest, carried)
+            else:
+                filing.file(connection)
+                at = add_checkpoint(connection, place, row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
+        if goes_on and filing.is_due(at):
+            with desk.database.write() as connection:
+                filing.file(connection)
         if carried:
             numbers |= carried_numbers(at, carried)
             manifest = {channel: placed(value, at) for channel, value in manifest.items()}
@@ -134,6 +145,15 @@ def store_writes(
         return True
 
     _settle(desk, address.thread_id, attempt)
+
+
+def _goes_on(desk: Desk, known: Known, head: Head, row: tuple[Any, ...]) -> bool:
+    """Say whether a row is the next after the one written last, so that nobody can have put it."""
+    _, checkpoint_id, parent_id, *_ = row
+    last = head.checkpoint_id
+    return (
+        parent_id == last < checkpoint_id and known.no is not None and desk.retention is None
+    )
 
 
 def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager[Connection]:

@@ -66,7 +66,7 @@ def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
 
 def _manifests(connection: Connection, thread: int) -> Manifests:
     rows = connection.execute(
-        "SELECT id, manifest FROM langgraph_checkpoints WHERE thread = ?", (thread,)
+        "SELECT id, manifest FROM langgraph_all WHERE thread = ?", (thread,)
     )
     return {row: unpack_manifest(manifest, row) for row, manifest in rows}
 
@@ -100,7 +100,7 @@ def _move(
 
 def _carried(connection: Connection, thread: int) -> list[tuple[int, bytes]]:
     return connection.execute(
-        "SELECT id, carried FROM langgraph_checkpoints WHERE thread = ? AND carried IS NOT NULL",
+        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL",
         (thread,),
     ).fetchall()
 

@@ -21,15 +21,19 @@ from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_ROWS = 32
 
+_COLUMNS = (
+    "thread, ns, checkpoint_id, parent_id, run_id, created_at, metadata, type, body, manifest,"
+    " carried, filed"
+)
+_ROW = "SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {} FROM langgraph_threads WHERE no = ? AND epoch = ?"
+_ADD_NEXT = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format(0)}"
 # In place of a checkpoint with the same id; not if blobs come with it, for it keeps those it
 # carries, and others may name them.
 _ADD_CHECKPOINT = (
-    "INSERT INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id, created_at,"
-    " metadata, type, body, manifest, carried)"
-    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
-    " ON CONFLICT(thread, ns, checkpoint_id) DO UPDATE SET parent_id = excluded.parent_id,"
-    " run_id = excluded.run_id, created_at = excluded.created_at, buried = 0,"
-    " metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
+    f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format(1)}"
+    " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET"
+    " parent_id = excluded.parent_id, run_id = excluded.run_id, created_at = excluded.created_at,"
+    " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
     " manifest = excluded.manifest WHERE excluded.carried IS NULL"
 )
 
@@ -131,10 +135,10 @@ def add_checkpoint(
     manifest: Mapping[str, Stored],
     carried: Blobs,
 ) -> int:
-    """Store a checkpoint, in place of one with the same id; one statement.
+    """Store a checkpoint, in place of one with the same id.
 
     Args:
-        connection: An open write, or a bare connection.
+        connection: An open write; every checkpoint is filed.
         thread: Its number, and the epoch it must still be in.
         row: See `checkpoint_row`.
         manifest: The channel values.
@@ -153,6 +157,33 @@ def add_checkpoint(
     if cursor.rowcount != 1:
         _check_thread(connection, *thread)
         raise CheckpointThereError(row[1])
+    return int(cursor.lastrowid or 0)
+
+
+def add_next(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+    carried: Blobs,
+) -> int:
+    """Store a checkpoint that nobody can have put before, unfiled; one statement.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread, row, manifest, carried: As for `add_checkpoint`.
+
+    Returns:
+        The id of its row.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+    """
+    cursor = connection.execute(
+        _ADD_NEXT, (*row, pack_manifest(manifest), pack_carried(carried), *thread)
+    )
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread)
     return int(cursor.lastrowid or 0)
 
 
