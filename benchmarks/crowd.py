@@ -1,11 +1,21 @@
-"""A thousand `aadd` and `asearch` at once on one event loop, beside the same calls one by one."""
+"""A thousand `aadd` and a thousand `asearch` at once on one event loop, and what else would do it.
+
+Every way runs in a process of its own that imports nothing but Holdfast: Python's garbage collector
+stops every thread while it looks through all that is alive, and so would measure what else a
+process happens to hold. For that reason servers call `gc.freeze()` once they have started, as
+Python's documentation advises before a fork; both are measured.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import subprocess
+import sys
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +27,17 @@ from material import Asked, Handed, Memo, memos, questions
 USERS = 50
 HELD = 100  # memos of each user beforehand
 BEAT = 0.001  # seconds
-AT_ONCE = 20
+AT_ONCE = 20  # calls that come in one turn of the loop, as requests do
+
+SYNC = "sync, one by one"
+ASYNC = "async"
+FROZEN = "async, after gc.freeze()"
+UNCOLLECTED = "async, collector off"
+BURST = "async, all in one turn"
+TO_THREAD = "sync calls in asyncio.to_thread"
+PLAIN = "no Holdfast: plain objects from a thread"
+IDLE = "no calls: the machine"
+WAYS = (SYNC, ASYNC, FROZEN, UNCOLLECTED, BURST, TO_THREAD, PLAIN, IDLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,67 +45,83 @@ class Crowd:
     """What a crowd of calls cost.
 
     Attributes:
+        way: How they were called.
         calls: Adds and searches, half of each.
         errors: Calls that failed.
-        blocked_ms: The longest time in which the event loop did nothing for others, while the calls
-            came in twenty a turn of the loop, as requests do.
-        burst_ms: The same where all are started in one turn.
-        uncollected_ms: As `blocked_ms`, with Python's garbage collector off: it stops every thread
-            while it looks through all that is alive, as the results of all these calls are.
-        idle_ms: The same while nothing is called: what the machine itself adds.
-        together, one_by_one: Calls a second, async (twenty a turn) and sync in turn.
+        seconds: For all.
+        blocked_ms: The longest time in which the event loop did nothing for others.
+        collector_ms: The longest time that Python's garbage collector took at once.
     """
 
+    way: str
     calls: int
     errors: int
+    seconds: float
     blocked_ms: float
-    burst_ms: float
-    uncollected_ms: float
-    idle_ms: float
-    together: float
-    one_by_one: float
+    collector_ms: float
 
 
 def crowd(folder: Path, each: int, rounds: int = 3) -> list[dict[str, Any]]:
-    """Measure `each` adds and `each` searches at once, on a new file every round."""
-    return [asdict(_round(folder / f"round {number}", each)) for number in range(rounds)]
+    """Measure `each` adds and `each` searches every way, on a new file and process each."""
+    return [
+        _apart(folder / f"{number} {place}.db", way, each)
+        for number in range(rounds)
+        for place, way in enumerate(WAYS)
+    ]
 
 
-def _round(folder: Path, each: int) -> Crowd:
-    folder.mkdir()
-    users = [f"u{number}" for number in range(USERS)]
-    more = [memos(users[at % USERS], at, 1)[0] for at in range(2 * each)]
-    asked = questions(users, 2 * each)
-    with _filled(folder / "sync.db", users, more, asked) as memory:
-        seconds = _in_turn(memory, more[:each], asked[:each])
-    with _filled(folder / "async.db", users, more, asked) as memory:
-        spread = _at_once(memory, more[each:], asked[each:], AT_ONCE)
-        errors, blocked, together = asyncio.run(spread)
-    with _filled(folder / "burst.db", users, more, asked) as memory:
-        failed, burst, _ = asyncio.run(_at_once(memory, more[each:], asked[each:], 2 * each))
-    with _filled(folder / "uncollected.db", users, more, asked) as memory, _uncollected():
-        again, uncollected, _ = asyncio.run(_at_once(memory, more[each:], asked[each:], AT_ONCE))
-    calls, idle = 2 * each, asyncio.run(_idle(together))
-    return Crowd(
-        calls,
-        errors + failed + again,
-        1_000 * blocked,
-        1_000 * burst,
-        1_000 * uncollected,
-        1_000 * idle,
-        calls / together,
-        calls / seconds,
+def _apart(path: Path, way: str, each: int) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, __file__, str(path), way, str(each)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def measure(path: Path, way: str, each: int) -> Crowd:
+    """Measure one way in this process."""
+    users = [f"u{number}" for number in range(USERS)]
+    more = [memos(users[at % USERS], at, 1)[0] for at in range(each)]
+    asked = questions(users, each)
+    longest: list[float] = [0.0]
+    with _filled(path, users, more, asked) as memory, _collecting(way), _timed(longest):
+        if way == SYNC:
+            errors, blocked, seconds = 0, 0.0, _in_turn(memory, more, asked)
+        else:
+            calls = list(_calls(way, memory, more, asked))
+            spread = len(calls) if way == BURST else AT_ONCE
+            errors, blocked, seconds = asyncio.run(_at_once(calls, max(1, spread)))
+    return Crowd(way, 2 * each, errors, seconds, 1_000 * blocked, 1_000 * max(longest))
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def _collecting(way: str) -> Iterator[None]:
     gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
+    if way == UNCOLLECTED:
+        gc.disable()
+    elif way != ASYNC:
+        gc.freeze()
+    yield
+
+
+@contextmanager
+def _timed(longest: list[float]) -> Iterator[None]:
+    """Note how long the garbage collector takes each time."""
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        nonlocal begun
+        if phase == "start":
+            begun = time.perf_counter()
+        else:
+            longest.append(time.perf_counter() - begun)
+
+    begun = 0.0
+    gc.callbacks.append(note)
+    yield
+    gc.callbacks.remove(note)
 
 
 def _filled(path: Path, users: list[str], more: list[Memo], asked: list[Asked]) -> Memory:
@@ -106,14 +142,41 @@ def _in_turn(memory: Memory, more: list[Memo], asked: list[Asked]) -> float:
     return time.perf_counter() - begun
 
 
+def _calls(
+    way: str, memory: Memory, more: list[Memo], asked: list[Asked]
+) -> Iterator[Coroutine[Any, Any, Any]]:
+    if way == IDLE:
+        yield asyncio.sleep(1)
+        return
+    pool = ThreadPoolExecutor(1)
+    for memo, question in zip(more, asked, strict=True):
+        if way == PLAIN:
+            yield _plain(pool, _ADDED)
+            yield _plain(pool, _FOUND)
+        elif way == TO_THREAD:
+            yield asyncio.to_thread(
+                memory.add, memo.text, user_id=memo.user, metadata=memo.value
+            )
+            yield asyncio.to_thread(memory.search, question.text, user_id=question.user)
+        else:
+            yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)
+            yield memory.asearch(question.text, user_id=question.user)
+
+
+# Objects that Python's collector looks through in the answers of `aadd` and `asearch`.
+_ADDED, _FOUND = 4, 21
+
+
+async def _plain(pool: ThreadPoolExecutor, objects: int) -> list[Any]:
+    """Have a thread make as many objects as a call returns."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(pool, lambda: [[object()] for _ in range(objects)])
+
+
 async def _at_once(
-    memory: Memory, more: list[Memo], asked: list[Asked], a_turn: int
+    calls: Sequence[Coroutine[Any, Any, Any]], a_turn: int
 ) -> tuple[int, float, float]:
     """Return errors, the longest pause of a heartbeat, and the seconds for all."""
-    calls: list[Coroutine[Any, Any, Any]] = []
-    for memo, question in zip(more, asked, strict=True):
-        calls.append(memory.aadd(memo.text, user_id=memo.user, metadata=memo.value))
-        calls.append(memory.asearch(question.text, user_id=question.user))
     pauses: list[float] = []
     heart = asyncio.create_task(_beat(pauses))
     await asyncio.sleep(10 * BEAT)
@@ -124,17 +187,9 @@ async def _at_once(
         await asyncio.sleep(0)
     results = await asyncio.gather(*started, return_exceptions=True)
     seconds = time.perf_counter() - begun
+    await asyncio.sleep(10 * BEAT)
     heart.cancel()
     return sum(isinstance(one, BaseException) for one in results), max(pauses), seconds
-
-
-async def _idle(seconds: float) -> float:
-    """Return the longest pause of a heartbeat that has the loop to itself."""
-    pauses: list[float] = []
-    heart = asyncio.create_task(_beat(pauses))
-    await asyncio.sleep(seconds)
-    heart.cancel()
-    return max(pauses)
 
 
 async def _beat(pauses: list[float]) -> None:
@@ -143,3 +198,7 @@ async def _beat(pauses: list[float]) -> None:
         begun = time.perf_counter()
         await asyncio.sleep(BEAT)
         pauses.append(time.perf_counter() - begun - BEAT)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(measure(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))))

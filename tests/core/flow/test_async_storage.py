@@ -7,8 +7,8 @@ import contextvars
 import threading
 
 import pytest
-from holdfast import Memory, runtime
-from holdfast.runtime import AsyncRuntime
+from holdfast import Memory
+from holdfast.runtime import AsyncRuntime, lane
 from holdfast.testing import HashEmbedder
 
 ASKED = contextvars.ContextVar("ASKED", default=0)
@@ -51,12 +51,12 @@ def test_an_operation_that_waits_does_not_hold_up_the_others() -> None:
 
 
 def test_as_many_as_there_are_threads_may_wait_for_each_other() -> None:
-    meeting = threading.Barrier(runtime.MOST_THREADS)
+    meeting = threading.Barrier(lane.MOST_THREADS)
 
     async def ask() -> None:
         pool = AsyncRuntime(together=True)
-        places = [pool.store(meeting.wait, 60) for _ in range(runtime.MOST_THREADS)]
-        assert sorted(await asyncio.gather(*places)) == list(range(runtime.MOST_THREADS))
+        places = [pool.store(meeting.wait, 60) for _ in range(lane.MOST_THREADS)]
+        assert sorted(await asyncio.gather(*places)) == list(range(lane.MOST_THREADS))
 
     asyncio.run(ask())
 
@@ -94,7 +94,7 @@ def test_what_is_cancelled_before_its_turn_is_not_done() -> None:
 
     async def ask() -> None:
         pool = AsyncRuntime()
-        blockers = [asyncio.create_task(pool.store(hold)) for _ in range(runtime.MOST_THREADS)]
+        blockers = [asyncio.create_task(pool.store(hold)) for _ in range(lane.MOST_THREADS)]
         await asyncio.to_thread(begun.wait, 60)
         doomed = asyncio.create_task(pool.store(done.append, "doomed"))
         kept = asyncio.create_task(pool.store(done.append, "kept"))
@@ -177,7 +177,7 @@ def turns(count: int) -> int:
 
 def test_of_many_tasks_few_go_on_in_one_turn_of_the_loop() -> None:
     assert turns(1) <= 2
-    assert turns(800) >= 800 / runtime.ARRIVALS
+    assert turns(800) >= 800 / lane.ARRIVALS
 
 
 def test_a_thousand_adds_and_searches_at_once_all_succeed() -> None:

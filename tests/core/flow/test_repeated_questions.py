@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from holdfast import Memory, runtime
+from holdfast import Memory
 from holdfast.items import Search
-from holdfast.runtime import SYNC, run
+from holdfast.runtime import SYNC, questions, run
 from holdfast.testing import HashEmbedder
 
 
@@ -73,7 +73,7 @@ def test_an_embedder_of_another_fingerprint_is_asked_anew() -> None:
 
 def test_only_the_latest_questions_are_kept() -> None:
     embedder = Counting()
-    ask(embedder, "first", *(f"question {number}" for number in range(runtime.QUESTIONS - 1)))
+    ask(embedder, "first", *(f"question {number}" for number in range(questions.QUESTIONS - 1)))
     ask(embedder, "first", "one more", "first")
     assert embedder.asked.count("first") == 1
     ask(embedder, "question 0")
@@ -82,7 +82,7 @@ def test_only_the_latest_questions_are_kept() -> None:
 
 def test_a_very_long_question_is_not_kept() -> None:
     embedder = Counting()
-    text = "tea " * runtime.LONGEST_QUESTION
+    text = "tea " * questions.LONGEST_QUESTION
     ask(embedder, text, text)
     assert len(embedder.asked) == 2
 
@@ -99,10 +99,10 @@ def test_questions_go_with_their_embedder() -> None:
     embedder = Counting()
     ask(embedder, "tea")
     number = id(embedder)
-    assert number in runtime._QUESTIONS._known
+    assert number in questions.ASKED._known
     del embedder
     gc.collect()
-    assert number not in runtime._QUESTIONS._known
+    assert number not in questions.ASKED._known
 
 
 def test_many_threads_may_ask_at_once() -> None:

@@ -152,7 +152,7 @@ def check_labels(labels: Sequence[str], *, prefix: bool) -> tuple[str, ...]:
             sequence of letters.)
     """
     fits = isinstance(labels, Sequence) and not isinstance(labels, str)
-    if not fits or not all(_is_text(label) for label in labels) or not (labels or prefix):
+    if not fits or not all(map(_is_text, labels)) or not (labels or prefix):
         raise InvalidInputError(f"a namespace is a tuple of non-empty strings, not {labels!r:.80}")
     return tuple(labels)
 
@@ -214,12 +214,16 @@ def check_bounds(limit: int, offset: int, min_score: float | None) -> None:
     Raises:
         InvalidInputError: A number is negative, too large, or none.
     """
-    if not all(type(bound) is int and 0 <= bound <= MOST for bound in (limit, offset)):
+    if not (_is_count(limit) and _is_count(offset)):
         raise InvalidInputError(
             f"limit ({limit!r}) and offset ({offset!r}) must be numbers from 0 to {MOST}"
         )
     if min_score is not None and (type(min_score) not in (int, float) or math.isnan(min_score)):
         raise InvalidInputError(f"min_score must be a number, not {min_score!r}")
+
+
+def _is_count(bound: object) -> bool:
+    return type(bound) is int and 0 <= bound <= MOST
 
 
 def _is_text(label: object) -> bool:

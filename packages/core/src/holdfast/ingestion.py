@@ -19,6 +19,9 @@ from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
 from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time, utc_now
 
+# Characters of messages that are cut into passages at once: some microseconds.
+LITTLE = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Writing:
@@ -99,7 +102,7 @@ async def update(
 ) -> Change:
     """Give a record other words or other columns; with `mentions`, a turn is read anew."""
     if change.text is None:
-        return await runtime.store(storage.amend, region, key, change.columns)
+        return await runtime.write(storage.amend, region, key, change.columns)
     maker = embedder.fingerprint
     await runtime.store(storage.file.check_embedder, maker)
     old = await runtime.store(storage.get, region, key)
@@ -109,7 +112,7 @@ async def update(
         known = () if old.speaker is None else (old.speaker,)
         told = mentioning.relations(change.text, old.role, old.speaker, known, old.occurred_at)
         columns = {**columns, "relations": to_json(list(told))}
-    return await runtime.store(storage.rewrite, region, key, change.text, indexed, columns, maker)
+    return await runtime.write(storage.rewrite, region, key, change.text, indexed, columns, maker)
 
 
 async def store(
@@ -117,11 +120,23 @@ async def store(
 ) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
-    messages, spans, wanted = await runtime.store(_unknown, storage, fingerprint, writing)
+    if _is_light(storage, fingerprint, writing.messages):
+        messages, spans, wanted = _unknown(storage, fingerprint, writing)
+    else:
+        messages, spans, wanted = await runtime.read(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
-    return await runtime.store(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    return await runtime.write(_keep, storage, fingerprint, writing, messages, spans, vectors)
+
+
+def _is_light(storage: EmbeddedStorage, fingerprint: str, messages: Sequence[Message]) -> bool:
+    """Say whether there is nothing to ask the file, and so little to read that it needs no hop."""
+    return (
+        storage.file.knows(fingerprint)
+        and all(message.id is None for message in messages)
+        and sum(len(message.content) for message in messages) <= LITTLE
+    )
 
 
 def _unknown(

@@ -84,7 +84,7 @@ class Items:
     ) -> Items:
         """Open a file for items alone; close it with `close`."""
         storage = EmbeddedStorage(path, key=key, durability=durability)
-        return cls(storage, embedder, AsyncRuntime(together=durability == "full"))
+        return cls(storage, embedder, AsyncRuntime(storage.database.together))
 
     def close(self) -> None:
         """Close the file."""
@@ -212,7 +212,7 @@ class Items:
         kept = {number: puts[number] for number in sorted(last.values())}
         drafts = await self._drafts(runtime, list(kept.values()))
         fingerprint = "" if self._embedder is None else self._embedder.fingerprint
-        done = await runtime.store(self._storage.documents.put, drafts, fingerprint)
+        done = await runtime.write(self._storage.documents.put, drafts, fingerprint)
         results: dict[int, Result] = dict.fromkeys(puts)
         return results | dict(zip(kept, done, strict=True))
 
@@ -284,11 +284,11 @@ class Items:
 
     def search(self, search: Search) -> list[ItemMatch]:
         """Find items; see `Search`."""
-        return _matches(self.batch([search]))
+        return run(self._search(SYNC, search, {}))
 
     async def asearch(self, search: Search) -> list[ItemMatch]:
         """Async twin of `search`."""
-        return _matches(await self.abatch([search]))
+        return await self._search(self._async, search, {})
 
     def namespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """List the namespaces under a prefix that hold an item."""
@@ -320,15 +320,6 @@ def _result(results: list[Result]) -> Result:
     if isinstance(results[0], HoldfastError):
         raise results[0]
     return results[0]
-
-
-def _matches(results: list[Result]) -> list[ItemMatch]:
-    found = _result(results)
-    return (
-        [match for match in found if isinstance(match, ItemMatch)]
-        if isinstance(found, list)
-        else []
-    )
 
 
 def _draft(

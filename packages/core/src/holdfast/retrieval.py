@@ -59,7 +59,7 @@ async def _search(
     question: Question,
     reranker: Reranker | None,
 ) -> list[Found] | None:
-    asked, known = await runtime.store(_read, storage, embedder.fingerprint, region, question)
+    asked, known = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
         vector=indexing.unit_vectors([vector], 1)[0],
@@ -73,10 +73,10 @@ async def _search(
     )
     as_of = maybe_micros(question.as_of)
     if question.graph:
-        return await runtime.store(
+        return await runtime.read(
             storage.search_with_graph, region, probe, question.query, as_of=as_of, speakers=known
         )
-    return await runtime.store(storage.search, region, probe, as_of=as_of, speakers=known)
+    return await runtime.read(storage.search, region, probe, as_of=as_of, speakers=known)
 
 
 def _read(

@@ -58,7 +58,7 @@ class Handle:
         self._storage = EmbeddedStorage(
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
-        self._async = AsyncRuntime(together=durability == "full")
+        self._async = AsyncRuntime(self._storage.database.together)
         self._bound: Scope | None = None
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None

@@ -48,6 +48,10 @@ ROW = np.dtype(
     ]
 )
 
+# A row alone: one passage, nothing before or after it.
+_BLANK = np.zeros((), dtype=ROW)
+_BLANK["passages"], _BLANK["previous"], _BLANK["next"], _BLANK["alive"] = 1, -1, -1, True
+
 # The fields that rows bring along, in the order in which `views` selects them; kind, role and
 # speaker have numbers of their own.
 _COPIED = (
@@ -134,12 +138,11 @@ class Rows:
         start = self._count
         self._grow(len(bounds))
         fresh = self._table[start : self._count]
+        fresh[:] = _BLANK
         self._fill(fresh, rows, counts)
         fresh["words"] = bounds[:, 2]
         fresh["characters"] = bounds[:, 1] - bounds[:, 0]
-        fresh["previous"] = fresh["next"] = -1
-        fresh["alive"] = True
-        self._alive.extend(fresh["alive"])
+        self._alive.fill(True, len(bounds))
         said = (fresh["kind"] == KIND_CODES["turn"]) & (fresh["valid_to"] == NEVER)
         turns = start + np.flatnonzero(said)
         if len(turns):
@@ -159,7 +162,6 @@ class Rows:
         for name, values in read.items():
             column = np.fromiter(values, ROW[name], len(rows))
             fresh[name] = column if single else np.repeat(column, counts)
-        fresh["passages"], fresh["passage"] = 1, 0
         if not single:
             fresh["passages"] = np.repeat(counts, counts)
             fresh["passage"] = np.arange(len(fresh)) - np.repeat(np.cumsum(counts) - counts, counts)

@@ -18,19 +18,6 @@ from typing import Any
 MOST_TOGETHER = 64
 
 
-@contextmanager
-def transaction(connection: Any) -> Iterator[None]:
-    """Open a snapshot, and end it."""
-    connection.execute("BEGIN")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 class Pen:
     """Who holds it writes; the other threads of the process wait.
 
@@ -48,6 +35,8 @@ class Pen:
         self._count = threading.Lock()
         self._waiting = 0
         self._open: _Group | None = None  # left for those who wait
+        self._gathering = False  # its holder has more to write
+        self._lost: Exception | None = None  # why what it wrote was taken back
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -67,11 +56,41 @@ class Pen:
                     yield group.connection
             finally:
                 self._pass_on(group)
+            if self._gathering:
+                return
         finally:
             self._lock.release()
         group.wait()
 
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's next writes share a transaction; return when it is committed.
+
+        Raises:
+            Exception: The driver's, when it could not be. Then none of the writes that went well
+                is there.
+        """
+        self._take()
+        try:
+            self._gathering = True
+            try:
+                yield
+            finally:
+                self._gathering = False
+                lost, self._lost = self._lost, None
+                group, self._open = self._open, None
+                if group is not None:
+                    self._pass_on(group)
+            if lost is not None:
+                raise lost
+        finally:
+            self._lock.release()
+        if group is not None:
+            group.wait()
+
     def _begin(self) -> _Group:
+        if self._lost is not None:
+            raise self._lost
         connection = self._borrow()
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -96,10 +115,13 @@ class Pen:
 
     def _pass_on(self, group: _Group) -> None:
         """Leave a transaction to the next who waits, or end it."""
-        if self._shares and self._waiting and group.joinable:
+        if self._gathering and group.joinable:
+            self._open = group
+        elif self._shares and self._waiting and group.joinable and group.members < MOST_TOGETHER:
             group.shared = group.shared or threading.Event()
             self._open = group
         else:
+            self._lost = group.error if self._gathering else None
             self._end(group)
 
     def _settle(self) -> None:
@@ -128,12 +150,12 @@ class _Group:
         self.connection = connection
         self.members = 0
         self.shared: threading.Event | None = None
-        self._error: Exception | None = None
+        self.error: Exception | None = None
 
     @property
     def joinable(self) -> bool:
         """Whether another write may join."""
-        return 0 < self.members < MOST_TOGETHER and bool(self.connection.in_transaction)
+        return self.members > 0 and bool(self.connection.in_transaction)
 
     def __enter__(self) -> None:
         if self.members:
@@ -159,7 +181,7 @@ class _Group:
     def _undo(self, error: BaseException) -> None:
         if not self.connection.in_transaction:
             # SQLite took everything back, as it does on a full disk.
-            self._error = error if isinstance(error, Exception) else None
+            self.error = error if isinstance(error, Exception) else None
         elif self.members:
             self.connection.execute("ROLLBACK TO member")
             self.connection.execute("RELEASE member")
@@ -172,7 +194,7 @@ class _Group:
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
         except Exception as error:
-            self._error = error
+            self.error = error
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
@@ -188,5 +210,5 @@ class _Group:
         """
         if self.shared is not None:
             self.shared.wait()
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error

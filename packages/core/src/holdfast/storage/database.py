@@ -22,7 +22,7 @@ from holdfast.errors import (
     WrongKeyError,
 )
 from holdfast.storage import keys
-from holdfast.storage.committing import Pen, transaction
+from holdfast.storage.committing import Pen
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -156,8 +156,13 @@ class Database:
         with self._pen.held() if self.in_memory else nullcontext(), self._translated:
             connection = self._borrow()
             try:
-                with transaction(connection):
-                    yield connection
+                connection.execute("BEGIN")
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
             finally:
                 self._push(connection)
 
@@ -167,6 +172,19 @@ class Database:
         self._own()
         with self._translated, self._pen.writing() as connection:
             yield connection
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let this thread's next writes share a transaction, each whole or undone by itself.
+
+        None is safe before the block has ended. It may contain nothing but writes.
+
+        Raises:
+            StorageError: It could not be committed: then none of them is there.
+        """
+        self._own()
+        with self._translated, nullcontext() if self.in_memory else self._pen.together():
+            yield
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:

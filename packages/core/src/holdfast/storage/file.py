@@ -80,6 +80,10 @@ class File:
                 self._embedder = _embedder(connection)
         return self._embedder
 
+    def knows(self, fingerprint: str) -> bool:
+        """Say whether this is the file's embedder as far as is known without a look."""
+        return self._embedder is not None and self._embedder[0] == fingerprint
+
     def forget_embedder(self) -> None:
         """Look anew, for every vector may have changed."""
         self._embedder = None

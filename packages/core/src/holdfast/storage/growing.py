@@ -27,10 +27,20 @@ class Column:
 
     def extend(self, values: NDArray[Any]) -> None:
         """Append values."""
-        end = self.size + len(values)
+        start = self.size
+        self._grow(len(values))
+        self._room[start : self.size] = values
+
+    def fill(self, value: Any, count: int) -> None:
+        """Append one value so many times."""
+        start = self.size
+        self._grow(count)
+        self._room[start : self.size] = value
+
+    def _grow(self, more: int) -> None:
+        end = self.size + more
         if end > len(self._room):
             room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
             room[: self.size] = self.values
             self._room = room
-        self._room[self.size : end] = values
         self.size = end

@@ -232,12 +232,13 @@ def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, 
 
 def _item(row: Sequence[Any]) -> Item:
     _, path, key, value, created, updated, expires, lifetime = row
+    created_at = codec.from_micros(created)
     return Item(
         namespaces.item_labels(path),
         key,
         codec.from_json(value),
-        codec.from_micros(created),
-        codec.from_micros(updated),
+        created_at,
+        created_at if updated == created else codec.from_micros(updated),
         None if expires is None else codec.from_micros(expires),
         lifetime,
     )

@@ -88,25 +88,35 @@ class Keywords:
         """
         if not len(lengths):
             return
-        self._owners.extend(np.repeat(np.arange(len(self), len(self) + len(lengths)), lengths + 1))
+        self._place(words, lengths)
+        self._link_after(previous)
         self._lengths.extend(lengths)
-        self._links = ()
         self._before.extend(previous)
-        self._link_after(np.asarray(previous))
-        self._alive.extend(np.ones(len(lengths), dtype=np.bool_))
-        self._words += float(lengths.sum())
+        self._alive.fill(True, len(lengths))
+        self._words += len(words)
         self._live += len(lengths)
-        self._tail.extend(_spaced(words, lengths))
         if self._tail.size > max(_TAIL, self._postings.size // 16):
             self._merge_tail()
+
+    def _place(self, words: Hashes, lengths: Ints) -> None:
+        """Append words to the stream, an empty place behind each position."""
+        if len(lengths) == 1:  # as after every single add
+            self._owners.fill(len(self), len(words) + 1)
+            self._tail.extend(words)
+            self._tail.end_position()
+        else:
+            new = np.arange(len(self), len(self) + len(lengths))
+            self._owners.extend(np.repeat(new, lengths + 1))
+            self._tail.extend(_spaced(words, lengths))
 
     def _link_after(self, previous: NDArray[np.int32]) -> None:
         """Note the new positions as the ones after; the latest counts where there are several."""
         start = self._after.size
-        self._after.extend(np.full(len(previous), -1, dtype=np.int32))
-        followed = previous >= 0
-        self._linked |= bool(followed.any())
-        self._after.values[previous[followed]] = start + np.flatnonzero(followed)
+        self._after.fill(-1, len(previous))
+        followed = (previous >= 0).nonzero()[0]
+        self._linked |= bool(len(followed))
+        self._after.values[previous[followed]] = start + followed
+        self._links = ()
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -310,6 +320,10 @@ class _Tail:
     def extend(self, words: Hashes) -> None:
         """Append words."""
         self._words.extend(words)
+
+    def end_position(self) -> None:
+        """Leave a place empty."""
+        self._words.fill(_NO_WORD, 1)
 
     def of(self, term: int) -> Sequence[int]:
         """Return the places of a term, ascending."""

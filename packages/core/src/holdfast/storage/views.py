@@ -84,6 +84,7 @@ class View:
     def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
         self.reading = reading
         self.lock = threading.Lock()
+        self.held = 0  # bytes that the cache counts for it
         self._dimension = dimension
         self._many = many
         self.clear()
@@ -303,7 +304,6 @@ class Views:
 
     budget: int
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
-    _sizes: dict[Reading, int] = field(default_factory=dict)
     _held: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -312,8 +312,11 @@ class Views:
         if reading.as_of is not None:
             return View(reading, dimension)
         with self._lock:
-            view = self._views.pop(reading, None) or View(reading, dimension)
-            self._views[reading] = view
+            view = self._views.get(reading)
+            if view is None:
+                view = self._views[reading] = View(reading, dimension)
+            else:
+                self._views.move_to_end(reading)
             return view
 
     def find(self, reading: Reading) -> View | None:
@@ -326,23 +329,22 @@ class Views:
 
         The one used last stays, or a view beyond the budget would be built for every search.
         """
+        if view.held == view.nbytes:
+            return
         with self._lock:
             if self._views.get(view.reading) is not view:
                 return  # dropped, or a look into the past
-            size, known = view.nbytes, self._sizes.get(view.reading, 0)
-            if size == known:
-                return
-            self._held += size - known
-            self._sizes[view.reading] = size
+            size = view.nbytes
+            self._held += size - view.held
+            view.held = size
             while self._held > self.budget and len(self._views) > 1:
-                coldest, _ = self._views.popitem(last=False)
-                self._held -= self._sizes.pop(coldest, 0)
+                _, coldest = self._views.popitem(last=False)
+                self._held -= coldest.held
 
     def clear(self) -> None:
         """Drop all views, as after a change of every vector."""
         with self._lock:
             self._views.clear()
-            self._sizes.clear()
             self._held = 0
 
     def readings(self) -> list[Reading]:
