@@ -75,7 +75,7 @@ def find(connection: Connection, address: Address) -> Row | None:
         values.append(address.checkpoint_id)
     row = connection.execute(
         f"SELECT {COLUMNS} FROM {TABLES} WHERE t.thread_id = ? AND c.ns = ? AND c.buried = 0"
-        f"{which} ORDER BY c.checkpoint_id DESC LIMIT 1",
+        f"{which} ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT 1",
         values,
     ).fetchone()
     return None if row is None else read_row(row)
