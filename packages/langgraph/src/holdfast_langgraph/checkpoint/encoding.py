@@ -40,7 +40,6 @@ LARGEST_INT = 1 << 63
 # What LangGraph's checkpoints hold beside `id` and `channel_values`. Never edited: files out there
 # were written in this order.
 BODY = ("v", "ts", "channel_versions", "versions_seen", "updated_channels")
-_BODY = frozenset(BODY)
 _body_of = itemgetter(*BODY)
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
@@ -74,8 +73,13 @@ class Codec:
 
         A row has the id anyway; the other keys are the same every time, so their values suffice.
         """
-        if len(checkpoint) == len(BODY) + 2 and checkpoint.keys() > _BODY:
-            return self.serde.dumps_typed(_body_of(checkpoint))
+        if len(checkpoint) == len(BODY) + 2:
+            try:
+                values = _body_of(checkpoint)
+            except KeyError:
+                pass
+            else:
+                return self.serde.dumps_typed(values)
         body = {key: value for key, value in checkpoint.items() if key != "channel_values"}
         return self.serde.dumps_typed(body)
 

@@ -92,17 +92,11 @@ class Known:
                 numbers[digest] = number
         return numbers, others
 
-    def note(
-        self, no: int, numbers: Mapping[Digest, int], maker: object, plain: Mapping[int, bytes]
-    ) -> None:
-        """Note what a write has committed: the thread's number, and the blobs it used.
-
-        Once there are too many, those are all that is kept.
-        """
+    def note(self, no: int, numbers: Mapping[Digest, int]) -> None:
+        """Note what a write has committed: the thread's number, and the blobs it used."""
         self.no = no
-        self.note_numbers(numbers)
-        if plain:
-            self.note_plain(maker, plain)
+        if numbers:
+            self.note_numbers(numbers)
 
     def note_numbers(self, numbers: Mapping[Digest, int]) -> None:
         """Note the numbers of blobs; once there are too many, these are all that is kept."""

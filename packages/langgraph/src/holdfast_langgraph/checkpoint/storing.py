@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -63,12 +63,17 @@ MOST_INLINE = 1 << 12
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What storing works with."""
+    """What storing works with.
+
+    Attributes:
+        inside: As many entries as threads are writing just now.
+    """
 
     database: Database
     codec: Codec
     recent: Recent
     retention: Retention | None
+    inside: list[None] = field(default_factory=list)
 
 
 def store_checkpoint(
@@ -87,12 +92,12 @@ def store_checkpoint(
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
         carried = sealed if carrying and len(sealed) <= MOST_CARRIED else {}
-        goes_on = carried is sealed and _goes_on(desk, known, head, row)
+        goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
         with _opened(desk, known, single=goes_on) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
-            if carried is sealed:
+            if carried:
                 numbers |= carried_numbers(0, carried)
-            else:
+            elif sealed:
                 numbers |= add_blobs(connection, thread, sealed)
             manifest = settled(drafts, numbers)
             place = (thread, known.epoch)
@@ -110,7 +115,9 @@ def store_checkpoint(
         if carried:
             numbers |= carried_numbers(at, carried)
             manifest = {channel: placed(value, at) for channel, value in manifest.items()}
-        known.note(thread, numbers, desk.codec, _parts(plain, numbers))
+        known.note(thread, numbers)
+        if plain:
+            known.note_plain(desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         return True
 
@@ -141,19 +148,20 @@ def store_writes(
             ]
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
-        known.note(thread, numbers, desk.codec, _parts(plain, numbers))
+        known.note(thread, numbers)
+        if plain:
+            known.note_plain(desk.codec, _parts(plain, numbers))
         return True
 
     _settle(desk, address.thread_id, attempt)
 
 
-def _goes_on(desk: Desk, known: Known, head: Head, row: tuple[Any, ...]) -> bool:
-    """Say whether a row is the next after the one written last, so that nobody can have put it."""
-    _, checkpoint_id, parent_id, *_ = row
-    last = head.checkpoint_id
-    return (
-        parent_id == last < checkpoint_id and known.no is not None and desk.retention is None
-    )
+def _goes_on(
+    desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str
+) -> bool:
+    """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
+    follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
+    return follows and known.no is not None and desk.retention is None
 
 
 def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager[Connection]:
@@ -161,9 +169,9 @@ def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager
 
     With full durability writers that wait for one another share a commit, so they need one.
     """
-    alone = single and known.no is not None and desk.retention is None
-    if alone and desk.database.durability == "normal":
-        return desk.database.bare()
+    if single and known.no is not None and desk.retention is None:
+        if len(desk.inside) == 1 or desk.database.durability == "normal":
+            return desk.database.bare()
     return desk.database.write()
 
 
@@ -200,6 +208,14 @@ def _latest(desk: Desk, known: Known, address: Address) -> Head:
 
 def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
     """Attempt a write until the thread was as it was known; remember the thread if it may be."""
+    desk.inside.append(None)
+    try:
+        _attempt(desk, thread_id, attempt)
+    finally:
+        desk.inside.pop()
+
+
+def _attempt(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
     while True:
         known = desk.recent.get(thread_id)
         if known is None:
