@@ -104,7 +104,9 @@ def tables(saver: HoldfastSaver) -> dict[str, int]:
     names = ("threads", "checkpoints", "writes")
     with saver.database.read() as connection:
         counts = {
-            name: connection.execute(f"SELECT count(*) FROM langgraph_{name.replace('checkpoints', 'all')}").fetchone()[0]
+            name: connection.execute(
+                f"SELECT count(*) FROM langgraph_{name.replace('checkpoints', 'all')}"
+            ).fetchone()[0]
             for name in names
         }
     return {**counts, "blobs": len(blobs_of(saver))}

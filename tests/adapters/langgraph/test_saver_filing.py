@@ -55,8 +55,7 @@ def first_step(path: Path) -> Checkpoint:
                 (number, bytes([number]) * 16, serde.dumps_typed([message])[1][1:]),
             )
         connection.execute(
-            "INSERT INTO langgraph_checkpoints VALUES"
-            " (1, 1, '', ?, NULL, NULL, 1, 0, ?, ?, ?, ?)",
+            "INSERT INTO langgraph_checkpoints VALUES (1, 1, '', ?, NULL, NULL, 1, 0, ?, ?, ?, ?)",
             (*with_id, ormsgpack.packb(manifest)),
         )
         connection.execute(
@@ -109,7 +108,10 @@ def test_a_checkpoint_put_again_takes_the_place_of_the_first_and_no_message_from
         made = checkpoint({"messages": said(2)})
         second = saver.put(first, made, {}, made["channel_versions"])
         third = put(saver, {"messages": said(3)}, second, version=2)
-        again: Checkpoint = {**made, "channel_values": {"messages": [HumanMessage("other", id="o")]}}
+        again: Checkpoint = {
+            **made,
+            "channel_values": {"messages": [HumanMessage("other", id="o")]},
+        }
         saver.put(first, again, {"step": 9}, made["channel_versions"])
         assert len(list(saver.list(thread()))) == 3
         assert values_of(saver, second)["messages"] == [HumanMessage("other", id="o")]

@@ -27,14 +27,13 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
     target = find_thread(connection, target_id)
     # A new thread takes over the salt, so that it finds the blobs it was given.
     number = (target and target.no) or add_thread(connection, target_id, source.salt)
-    numbers = _copy_blobs(connection, source.no, number) | _copy_carried(
-        connection, source.no, number
-    )
+    numbers = _copy_blobs(connection, source.no, number)
+    numbers |= _copy_carried(connection, source.no, number)
     _copy_checkpoints(connection, source.no, number, numbers)
     _copy_writes(connection, source.no, number, numbers)
 
 
-def _copy_blobs(connection: Connection, source: int, target: int) -> Mapping[int, int]:
+def _copy_blobs(connection: Connection, source: int, target: int) -> dict[int, int]:
     connection.execute(
         "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data)"
         " SELECT ?, digest, type, data FROM langgraph_blobs WHERE thread = ?",
@@ -49,7 +48,7 @@ def _copy_blobs(connection: Connection, source: int, target: int) -> Mapping[int
     )
 
 
-def _copy_carried(connection: Connection, source: int, target: int) -> Mapping[int, int]:
+def _copy_carried(connection: Connection, source: int, target: int) -> dict[int, int]:
     """Give blobs that a row carries rows of their own in the other thread."""
     numbers: dict[int, int] = {}
     for row, data in connection.execute(

@@ -80,7 +80,8 @@ class Codec:
                 pass
             else:
                 return self.serde.dumps_typed(values)
-        body = {key: value for key, value in checkpoint.items() if key != "channel_values"}
+        body = dict(checkpoint)
+        body.pop("channel_values", None)
         return self.serde.dumps_typed(body)
 
     def load_body(self, type: str, data: bytes) -> dict[str, Any]:

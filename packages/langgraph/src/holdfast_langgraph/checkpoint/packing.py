@@ -43,7 +43,9 @@ def pack_metadata(metadata: Mapping[str, Any]) -> bytes | str:
 
 def unpack_metadata(data: bytes | str) -> dict[str, Any]:
     """Read what `pack_metadata` wrote."""
-    metadata: dict[str, Any] = json.loads(data) if isinstance(data, str) else ormsgpack.unpackb(data)
+    metadata: dict[str, Any] = (
+        json.loads(data) if isinstance(data, str) else ormsgpack.unpackb(data)
+    )
     return metadata
 
 

@@ -246,8 +246,7 @@ def all_threads(connection: Connection) -> list[int]:
 def retire(connection: Connection, thread: int, retention: Retention) -> int:
     """Apply a retention to a thread, and delete it if it was idle for longer than the age."""
     count, newest = connection.execute(
-        "SELECT count(*), max(created_at) FROM langgraph_all"
-        " WHERE thread = ? AND buried = 0",
+        "SELECT count(*), max(created_at) FROM langgraph_all WHERE thread = ? AND buried = 0",
         (thread,),
     ).fetchone()
     if count and newest < retention.cutoff():

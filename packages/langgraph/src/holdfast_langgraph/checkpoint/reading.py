@@ -125,9 +125,7 @@ def find_blobs(
     return {number: sealed for number, (_, sealed) in read_blobs(connection, numbers).items()}
 
 
-def read_blobs(
-    connection: Connection, numbers: Sequence[int]
-) -> dict[int, tuple[Digest, Sealed]]:
+def read_blobs(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[Digest, Sealed]]:
     """Return the digest, type and data of blobs by number; one that is gone is left out."""
     found: dict[int, tuple[Digest, Sealed]] = {}
     own = [number for number in numbers if number > 0]
@@ -166,8 +164,7 @@ def read_carried(
 def digests_of(connection: Connection, thread: int, address: Address) -> dict[Digest, int]:
     """Return the numbers of the blobs that a checkpoint names, by digest."""
     row = connection.execute(
-        "SELECT id, manifest FROM langgraph_all"
-        " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        "SELECT id, manifest FROM langgraph_all WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, address.ns, address.checkpoint_id),
     ).fetchone()
     if row is None:

@@ -156,9 +156,7 @@ def store_writes(
     _settle(desk, address.thread_id, attempt)
 
 
-def _goes_on(
-    desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str
-) -> bool:
+def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str) -> bool:
     """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
     follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
     return follows and known.no is not None and desk.retention is None
@@ -208,24 +206,19 @@ def _latest(desk: Desk, known: Known, address: Address) -> Head:
 
 def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
     """Attempt a write until the thread was as it was known; remember the thread if it may be."""
-    desk.inside.append(None)
-    try:
-        _attempt(desk, thread_id, attempt)
-    finally:
-        desk.inside.pop()
-
-
-def _attempt(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
     while True:
         known = desk.recent.get(thread_id)
         if known is None:
             with desk.database.read() as connection:
                 known = find_thread(connection, thread_id) or Known.nothing()
+        desk.inside.append(None)
         try:
             lasting = attempt(known)
         except ThreadMovedError:
             desk.recent.drop(thread_id)
             continue
+        finally:
+            desk.inside.pop()
         if lasting:
             desk.recent.keep(thread_id, known)
         else:

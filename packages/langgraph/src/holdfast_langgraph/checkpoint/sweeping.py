@@ -65,9 +65,7 @@ def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
 
 
 def _manifests(connection: Connection, thread: int) -> Manifests:
-    rows = connection.execute(
-        "SELECT id, manifest FROM langgraph_all WHERE thread = ?", (thread,)
-    )
+    rows = connection.execute("SELECT id, manifest FROM langgraph_all WHERE thread = ?", (thread,))
     return {row: unpack_manifest(manifest, row) for row, manifest in rows}
 
 

@@ -25,12 +25,13 @@ _COLUMNS = (
     "thread, ns, checkpoint_id, parent_id, run_id, created_at, metadata, type, body, manifest,"
     " carried, filed"
 )
-_ROW = "SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, {} FROM langgraph_threads WHERE no = ? AND epoch = ?"
-_ADD_NEXT = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format(0)}"
+_ROW = "SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, {} FROM langgraph_threads WHERE no = ? AND epoch = ?"
+_ADD_NEXT = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('?, 0')}"
+_ADD_BARE = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('NULL, 0')}"
 # In place of a checkpoint with the same id; not if blobs come with it, for it keeps those it
 # carries, and others may name them.
 _ADD_CHECKPOINT = (
-    f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format(1)}"
+    f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('?, 1')}"
     " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET"
     " parent_id = excluded.parent_id, run_id = excluded.run_id, created_at = excluded.created_at,"
     " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
@@ -179,9 +180,11 @@ def add_next(
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    cursor = connection.execute(
-        _ADD_NEXT, (*row, pack_manifest(manifest), pack_carried(carried), *thread)
-    )
+    values = (*row, pack_manifest(manifest))
+    if carried:
+        cursor = connection.execute(_ADD_NEXT, (*values, pack_carried(carried), *thread))
+    else:
+        cursor = connection.execute(_ADD_BARE, (*values, *thread))
     if cursor.rowcount != 1:
         raise ThreadMovedError(thread)
     return int(cursor.lastrowid or 0)
