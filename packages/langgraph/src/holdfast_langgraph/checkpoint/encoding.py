@@ -103,7 +103,7 @@ class Codec:
         Raises:
             Exception: Whatever the serializer raises for what it cannot write.
         """
-        if self._spares and _is_slight(value):
+        if self.spares(value):
             return None, value
         if self._cuts and is_composite(value):
             try:
@@ -117,6 +117,10 @@ class Codec:
         digest = self.digest(kind, data, salt)
         blobs[digest] = (type_, data)
         return Whole(digest)
+
+    def spares(self, value: object) -> bool:
+        """Say whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
+        return self._spares and _is_slight(value)
 
     def _cut(self, value: object, salt: bytes, blobs: Blobs, past: Past | None) -> Parts:
         cut: Blobs = {}

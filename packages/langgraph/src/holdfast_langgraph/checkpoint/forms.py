@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 Digest: TypeAlias = bytes
 
@@ -109,12 +109,12 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
     return draft
 
 
-def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> dict[str, Stored]:
-    """Settle drafts by channel."""
-    return {
-        channel: draft if isinstance(draft, tuple) else settle(draft, numbers)
-        for channel, draft in drafts.items()
-    }
+def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> Mapping[str, Stored]:
+    """Settle drafts by channel; if all are what is stored already, return them as they are."""
+    for draft in drafts.values():
+        if not isinstance(draft, tuple):
+            return {channel: settle(draft, numbers) for channel, draft in drafts.items()}
+    return cast("Mapping[str, Stored]", drafts)
 
 
 def spelled(draft: Draft, blobs: Blobs) -> Draft:
@@ -130,6 +130,12 @@ def _spelled(part: Piece, blobs: Blobs) -> Piece:
     if isinstance(part, tuple) and part[0] in blobs:
         return blobs[part[0]][1]
     return part
+
+
+def pasts_of(drafts: Mapping[str, Draft], manifest: Mapping[str, Stored]) -> dict[str, Past]:
+    """Return what to remember of the lists just stored, by channel."""
+    pasts = {name: past_of(draft, manifest[name]) for name, draft in drafts.items()}
+    return {name: past for name, past in pasts.items() if past is not None}
 
 
 def past_of(draft: Draft, stored: Stored) -> Past | None:

@@ -29,10 +29,9 @@ from holdfast_langgraph.checkpoint.forms import (
     Blobs,
     Digest,
     Draft,
-    Parts,
     Stored,
     carried_numbers,
-    past_of,
+    pasts_of,
     placed,
     settle,
     settled,
@@ -109,9 +108,6 @@ def store_checkpoint(
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
-        if goes_on and filing.is_due(at):
-            with desk.database.write() as connection:
-                filing.file(connection)
         if carried:
             numbers |= carried_numbers(at, carried)
             manifest = {channel: placed(value, at) for channel, value in manifest.items()}
@@ -119,6 +115,9 @@ def store_checkpoint(
         if plain:
             known.note_plain(desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
+        if goes_on and filing.is_due(at):
+            with desk.database.write() as connection:
+                filing.file(connection)
         return True
 
     try:
@@ -240,7 +239,9 @@ def _draft(
     blobs: Blobs = {}
     drafts: dict[str, Draft] = {}
     for channel, value in checkpoint.get("channel_values", {}).items():
-        if channel not in new_versions and _unchanged(channel, versions, parent):
+        if codec.spares(value):
+            drafts[channel] = None, value
+        elif channel not in new_versions and _unchanged(channel, versions, parent):
             drafts[channel] = parent.manifest[channel]
         else:
             drafts[channel] = codec.encode(value, salt, blobs, head.pasts.get(channel))
@@ -254,15 +255,10 @@ def _head(
     before: Head,
 ) -> Head:
     """Return what is worth knowing of the checkpoint just stored."""
-    pasts = {
-        channel: past
-        for channel, draft in drafts.items()
-        if isinstance(draft, Parts) and (past := past_of(draft, manifest[channel])) is not None
-    }
-    versions = dict(checkpoint.get("channel_versions", {}))
-    return Head(
-        checkpoint["id"], versions, manifest, {**before.pasts, **pasts} if pasts else before.pasts
-    )
+    pasts = before.pasts
+    if manifest is not drafts:
+        pasts = {**pasts, **pasts_of(drafts, manifest)}
+    return Head(checkpoint["id"], dict(checkpoint.get("channel_versions", {})), manifest, pasts)
 
 
 def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:
