@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test check demo bench bench-speed bench-retrieval bench-tokens help
+.PHONY: install format lint types contracts spelling lock house test check versions demo bench bench-speed bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -34,6 +34,12 @@ test: ## all tests
 	$(RUN) pytest
 
 check: lint types contracts spelling lock house ## everything but the tests
+
+versions: ## types and tests on every Python the packages name; half an hour
+	for python in 3.10 3.11 3.12 3.13; do \
+		$(RUN) --isolated --python $$python mypy || exit 1; \
+		$(RUN) --isolated --python $$python pytest -q || exit 1; \
+	done
 
 demo: ## remember in one process, ask in another
 	uv run holdfast demo

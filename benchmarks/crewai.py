@@ -34,7 +34,8 @@ os.environ |= {
 warnings.simplefilter("ignore")
 sys.path.remove(str(Path(__file__).resolve().parent))  # or this file would be `import crewai`
 
-from crewai.memory.storage.lancedb_storage import LanceDBStorage  # noqa: E402 - no telemetry
+from crewai.llms.base_llm import BaseLLM  # noqa: E402 - no telemetry
+from crewai.memory.storage.lancedb_storage import LanceDBStorage  # noqa: E402
 from crewai.memory.types import MemoryRecord  # noqa: E402
 from crewai.memory.unified_memory import Memory  # noqa: E402
 from holdfast.testing import HashEmbedder  # noqa: E402
@@ -45,6 +46,14 @@ SCOPES = 50
 BATCHES = 5  # values of the metadata field that deletion asks for
 WORDS = [f"{first}{second}" for first in "bcdfghklmnprstvz" for second in ("ado", "ine", "orm")]
 EMBEDDER = HashEmbedder(DIMENSION)
+
+
+class Mute(BaseLLM):
+    """Stands for the model that CrewAI's memories want, and is never asked."""
+
+    def call(self, *_: Any, **__: Any) -> str:
+        """Refuse."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -141,8 +150,9 @@ def storage_lines(lance: Any, ours: Any, count: int, repeats: int) -> list[Line]
 def memory_lines(folder: Path, given: list[MemoryRecord], repeats: int) -> list[Line]:
     """Compare the memories, filled anew."""
     lance, storage = LanceDBStorage(path=folder / "lance-memory"), HoldfastStorage(folder / "s.db")
-    stock = Memory(storage=lance, embedder=EMBEDDER.embed)
-    bridged = Memory(storage=storage, embedder=storage.embedding(EMBEDDER.embed))
+    mute = Mute(model="mute")
+    stock = Memory(storage=lance, embedder=EMBEDDER.embed, llm=mute)
+    bridged = Memory(storage=storage, embedder=storage.embedding(EMBEDDER.embed), llm=mute)
     ours = HoldfastMemory(storage=folder / "memory.db", embedder=EMBEDDER)
     for start in range(0, len(given), 500):
         some = given[start : start + 500]
@@ -155,7 +165,6 @@ def memory_lines(folder: Path, given: list[MemoryRecord], repeats: int) -> list[
     def recall(memory: Memory, **options: Any) -> Callable[[int], Any]:
         return lambda at: memory.recall(queries[at], limit=10, **options)
 
-    stock._llm_instance = bridged._llm_instance = object()  # type: ignore[assignment] # never asked
     note: dict[str, Any] = {"categories": ["note"], "importance": 0.5}
     return [
         compare("recall, deep", repeats, recall(stock), recall(ours)),

@@ -30,14 +30,15 @@ BEAT = 0.001  # seconds
 AT_ONCE = 20  # calls that come in one turn of the loop, as requests do
 
 SYNC = "sync, one by one"
+FROZEN = "async, after `gc.freeze()`"
 ASYNC = "async"
-FROZEN = "async, after gc.freeze()"
 UNCOLLECTED = "async, collector off"
-BURST = "async, all in one turn"
-TO_THREAD = "sync calls in asyncio.to_thread"
-PLAIN = "no Holdfast: plain objects from a thread"
-IDLE = "no calls: the machine"
-WAYS = (SYNC, ASYNC, FROZEN, UNCOLLECTED, BURST, TO_THREAD, PLAIN, IDLE)
+BURST = "async, all in one turn of the loop"
+TO_THREAD = "sync, each in `asyncio.to_thread`"
+PLAIN = "as many plain objects from a thread"
+IDLE = "nothing: the machine itself"
+WAYS = (SYNC, FROZEN, ASYNC, UNCOLLECTED, BURST, TO_THREAD, PLAIN, IDLE)
+UNFROZEN = (ASYNC, UNCOLLECTED, PLAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,8 @@ def measure(path: Path, way: str, each: int) -> Crowd:
             calls = list(_calls(way, memory, more, asked))
             spread = len(calls) if way == BURST else AT_ONCE
             errors, blocked, seconds = asyncio.run(_at_once(calls, max(1, spread)))
-    return Crowd(way, 2 * each, errors, seconds, 1_000 * blocked, 1_000 * max(longest))
+    count = 0 if way == IDLE else 2 * each
+    return Crowd(way, count, errors, seconds, 1_000 * blocked, 1_000 * max(longest))
 
 
 @contextmanager
@@ -102,7 +104,7 @@ def _collecting(way: str) -> Iterator[None]:
     gc.collect()
     if way == UNCOLLECTED:
         gc.disable()
-    elif way != ASYNC:
+    elif way not in UNFROZEN:
         gc.freeze()
     yield
 
@@ -110,6 +112,7 @@ def _collecting(way: str) -> Iterator[None]:
 @contextmanager
 def _timed(longest: list[float]) -> Iterator[None]:
     """Note how long the garbage collector takes each time."""
+    begun = 0.0
 
     def note(phase: str, _: dict[str, int]) -> None:
         nonlocal begun
@@ -118,7 +121,6 @@ def _timed(longest: list[float]) -> Iterator[None]:
         else:
             longest.append(time.perf_counter() - begun)
 
-    begun = 0.0
     gc.callbacks.append(note)
     yield
     gc.callbacks.remove(note)
@@ -154,9 +156,7 @@ def _calls(
             yield _plain(pool, _ADDED)
             yield _plain(pool, _FOUND)
         elif way == TO_THREAD:
-            yield asyncio.to_thread(
-                memory.add, memo.text, user_id=memo.user, metadata=memo.value
-            )
+            yield asyncio.to_thread(memory.add, memo.text, user_id=memo.user, metadata=memo.value)
             yield asyncio.to_thread(memory.search, question.text, user_id=question.user)
         else:
             yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)

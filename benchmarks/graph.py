@@ -14,16 +14,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from holdfast import Memory, Scope
+from holdfast import Memory
 from holdfast.graph import Graph
-from holdfast.ingestion import index
-from holdfast.language.wording import fingerprint
-from holdfast.pipeline.relations import Relation
-from holdfast.runtime import SYNC, run
-from holdfast.storage.records import Draft
 from holdfast.testing import HashEmbedder
 
 LABELS = ("works_with", "knows", "visited", "likes", "owns")
@@ -70,20 +64,9 @@ def measure(count: int) -> dict[str, str]:
 
 
 def fill(memory: Memory, given: Sequence[tuple[str, str, str]]) -> None:
-    """Write facts straight into the storage: what a sentence costs to index is not at issue."""
-    indexed = run(index(SYNC, HashEmbedder(8), "fact", [("a relation", None)]))[0]
-    drafts = [
-        Draft(
-            " ".join(one),
-            "fact",
-            indexed,
-            relations=(asdict(Relation(*one)),),
-            digest=fingerprint(" ".join(one)),
-        )
-        for one in given
-    ]
-    for start in range(0, len(drafts), BATCH):
-        memory._storage.add(Scope("u"), drafts[start : start + BATCH], "hash/8", extract=False)
+    """State the relations, some thousands at a time."""
+    for start in range(0, len(given), BATCH):
+        memory.add_relations(given[start : start + BATCH], user_id="u")
 
 
 def asked(memory: Memory) -> dict[str, str]:

@@ -164,33 +164,29 @@ def _growth(rows: Sequence[Result]) -> str:
     return "### As others grow\n\n" + markdown(head, lines)
 
 
-def _crowd(rounds: Sequence[Mapping[str, float]]) -> str:
+def _crowd(rounds: Sequence[Mapping[str, Any]]) -> str:
     if not rounds:
         return ""
-    head = [
-        "calls",
-        "errors",
-        "loop blocked, ms",
-        "without the collector, ms",
-        "all in one turn, ms",
-        "idle, ms",
-        "async a s",
-        "sync a s",
-    ]
-    lines = [
-        [
-            f"{one['calls']:,.0f}",
-            f"{one['errors']:.0f}",
-            f"{one['blocked_ms']:.1f}",
-            f"{one['uncollected_ms']:.1f}",
-            f"{one['burst_ms']:.1f}",
-            f"{one['idle_ms']:.1f}",
-            f"{one['together']:,.0f}",
-            f"{one['one_by_one']:,.0f}",
-        ]
-        for one in rounds
-    ]
+    head = ["a thousand adds and searches", "errors", "a second", "loop blocked", "collector"]
+    lines = []
+    for way in dict.fromkeys(one["way"] for one in rounds):
+        own = [one for one in rounds if one["way"] == way]
+        asked = [one["calls"] / one["seconds"] for one in own if one["calls"]]
+        blocked = [one["blocked_ms"] for one in own if one["blocked_ms"]]
+        lines.append(
+            [
+                way,
+                f"{sum(one['errors'] for one in own)}",
+                f"{statistics.median(asked):,.0f}" if asked else "",
+                _ends(blocked),
+                _ends([one["collector_ms"] for one in own]),
+            ]
+        )
     return "### A thousand adds and searches at once\n\n" + markdown(head, lines)
+
+
+def _ends(values: Sequence[float]) -> str:
+    return f"{min(values):.1f} to {max(values):.1f} ms" if values else ""
 
 
 def _ms(value: float | None) -> str:

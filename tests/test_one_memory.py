@@ -15,6 +15,9 @@ import pytest
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
 
+# CrewAI calls datetime.utcnow(), which Python 3.12 deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:crewai")
+
 ROOT = Path(__file__).parent.parent
 TOLD = "My dog is called Rex."
 ASKED = "What is my dog called?"

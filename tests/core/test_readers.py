@@ -69,6 +69,12 @@ def test_the_plain_format_has_no_name_for_a_role(tmp_path: Path) -> None:
     assert chat.questions[0].evidence == ("0",)
 
 
+def test_the_plain_format_takes_z_for_utc(tmp_path: Path) -> None:
+    turn = {"id": 0, "session": "a", "when": "2024-03-15T10:00:00Z", "text": "Hello."}
+    (chat,) = read_conversations(written(tmp_path / "b.json", {"turns": [turn]}))
+    assert chat.turns[0].message.occurred_at == datetime(2024, 3, 15, 10, tzinfo=timezone.utc)
+
+
 def test_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="no conversation"):
         read_conversations(written(tmp_path / "c.json", {"a": 1}))

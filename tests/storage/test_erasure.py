@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from holdfast import Memory
 from holdfast.items import Search
+from holdfast.storage.file import File
 from holdfast.storage.records import Draft, Indexed, add
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
@@ -181,17 +182,83 @@ def test_a_reader_that_stays_keeps_an_erasure_pending_until_it_leaves(
         assert other.search("QUINOAXYZ", user_id="ada") == []
 
 
+def leave_pending(reader: Memory, path: Path) -> None:
+    """Delete a word while a reader holds the write-ahead log, from a process that then ends."""
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")
+        with reader.database.read() as connection:
+            connection.execute("SELECT count(*) FROM records").fetchone()
+            memory.delete(added.id, user_id="ada")
+            memory.close()
+    assert reader.stats().erasure_pending is True
+    assert on_disk(path, "QUINOAXYZ")
+
+
 def test_a_pending_erasure_outlives_its_process_and_anyone_may_finish_it(path: Path) -> None:
     with Memory(path, embedder=HashEmbedder()) as reader:
-        with Memory(path, embedder=HashEmbedder()) as memory:
-            (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")
-            with reader.database.read() as connection:
-                connection.execute("SELECT count(*) FROM records").fetchone()
-                memory.delete(added.id, user_id="ada")
-        assert reader.stats().erasure_pending is True
+        leave_pending(reader, path)
         reader.purge()
         assert reader.stats().erasure_pending is False
         assert on_disk(path, "QUINOAXYZ") == []
+
+
+def test_whoever_opens_the_file_finishes_an_erasure(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        leave_pending(reader, path)
+        with Memory(path, embedder=HashEmbedder()):
+            assert reader.stats().erasure_pending is False
+            assert on_disk(path, "QUINOAXYZ") == []
+
+
+def test_whoever_closes_the_file_finishes_an_erasure(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        with Memory(path, embedder=HashEmbedder()):
+            leave_pending(reader, path)
+        assert reader.stats().erasure_pending is False
+        assert on_disk(path, "QUINOAXYZ") == []
+
+
+@pytest.mark.parametrize("due", [True, False], ids=["due", "not yet due"])
+def test_a_later_write_finishes_an_erasure_when_it_is_time_to_look(path: Path, due: bool) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        later = File(path, upkeep=0.0 if due else 3600.0)
+        leave_pending(reader, path)
+        with later.database.write() as connection:
+            connection.execute("INSERT INTO properties VALUES ('any', 1)")
+        assert reader.stats().erasure_pending is not due
+        assert bool(on_disk(path, "QUINOAXYZ")) is not due
+        later.close()
+
+
+def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        later = File(path, upkeep=0.0)
+        leave_pending(reader, path)
+        with later.database.together():
+            for number in range(2):
+                with later.database.write() as connection:
+                    connection.execute("INSERT INTO properties VALUES (?, 1)", (str(number),))
+            assert reader.stats().erasure_pending is True
+            with reader.database.read() as connection:  # nothing was committed on the way
+                assert (
+                    connection.execute("SELECT 1 FROM properties WHERE name = '0'").fetchone()
+                    is None
+                )
+        assert reader.stats().erasure_pending is False
+        later.close()
+
+
+def test_a_write_waits_for_no_reader_to_finish_an_erasure(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as reader:
+        later = File(path, upkeep=0.0)
+        leave_pending(reader, path)
+        with reader.database.read() as connection:
+            connection.execute("SELECT count(*) FROM records").fetchone()
+            with later.database.write() as writing:
+                writing.execute("INSERT INTO properties VALUES ('any', 1)")
+            assert reader.stats().erasure_pending is True
+        later.close()
+        assert reader.stats().erasure_pending is False
 
 
 def test_an_encrypted_file_erases_as_well(path: Path) -> None:

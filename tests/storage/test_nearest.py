@@ -20,10 +20,11 @@ from holdfast.storage.items import ItemDraft
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.nearest import Question
+from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.searching import Probe, find
 from holdfast.storage.vectors import Vectors
 from holdfast.storage.views import Reading, View
-from holdfast.types import utc_now
+from holdfast.types import Scope, utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +176,76 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
                 best = np.sort(scores)[::-1][:most]
                 found = np.sort(scores[np.isin(everything, places)])[::-1][:most]
                 np.testing.assert_allclose(found, best, atol=1e-5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(clouds(), st.data())
+def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
+    vectors: Floats, data: st.DataObject
+) -> None:
+    most = data.draw(st.integers(1, len(vectors)))
+    with stored(vectors, ["tea"] * len(vectors)) as storage:
+        change(storage, vectors, ["tea"] * len(vectors))
+        coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
+        with storage.database.read() as connection:
+            followed(coded, connection)
+            followed(whole, connection)
+            allowed = coded.rows.visible(NOW, None, None)
+            allowed[:: data.draw(st.integers(1, 5))] = True
+            true = whole.cosines(connection, vectors[0], np.arange(len(allowed)))
+            places, cosines = Question(connection, coded, vectors[0], allowed).nearest(most)
+    wanted = np.sort(true[allowed])[::-1][:most]
+    assert len(places) >= len(wanted)
+    np.testing.assert_allclose(np.sort(cosines)[::-1][:most], wanted, atol=1e-5)
+    np.testing.assert_allclose(cosines, true[places], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Iterator[EmbeddedStorage]:
+    """One user with more records than a view keeps whole vectors of."""
+    random = np.random.default_rng(3)
+    centres = random.standard_normal((300, 16))
+    cloud = centres[random.integers(300, size=21_000)] + 0.3 * random.standard_normal((21_000, 16))
+    vectors = unit(cloud.astype(np.float32))
+    vocabulary = np.array(["tea", "cat", "rain", "stone", "road", "north", "blue", "lamp"])
+    drafts = []
+    for words, vector in zip(random.choice(vocabulary, (21_000, 3)), vectors, strict=True):
+        text = " ".join(words)
+        terms, passages = indexing.index_texts([text])
+        drafts.append(Draft(text, "turn", Indexed(vector[None], tuple(passages), terms, 0)))
+    storage = EmbeddedStorage(":memory:")
+    storage.add(Scope(user_id="ada"), drafts, "made", extract=False)
+    yield storage
+    storage.file.close()
+
+
+@pytest.mark.parametrize("limit", [20, 200, 201, 500, 5_000])
+def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
+    crowd: EmbeddedStorage, limit: int
+) -> None:
+    reading = Reading("records", Region.of_scope(Scope(user_id="ada")))
+    coded, whole = View(reading, 16), View(reading, 16, many=1_000_000)
+    asked = read("blue tea", (), utc_now())
+    query = unit(np.random.default_rng(4).standard_normal((1, 16)).astype(np.float32))[0]
+    probe = Probe(
+        vector=query,
+        keywords=KeywordQuery(asked.groups),
+        rank=lambda candidates: ranking.rank(candidates, asked),
+        limit=limit,
+    )
+    statements: list[str] = []
+    with crowd.database.read() as connection:
+        wanted = find(connection, followed(whole, connection), probe, NOW)
+        followed(coded, connection)
+        connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
+        found = find(connection, coded, probe, NOW)
+        connection.set_trace_callback(None)  # type: ignore[attr-defined]
+    assert coded.vectors.coded
+    assert not whole.vectors.coded
+    scores = [hit.score for hit in found]
+    np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
+    # A statement reads two thousand vectors: eleven read all.
+    assert sum("vectors FROM records" in one for one in statements) <= 3 + 3 * limit // 2_000
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])

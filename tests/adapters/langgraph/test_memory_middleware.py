@@ -113,10 +113,11 @@ def test_the_agents_own_prompt_stays_in_front(memory: Memory) -> None:
         assert "green tea" in answer
 
 
-def test_both_sides_are_remembered_once_with_their_thread(memory: Memory) -> None:
+@faces
+def test_both_sides_are_remembered_once_with_their_thread(memory: Memory, tell: Tell) -> None:
     made = agent(memory)
-    told(made, "ring twice", "1", "ada")
-    told(made, "hello", "1", "ada")
+    tell(made, "ring twice", "1", "ada")
+    tell(made, "hello", "1", "ada")
 
     records = list(memory.list(user_id="ada"))
 

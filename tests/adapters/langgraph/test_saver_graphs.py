@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def test_one_saver_serves_sync_and_async_and_several_loops(path_and_serde: Any) 
         assert asyncio.run(states())[0] == 6
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="LangGraph cannot, before Python 3.11")
 def test_an_async_interrupt_resumes(tmp_path: Path) -> None:
     async def scenario() -> list[str]:
         async with HoldfastSaver.from_conn_string(str(tmp_path / "c.db")) as saver:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from holdfast import Answer, Memory, ProviderError, Tool, Usage
+from holdfast import Answer, Memory, Tool, Usage
 from holdfast_llamaindex import LlamaIndexEmbedder, LlamaIndexLLM
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.embeddings import BaseEmbedding, MockEmbedding
@@ -20,8 +20,6 @@ class Letters(BaseEmbedding):
     """Counts a, b and c; questions are told apart."""
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        if "broken" in text:
-            raise ConnectionError("no network")
         return [float(text.count(letter)) for letter in "abc"]
 
     def _get_query_embedding(self, query: str) -> list[float]:
@@ -44,18 +42,6 @@ async def test_its_async_face_embeds_the_same() -> None:
 
     assert await embedder.aembed(["aab"]) == [[2.0, 1.0, 0.0]]
     assert await embedder.aembed_query("a") == [1.0, 0.0, 9.0]
-
-
-async def test_a_failing_embedding_model_is_a_provider_error() -> None:
-    embedder = LlamaIndexEmbedder(Letters())
-
-    for attempt in (embedder.embed, embedder.embed_query):
-        with pytest.raises(ProviderError, match="no network"):
-            attempt("broken" if attempt == embedder.embed_query else ["broken"])  # type: ignore[arg-type]
-    with pytest.raises(ProviderError, match="no network"):
-        await embedder.aembed(["broken"])
-    with pytest.raises(ProviderError, match="no network"):
-        await embedder.aembed_query("broken")
 
 
 def test_a_memory_embeds_with_llama_indexs_model() -> None:
@@ -103,17 +89,8 @@ def test_an_answer_that_is_no_data_comes_back_as_text() -> None:
     assert (answer.text, answer.data) == ("No.", None)
 
 
-async def test_a_failing_model_is_a_provider_error() -> None:
-    llm = LlamaIndexLLM(Talker(""))
-
-    with pytest.raises(ProviderError, match="no network"):
-        llm.complete(MESSAGES)
-    with pytest.raises(ProviderError, match="no network"):
-        await llm.acomplete(MESSAGES)
-
-
 class Talker(MockLLM):
-    """Says one thing; nothing at all is a failure."""
+    """Says one thing."""
 
     def __init__(self, words: str) -> None:
         super().__init__()
@@ -121,8 +98,6 @@ class Talker(MockLLM):
 
     def chat(self, messages: Any, **kwargs: Any) -> ChatResponse:
         """Say it."""
-        if not self._words:
-            raise ConnectionError("no network")
         return ChatResponse(message=said("assistant", self._words))
 
     async def achat(self, messages: Any, **kwargs: Any) -> ChatResponse:

@@ -54,7 +54,7 @@ def test_as_many_as_there_are_threads_may_wait_for_each_other() -> None:
     meeting = threading.Barrier(lane.MOST_THREADS)
 
     async def ask() -> None:
-        pool = AsyncRuntime(together=True)
+        pool = AsyncRuntime()
         places = [pool.store(meeting.wait, 60) for _ in range(lane.MOST_THREADS)]
         assert sorted(await asyncio.gather(*places)) == list(range(lane.MOST_THREADS))
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from holdfast import Memory
 from holdfast.graph import Graph, Triple
+from holdfast.language.wording import fingerprint
 from holdfast.testing import HashEmbedder, ScriptedLLM
-from support.story import USER, answers, tell
+from support.flows import decision, decisions, fact, facts, of, opened
+from support.story import USER, answers, tell, triple
 
 
 @pytest.fixture
@@ -63,6 +65,54 @@ def test_a_relation_that_would_outlast_its_fact_ends_with_its_words(
 
     memory.update(key, user_id=USER, text="Quinn has no sister")
     assert "sister" not in labels(graph, "Quinn")
+
+
+def test_of_a_fact_that_was_over_other_words_end_what_would_have_outlasted_it(
+    tmp_path: Path,
+) -> None:
+    said = [triple("Quinn", "sister", "Rita"), triple("Rita", "lives_in", "Lyon", "person city")]
+    lives = {**fact("Quinn's sister Rita lives in Lyon", relations=said)}
+    left = facts("Quinn's sister Rita left Lyon"), decisions(decision("DELETE", 1))
+    with opened(tmp_path, ScriptedLLM([facts(lives), *left])) as memory:
+        graph = memory.graph(user_id="ada")
+        key = of(memory.add("My sister Rita lives in Lyon", user_id="ada", run_id="r1"))[0].id
+        memory.add("Rita has left Lyon", user_id="ada", run_id="r2")
+        assert memory.get(key, user_id="ada").valid_to is not None
+        assert labels(graph, "Rita") == ["sister"]
+        before = datetime.now(timezone.utc)
+
+        changed = memory.update(key, user_id="ada", text="Quinn has no sister")
+        assert labels(graph, "Rita") == []
+        assert labels(graph, "Rita", as_of=before) == ["sister"]
+        assert labels(graph, "Rita", valid_at=before) == ["sister"]
+
+        memory.undo(changed, user_id="ada")
+        assert labels(graph, "Rita") == ["sister"]
+
+
+@pytest.mark.parametrize("reworded", [True, False])
+def test_words_that_are_known_do_not_keep_a_relation_out(
+    memory: Memory, graph: Graph, reworded: bool
+) -> None:
+    if reworded:
+        key = state(memory, "Rita", "likes", "coffee")
+        memory.update(key, user_id=USER, text="Rita likes tea!")
+    else:
+        memory.add("Rita likes tea!", user_id=USER, kind="fact", wait=False)
+    memory.add_relations([("Rita", "likes", "tea")], user_id=USER)
+    assert [one.target for one in graph.relations("Rita")] == ["tea"]
+    (again,) = memory.add_relations([("Rita", "likes", "tea")], user_id=USER)
+    assert again.event == "NONE"
+
+
+def test_a_fact_is_known_by_its_new_words(memory: Memory) -> None:
+    key = state(memory, "Rita", "likes", "coffee")
+    memory.update(key, user_id=USER, text="Rita likes tea!")
+    with memory.database.read() as connection:
+        found = connection.execute(
+            "SELECT text FROM records WHERE digest = ?", (fingerprint("Rita likes tea"),)
+        ).fetchall()
+    assert found == [("Rita likes tea!",)]
 
 
 def test_the_same_words_say_the_same(memory: Memory, graph: Graph) -> None:

@@ -14,6 +14,7 @@ from autogen_core.models import (
 )
 from autogen_core.tools import ParametersSchema, ToolSchema
 from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast.providers.failures import failures_of
 from holdfast.wrapping import read_answer, spell_out
 
 from holdfast_autogen.home import Home, refusal
@@ -51,22 +52,20 @@ class AutoGenLLM(LLM):
         Raises:
             ProviderError: The model failed.
         """
-        return await self._home.run(self._ask(messages, tool))
+        with failures_of(type(self._client).__name__):
+            return await self._home.run(self._ask(messages, tool))
 
     async def _ask(self, messages: Messages, tool: Tool | None) -> Answer:
         calling = tool is not None and self._client.model_info["function_calling"]
-        try:
-            if tool is not None and calling:
-                reply = await self._client.create(
-                    _chat(messages), tools=[_schema(tool)], tool_choice="required"
-                )
-            else:
-                as_json = tool is not None and self._client.model_info["json_output"]
-                reply = await self._client.create(
-                    _chat(spell_out(messages, tool)), json_output=as_json or None
-                )
-        except Exception as error:  # whatever a client raises
-            raise ProviderError(f"{type(self._client).__name__} failed: {error}") from error
+        if tool is not None and calling:
+            reply = await self._client.create(
+                _chat(messages), tools=[_schema(tool)], tool_choice="required"
+            )
+        else:
+            as_json = tool is not None and self._client.model_info["json_output"]
+            reply = await self._client.create(
+                _chat(spell_out(messages, tool)), json_output=as_json or None
+            )
         return _read(reply, tool)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from holdfast import Context, Message, ProviderError, StorageError
+from holdfast.providers.failures import tolerated
 
 from holdfast_autogen.connections import Handle
 from holdfast_autogen.scopes import Ids
@@ -51,12 +52,8 @@ class LongTerm:
             return True
         return False
 
-    @contextmanager
-    def tolerance(self, doing: str) -> Iterator[None]:
+    def tolerance(self, doing: str) -> AbstractContextManager[None]:
         """Let a failing model or file cost memory, not the conversation; unless strict."""
-        try:
-            yield
-        except (ProviderError, StorageError) as error:
-            if self.strict:
-                raise
-            logger.warning("memory could not %s: %s", doing, error)
+        if self.strict:
+            return nullcontext()
+        return tolerated(logger, f"memory could not {doing}", (ProviderError, StorageError))

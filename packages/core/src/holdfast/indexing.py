@@ -67,9 +67,7 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
     try:
         matrix = _matrix(vectors)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ProviderError(
-            f"the embedder's vectors are no rectangle of numbers: {error}"
-        ) from error
+        raise ProviderError("the embedder's vectors are no rectangle of numbers") from error
     if matrix.ndim != 2 or len(matrix) != count or not matrix.shape[1]:
         raise ProviderError(
             f"the embedder was asked for {count} vectors and gave an array of shape {matrix.shape}"

@@ -223,7 +223,7 @@ class Items:
         # The same text in several items is embedded once.
         texts = list(dict.fromkeys(text for put in puts for text in self._texts(put)))
         place = {text: number for number, text in enumerate(texts)}
-        vectors = np.zeros((0, 0), dtype=np.float32)
+        vectors: Floats = np.zeros((0, 0), dtype=np.float32)
         if texts and self._embedder is not None:
             vectors = indexing.unit_vectors(await runtime.embed(self._embedder, texts), len(texts))
         drafts: list[ItemDraft | tuple[tuple[str, ...], str]] = []

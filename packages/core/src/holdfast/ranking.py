@@ -88,10 +88,11 @@ def rank(candidates: Candidates, cues: Cues, weights: Weights = DEFAULT) -> Rank
 
 def _channels(of: Candidates, weights: Weights) -> dict[str, Floats]:
     """Scale each channel to its best; the ranges keep small differences of a few rows small."""
-    low, high = of.dense.min(), of.dense.max()
+    low = of.dense.min()
+    width, most = float(of.dense.max() - low), float(of.keywords.max())
     return {
-        "dense": weights.dense * (of.dense - low) / max(high - low, weights.dense_range),
-        "keywords": weights.keyword * of.keywords / max(of.keywords.max(), weights.keyword_range),
+        "dense": weights.dense * (of.dense - low) / max(width, weights.dense_range),
+        "keywords": weights.keyword * of.keywords / max(most, weights.keyword_range),
     }
 
 

@@ -124,7 +124,7 @@ def _plain_turn(turn: Mapping[str, Any]) -> Said:
 def _iso(when: str | None) -> datetime | None:
     if when is None:
         return None
-    moment = datetime.fromisoformat(when)
+    moment = datetime.fromisoformat(when.replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 

@@ -49,7 +49,7 @@ def _checked(given: Sequence[float], count: int) -> list[float]:
     try:
         scores = [float(score) for score in given]
     except (TypeError, ValueError) as error:
-        raise ProviderError(f"the reranker gave no list of numbers: {error}") from error
+        raise ProviderError("the reranker gave no list of numbers") from error
     if len(scores) != count:
         raise ProviderError(f"the reranker was asked for {count} scores and gave {len(scores)}")
     if not all(map(math.isfinite, scores)):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from holdfast import Changes, ProviderError
+from holdfast.providers.failures import described
 
 
 class ExtractionWarning(UserWarning):
@@ -50,8 +51,8 @@ class Deriving:
             error = future.exception()
             if error is not None:
                 warnings.warn(
-                    f"facts were not derived: {error}. What was said is stored and will be tried "
-                    "again",
+                    f"facts were not derived: {described(error)}. What was said is stored and "
+                    "will be tried again",
                     ExtractionWarning,
                     stacklevel=3,
                 )

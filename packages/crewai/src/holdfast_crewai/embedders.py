@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from crewai.rag.core.base_embeddings_provider import BaseEmbeddingsProvider
 from crewai.rag.embeddings.factory import build_embedder
-from holdfast import Embedder, ProviderError, default_embedder
+from holdfast import Embedder, InvalidInputError, default_embedder
+from holdfast.providers.failures import failures_of
 
 EmbeddingCallable: TypeAlias = Callable[[list[str]], Any]
 Given: TypeAlias = "Embedder | EmbeddingCallable | Mapping[str, Any] | None"
@@ -43,14 +44,13 @@ class CrewEmbedder(Embedder):
 
         Raises:
             ProviderError: The embedder could not be built or failed.
+            InvalidInputError: It is nothing that embeds.
         """
-        try:
+        with failures_of(self._fingerprint):
             if self._built is None:
                 self._built = _build(self._given)
             vectors = self._built(list(texts))
-        except Exception as error:
-            raise ProviderError(f"CrewAI's embedder {self._fingerprint} failed: {error}") from error
-        return [np.asarray(vector, dtype=np.float32).tolist() for vector in vectors]
+            return [np.asarray(vector, dtype=np.float32).tolist() for vector in vectors]
 
 
 def as_embedder(given: Any) -> Embedder:
@@ -107,7 +107,9 @@ def _build(given: Any) -> EmbeddingCallable:
         build: Callable[[Any], EmbeddingCallable] = build_embedder
         return build(given)
     if not callable(given):
-        raise TypeError(f"an embedder is a callable or a provider dictionary, not {given!r:.80}")
+        raise InvalidInputError(
+            f"an embedder is a callable or a provider dictionary, not a {type(given).__name__}"
+        )
     called: EmbeddingCallable = given
     return called
 

@@ -9,7 +9,8 @@ from typing import Any
 from crewai.hooks.dispatch import HookAborted
 from crewai.llm import LLM as NamedLLM
 from crewai.llms.base_llm import BaseLLM
-from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast import LLM, Answer, Tool, Usage
+from holdfast.providers.failures import failures_of
 from holdfast.wrapping import read_answer, spell_out
 
 
@@ -34,16 +35,11 @@ class CrewLLM(LLM):
             ProviderError: The model failed.
             HookAborted: A hook of the user's forbade the call.
         """
-        try:
+        with failures_of(f"CrewAI's model {self._name}", but=(HookAborted,)):
             llm = self._ready()
             before = _usage(llm)
             said = str(llm.call(spell_out(messages, tool)))
-            spent = _spent(llm, before)
-        except HookAborted:
-            raise
-        except Exception as error:
-            raise ProviderError(f"CrewAI's model {self._name} failed: {error}") from error
-        return read_answer(said, tool, spent)
+            return read_answer(said, tool, _spent(llm, before))
 
     @property
     def _name(self) -> str:

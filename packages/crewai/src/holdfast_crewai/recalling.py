@@ -14,6 +14,7 @@ from crewai.events.types.memory_events import (
 )
 from crewai.memory.types import MemoryConfig, MemoryMatch, MemoryRecord, compute_composite_score
 from crewai.memory.unified_memory import Memory
+from holdfast.providers.failures import described
 
 SOURCE = "unified_memory"
 # Composite scores put matches in another order: look at more than are asked for.
@@ -59,7 +60,7 @@ class Recalling:
                     query=self._query,
                     limit=self._limit,
                     score_threshold=None,
-                    error=str(error),
+                    error=described(error),
                     source_type=SOURCE,
                 ),
             )

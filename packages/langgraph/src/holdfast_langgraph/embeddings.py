@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
 
 from holdfast import Embedder, InvalidInputError
+from holdfast.providers.failures import failures_of
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base.embed import EmbeddingsLambda, ensure_embeddings
-
-from holdfast_langgraph.failures import failures_of
 
 Embed: TypeAlias = (
     Embeddings

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast import HoldfastError, Memory, Message
+from holdfast import Memory, Message
+from holdfast.providers.failures import tolerated
 from langchain.agents.middleware import (
     AgentMiddleware,
     AgentState,
@@ -31,6 +32,11 @@ Response: TypeAlias = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any
 
 USER_NAMES = ("user_id", "langgraph_user_id")
 RECALLED = 256  # turns whose recall is kept at hand
+
+_NOBODY = (
+    "the run names no user_id, so it has no memory (an async run on Python 3.10 is not told its "
+    "configuration: name the user in its context)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,8 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         memory: The user's long-term memory, or any part of it (`Memory.scoped`).
         scope: Returns the ids of a run, such as ``{"user_id": "ada", "agent_id": "coach"}``,
             from the request. By default ``user_id``, ``agent_id`` and ``app_id`` of the run's
-            context or of ``config["configurable"]`` (where ``langgraph_user_id`` counts, too).
+            context or of ``config["configurable"]`` (where ``langgraph_user_id`` counts, too);
+            on Python 3.10 LangGraph shows an async run its context alone.
         max_tokens: What recalled memories may cost.
         recall: Add memories to the request.
         capture: Remember what is said, under these ids and the thread's as ``run_id``.
@@ -137,9 +144,10 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """Return the turn a request belongs to; None if nobody is to be remembered."""
         reads = {name: value for name, value in self._scope(request).items() if value}
         if not reads:
-            logger.warning("the run names no user_id, so it has no memory")
+            logger.warning(_NOBODY)
             return None
-        thread = known("thread_id", None, current_config())
+        about = getattr(request.runtime, "execution_info", None)
+        thread = known("thread_id", about, current_config())
         writes = {"run_id": thread, **reads} if thread else reads
         starts = [
             place
@@ -153,22 +161,18 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def _remember(self, turn: _Turn, request: Request) -> str:
         if not self._recall:
             return ""
-        try:
+        with tolerated(logger, "memory could not be recalled"):
             found = self._memory.context(**self._question(turn, request))
-        except HoldfastError:
-            logger.warning("memory could not be recalled", exc_info=True)
-            return ""
-        return self._recalled.put(turn.key, found.text)
+            return self._recalled.put(turn.key, found.text)
+        return ""
 
     async def _aremember(self, turn: _Turn, request: Request) -> str:
         if not self._recall:
             return ""
-        try:
+        with tolerated(logger, "memory could not be recalled"):
             found = await self._memory.acontext(**self._question(turn, request))
-        except HoldfastError:
-            logger.warning("memory could not be recalled", exc_info=True)
-            return ""
-        return self._recalled.put(turn.key, found.text)
+            return self._recalled.put(turn.key, found.text)
+        return ""
 
     def _question(self, turn: _Turn, request: Request) -> dict[str, Any]:
         return {
@@ -186,22 +190,16 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         fresh = self._fresh(turn, messages)
         if not fresh:
             return
-        try:
+        with tolerated(logger, "what was said could not be remembered"):
             self._memory.add(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError:
-            logger.warning("what was said could not be remembered", exc_info=True)
-        else:
             self._recalled.note(turn.key, fresh)
 
     async def _astore(self, turn: _Turn, messages: Sequence[BaseMessage]) -> None:
         fresh = self._fresh(turn, messages)
         if not fresh:
             return
-        try:
+        with tolerated(logger, "what was said could not be remembered"):
             await self._memory.aadd(fresh, infer=self._infer, wait=self._wait, **turn.writes)
-        except HoldfastError:
-            logger.warning("what was said could not be remembered", exc_info=True)
-        else:
             self._recalled.note(turn.key, fresh)
 
     def _fresh(self, turn: _Turn, messages: Sequence[BaseMessage]) -> list[Message]:

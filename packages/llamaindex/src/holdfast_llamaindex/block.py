@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
 from holdfast.connections import IN_MEMORY
+from holdfast.providers.failures import tolerated
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.memory import BaseMemoryBlock
@@ -141,10 +142,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         if not said:
             return
         ids = self._owner(session, user_id).writing(session)
-        try:
+        with tolerated(logger, "messages could not be remembered yet", FAILURES):
             await self._long_term.remember(ids, said)
-        except FAILURES:
-            logger.warning("messages could not be remembered yet", exc_info=True)
 
     async def note(
         self, session: str | None, said: Sequence[Utterance], user_id: str | None = None
@@ -153,10 +152,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         if not said:
             return
         ids = self._owner(session, user_id).writing(session)
-        try:
+        with tolerated(logger, "messages could not be noted", FAILURES):
             await self._long_term.note(ids, said)
-        except FAILURES:
-            logger.warning("messages could not be noted", exc_info=True)
 
     async def forget(self, session: str | None, id: str) -> None:
         """Erase one memory.
@@ -220,13 +217,11 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         question: Utterance,
         said: Sequence[Utterance],
     ) -> Recollection | None:
-        try:
+        with tolerated(logger, "nothing could be recalled; going on without", FAILURES):
             matches = await self._long_term.recall(reading, session, query_of(question.text), said)
-        except FAILURES:
-            logger.warning("nothing could be recalled; going on without", exc_info=True)
-            return None
-        live = [one.text for one in said]
-        return composed(matches, live, self.max_tokens, self._count)
+            live = [one.text for one in said]
+            return composed(matches, live, self.max_tokens, self._count)
+        return None
 
     async def search(self, session: str | None, query: str, limit: int) -> list[Match]:
         """Search as a recall would; best first."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast import Embedder, ProviderError
+from holdfast import Embedder
+from holdfast.providers.failures import failures_of
 from llama_index.core.base.embeddings.base import BaseEmbedding
 
 
@@ -32,34 +33,23 @@ class LlamaIndexEmbedder(Embedder):
         Raises:
             ProviderError: The model failed.
         """
-        try:
+        with failures_of(self._name):
             return self._model.get_text_embedding_batch(list(texts))
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
 
     async def aembed(self, texts: Sequence[str]) -> list[list[float]]:
         """Async twin of `embed`."""
-        try:
+        with failures_of(self._name):
             return await self._model.aget_text_embedding_batch(list(texts))
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
 
     def embed_query(self, text: str) -> list[float]:
         """Embed a question, with the model's instruction for questions if it has one."""
-        try:
+        with failures_of(self._name):
             return self._model.get_query_embedding(text)
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
 
     async def aembed_query(self, text: str) -> list[float]:
         """Async twin of `embed_query`."""
-        try:
+        with failures_of(self._name):
             return await self._model.aget_query_embedding(text)
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
-
-    def _failure(self, error: Exception) -> ProviderError:
-        return ProviderError(f"LlamaIndex's embedding model {self._name} failed: {error}")
 
 
 def as_embedder(given: Embedder | BaseEmbedding | None) -> Embedder | None:

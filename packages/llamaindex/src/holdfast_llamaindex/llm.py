@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast import LLM, Answer, Tool, Usage
+from holdfast.providers.failures import failures_of
 from holdfast.wrapping import read_answer, spell_out
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM as ChatModel
@@ -35,27 +36,23 @@ class LlamaIndexLLM(LLM):
         Raises:
             ProviderError: The model failed.
         """
-        calling = self._calling(tool)
-        try:
+        with failures_of(self._model.class_name()):
+            calling = self._calling(tool)
             if calling is not None and tool is not None:
                 reply = calling.chat_with_tools(**_call(messages, tool))
             else:
                 reply = self._model.chat(_chat(spell_out(messages, tool)))
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
-        return self._read(reply, tool)
+            return self._read(reply, tool)
 
     async def acomplete(self, messages: Messages, *, tool: Tool | None = None) -> Answer:
         """Async twin of `complete`."""
-        calling = self._calling(tool)
-        try:
+        with failures_of(self._model.class_name()):
+            calling = self._calling(tool)
             if calling is not None and tool is not None:
                 reply = await calling.achat_with_tools(**_call(messages, tool))
             else:
                 reply = await self._model.achat(_chat(spell_out(messages, tool)))
-        except Exception as error:  # whatever a provider's client raises
-            raise self._failure(error) from error
-        return self._read(reply, tool)
+            return self._read(reply, tool)
 
     def _calling(self, tool: Tool | None) -> FunctionCallingLLM | None:
         """Return the model if it can be made to call a tool."""
@@ -72,9 +69,6 @@ class LlamaIndexLLM(LLM):
         if not calls:
             return read_answer(text, tool, usage)
         return Answer(text, dict(calls[0].tool_kwargs), usage)
-
-    def _failure(self, error: Exception) -> ProviderError:
-        return ProviderError(f"LlamaIndex's model {self._model.class_name()} failed: {error}")
 
 
 def as_llm(given: LLM | ChatModel | None) -> LLM | None:

@@ -166,33 +166,31 @@ class HoldfastMemory(Memory):
             InvalidInputError, StorageError, ProviderError: See `connect`.
         """
         Owner(user_id, agent_id, app_id).check()
-        opened = memory or connect(path, embedder=embedder, llm=llm, key=key)
         if chat_store is None and (async_database_uri or async_engine is not None or db_schema):
             chat_store = SQLAlchemyChatStore(
                 table_name, async_database_uri, async_engine, db_schema=db_schema
             )
         fields: dict[str, Any] = {
+            "session_id": session_id,
             "token_limit": token_limit,
             "tokenizer_fn": tokenizer_fn,
             "token_flush_size": token_flush_size,
             "chat_history_token_ratio": chat_history_token_ratio,
-            "memory_blocks": memory_blocks or [],
+            "memory_blocks": memory_blocks,
             "memory_blocks_template": memory_blocks_template,
             "insert_method": insert_method,
             "image_token_size_estimate": image_token_size_estimate,
             "audio_token_size_estimate": audio_token_size_estimate,
             "video_token_size_estimate": video_token_size_estimate,
             "sql_store": chat_store,
-            "memory": opened,
+            "memory": memory or connect(path, embedder=embedder, llm=llm, key=key),
             "table_name": table_name,
             "user_id": user_id,
             "agent_id": agent_id,
             "app_id": app_id,
             "max_recalled_tokens": max_recalled_tokens,
         }
-        if session_id is not None:
-            fields["session_id"] = session_id
-        made = cls(**fields)
+        made = cls(**fields)  # what is None takes its default
         if chat_history is not None:
             made.set(chat_history)
         return made

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from agent_framework import ChatResponse
 from agent_framework import Message as ChatMessage
 from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast.providers.failures import failures_of
 from holdfast.wrapping import read_answer, spell_out
 
 from holdfast_autogen.home import Home, refusal
@@ -52,10 +53,8 @@ class AgentFrameworkLLM(LLM):
             ChatMessage(message["role"], [message["content"]])
             for message in spell_out(messages, tool)
         ]
-        try:
+        with failures_of(type(self._client).__name__):
             reply = await self._home.run(self._ask(asked))
-        except Exception as error:  # whatever a client raises
-            raise ProviderError(f"{type(self._client).__name__} failed: {error}") from error
         return read_answer(reply.text, tool, _usage(reply))
 
     async def _ask(self, messages: list[ChatMessage]) -> ChatResponse:

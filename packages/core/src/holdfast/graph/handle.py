@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 from holdfast.errors import InvalidInputError
 from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
-from holdfast.graph.stating import Pen
+from holdfast.graph.stating import Stating
 from holdfast.graph.values import Entity, Neighbour, Path, Relation
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
@@ -43,7 +43,7 @@ class Graph:
         self, storage: EmbeddedStorage, embedder: Embedder, waiting: AsyncRuntime, scope: Scope
     ) -> None:
         self._storage = storage
-        self._pen = Pen(SYNC, storage, embedder)
+        self._stating = Stating(SYNC, storage, embedder)
         self._async = waiting
         self._scope = scope
         self._region = Region.of_scope(scope)
@@ -56,8 +56,8 @@ class Graph:
         return self._storage.file
 
     @property
-    def _async_pen(self) -> Pen:
-        return replace(self._pen, runtime=self._async)
+    def _async_stating(self) -> Stating:
+        return replace(self._stating, runtime=self._async)
 
     def _asked(self, valid_at: datetime | None, as_of: datetime | None) -> Asked:
         moment = None if valid_at is None else check_time("valid_at", valid_at)
@@ -217,11 +217,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name already.
         """
-        return run(stating.merge(self._pen, self._scope, a, b))
+        return run(stating.merge(self._stating, self._scope, a, b))
 
     async def amerge(self, a: str, b: str) -> Changes:
         """Async twin of `merge`."""
-        return await stating.merge(self._async_pen, self._scope, a, b)
+        return await stating.merge(self._async_stating, self._scope, a, b)
 
     def split(self, a: str, b: str) -> Changes:
         """State that two names are two entities, and end what said otherwise.
@@ -229,11 +229,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name and cannot be told apart.
         """
-        return run(stating.split(self._pen, self._scope, a, b))
+        return run(stating.split(self._stating, self._scope, a, b))
 
     async def asplit(self, a: str, b: str) -> Changes:
         """Async twin of `split`."""
-        return await stating.split(self._async_pen, self._scope, a, b)
+        return await stating.split(self._async_stating, self._scope, a, b)
 
     # -- exports --------------------------------------------------------------------------------
 

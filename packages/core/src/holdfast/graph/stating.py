@@ -107,7 +107,7 @@ def _sentence(triple: Triple, label: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class Stating:
     """What every statement needs; with `resolve`, names are compared with those known."""
 
     runtime: Runtime
@@ -116,25 +116,25 @@ class Pen:
     resolve: bool = False
 
 
-async def add(pen: Pen, scope: Scope, triples: Sequence[Triple]) -> Changes:
+async def add(by: Stating, scope: Scope, triples: Sequence[Triple]) -> Changes:
     """Write the facts of triples in one transaction; each supersedes what it replaces."""
     if not triples:
         return Changes()
-    store, derivation = pen.runtime.store, pen.storage.derivation
-    await store(pen.storage.file.check_embedder, pen.embedder.fingerprint)
-    said, places = await _sources(pen.runtime, pen.storage, scope, triples)
+    store, derivation = by.runtime.store, by.storage.derivation
+    await store(by.storage.file.check_embedder, by.embedder.fingerprint)
+    said, places = await _sources(by.runtime, by.storage, scope, triples)
     facts = [_fact(triple, place, said) for triple, place in zip(triples, places, strict=True)]
-    resolved = await _resolved(pen, scope, facts)
-    await store(derivation.prepare, pen.embedder.fingerprint, _dimension(resolved))
+    resolved = await _resolved(by, scope, facts)
+    await store(derivation.prepare, by.embedder.fingerprint, _dimension(resolved))
     outcome = Deliberation(said, resolved, stated=True).outcome()
-    changes = await store(derivation.commit, outcome, pen.embedder.fingerprint)
+    changes = await store(derivation.commit, outcome, by.embedder.fingerprint)
     return Changes(tuple(changes or ()))
 
 
-async def _resolved(pen: Pen, scope: Scope, facts: Sequence[Fact]) -> Resolved:
-    if pen.resolve:
-        return await resolving.resolve(pen.runtime, pen.storage, pen.embedder, scope, facts)
-    return await resolving.plain(pen.runtime, pen.embedder, facts)
+async def _resolved(by: Stating, scope: Scope, facts: Sequence[Fact]) -> Resolved:
+    if by.resolve:
+        return await resolving.resolve(by.runtime, by.storage, by.embedder, scope, facts)
+    return await resolving.plain(by.runtime, by.embedder, facts)
 
 
 def _dimension(resolved: Resolved) -> int:
@@ -180,23 +180,23 @@ def _fact(triple: Triple, places: tuple[int, ...], material: Material) -> Fact:
 # -- which names are one ------------------------------------------------------------------------
 
 
-async def merge(pen: Pen, scope: Scope, a: str, b: str) -> Changes:
+async def merge(by: Stating, scope: Scope, a: str, b: str) -> Changes:
     """State that two names are one, and end what said they are not."""
-    return await _declare(pen, scope, (a, SAME, b), ends=OTHER)
+    return await _declare(by, scope, (a, SAME, b), ends=OTHER)
 
 
-async def split(pen: Pen, scope: Scope, a: str, b: str) -> Changes:
+async def split(by: Stating, scope: Scope, a: str, b: str) -> Changes:
     """State that two names are two, and end what said they are one."""
-    return await _declare(pen, scope, (a, OTHER, b), ends=SAME)
+    return await _declare(by, scope, (a, OTHER, b), ends=SAME)
 
 
-async def _declare(pen: Pen, scope: Scope, said: tuple[str, str, str], *, ends: str) -> Changes:
+async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, ends: str) -> Changes:
     """State one thing of two names and end its opposite, in one transaction."""
     a, label, b = said
     triple = _checked(Triple(a, label, b))
     if bare(a) == bare(b):
         raise InvalidInputError(f"{a!r} and {b!r} are one name already, and cannot be told apart")
-    store, storage, maker = pen.runtime.store, pen.storage, pen.embedder.fingerprint
+    store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
     await store(storage.file.check_embedder, maker)
     stated = await store(reading.statements, storage.file, wider(scope), a, b)
     opposite = [one.text for one in stated if one.label == ends]
@@ -204,7 +204,7 @@ async def _declare(pen: Pen, scope: Scope, said: tuple[str, str, str], *, ends: 
     new = () if any(one.label == label for one in stated) else (triple,)
     material = Material(scope, {}, (), None)
     facts = [_fact(one, (), material) for one in new]
-    resolved = await resolving.plain(pen.runtime, pen.embedder, facts)
+    resolved = await resolving.plain(by.runtime, by.embedder, facts)
     if new:
         await store(storage.derivation.prepare, maker, _dimension(resolved))
     outcome = _ending(Deliberation(material, resolved, stated=True).outcome(), opposite, ends)

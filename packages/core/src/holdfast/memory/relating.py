@@ -40,7 +40,7 @@ class Relating(Handle):
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return run(stating.add(self._pen(SYNC), scope, triples))
+        return run(stating.add(self._stating(SYNC), scope, triples))
 
     async def aadd_relations(
         self,
@@ -54,11 +54,11 @@ class Relating(Handle):
         """Async twin of `add_relations`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return await stating.add(self._pen(self._async), scope, triples)
+        return await stating.add(self._stating(self._async), scope, triples)
 
-    def _pen(self, runtime: Runtime) -> stating.Pen:
+    def _stating(self, runtime: Runtime) -> stating.Stating:
         self._need_graph()
-        return stating.Pen(runtime, self._storage, self._embedder, bool(self._graph))
+        return stating.Stating(runtime, self._storage, self._embedder, bool(self._graph))
 
     def graph(
         self,

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 from uuid import uuid4
 
 from holdfast.context.window import part, question, said
+from holdfast.providers.failures import tolerated
 from holdfast.types import Context, Message, Role, Scope, utc_now
 
 # Roles of messages after which what the user said before them is still unanswered.
@@ -156,13 +157,10 @@ class Turns:
                 await self._memory.aadd(turns, infer=self._infer, wait=self._wait, **self._ids)
 
 
-@contextmanager
-def failing_open(doing: str) -> Iterator[None]:
+def failing_open(doing: str) -> AbstractContextManager[None]:
     """Log whatever memory, its storage or its models raise: the call must not suffer from it."""
-    try:
-        yield
-    except Exception:
-        logger.exception("memory failed to %s; the call goes on without it", doing)
+    failed = f"memory failed to {doing}; the call goes on without it"
+    return tolerated(logger, failed, (Exception,), level=logging.ERROR)
 
 
 def plain(conversation: Sequence[object]) -> list[Mapping[str, object]]:

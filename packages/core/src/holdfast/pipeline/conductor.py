@@ -25,6 +25,7 @@ from holdfast.pipeline.answers import Messages, Problem, repair
 from holdfast.pipeline.deliberation import Deliberation, Resolved
 from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
+from holdfast.providers.failures import described
 from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Lost, Material, Outcome
 from holdfast.storage.embedded import Added, EmbeddedStorage
@@ -148,17 +149,11 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         return Derived(problems=(f"{lost}; {left} wait again",), pending=left)
     except Exception as error:
         readable = isinstance(error, HoldfastError) and not isinstance(error, ExtractionError)
-        await store(derivation.failed, rows, _described(error), readable=readable)
+        await store(derivation.failed, rows, described(error)[:500], readable=readable)
         raise
     except BaseException:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
         await store(derivation.release, rows)
         raise
-
-
-def _described(error: Exception) -> str:
-    """Return an error for the queue; a foreign one by its name, for it may quote what was said."""
-    name = type(error).__name__
-    return f"{name}: {error}"[:500] if isinstance(error, HoldfastError) else name
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:

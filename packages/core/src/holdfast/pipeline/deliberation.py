@@ -81,6 +81,7 @@ class Deliberation:
         self._open = {bare(n) for pair in resolved.doubts for n in (pair.name, pair.other)}
         self._reasons = dict.fromkeys(range(self._told, len(self.facts)), "rule: names alike")
         self._stated = stated
+        self._searched = 0 if stated else resolved.told  # those behind look by name alone
         self._asked = MOST_ASKED if stated else 0
         self._seen: dict[int, set[str]] = {}
         self._verdicts: dict[int, Verdict] = {}
@@ -88,9 +89,8 @@ class Deliberation:
 
     def outcome(self) -> Outcome:
         """Return the commit that decides on these facts."""
-        searched = 0 if self._stated else self._told
         approaches = tuple(
-            (_approach if place < searched else _by_name)(fact, found)
+            (_approach if place < self._searched else _by_name)(fact, found)
             for place, (fact, found) in enumerate(zip(self.facts, self._found, strict=True))
         )
         scope = self._material.scope
@@ -100,6 +100,8 @@ class Deliberation:
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""
         known = [[_neighbour(one) for one in some] for some in nearby]
+        for place, fact in enumerate(self.facts[self._searched :], self._searched):
+            known[place] = [one for one in known[place] if _states(one, fact)]
         return consolidation.plan(self.facts, known)
 
     def learn(self, plan: Plan, made: Decisions, merged: Mapping[str, Indexed]) -> None:
@@ -217,9 +219,23 @@ def _neighbour(known: Known) -> Neighbour:
     )
 
 
+def _states(known: Neighbour, fact: Fact) -> bool:
+    """Say whether a stored fact fills a slot of a stated one, or states a relation that it does.
+
+    The same words that state nothing, or something else, do not make it known.
+    """
+    slots, keys = set(fact.slots), {relation.key for relation in fact.relations}
+    return any(said.slot in slots or said.key in keys for said in known.relations)
+
+
 def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
     """Say whether all that a verdict is about is still there, and has not ended meanwhile."""
-    live = {found.id for found in plan.neighbours[fact] if found.valid_to is None}
+    begins = plan.facts[fact].holds_from
+    live = {
+        found.id
+        for found in plan.neighbours[fact]
+        if found.valid_to is None or found.valid_to > begins
+    }
     return live.issuperset(verdict.targets)
 
 

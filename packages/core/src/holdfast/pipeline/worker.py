@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from holdfast.providers.failures import tolerated
 from holdfast.types import Changes
 
 logger = logging.getLogger(__name__)
@@ -53,10 +54,9 @@ class Worker:
 
     def _turn(self) -> float | None:
         """Drain once; nobody waits for this thread, so what goes wrong is logged."""
-        try:
+        failed = "extraction in the background failed; it will be tried again"
+        with tolerated(logger, failed, (Exception,), level=logging.ERROR):
             for problem in self._drain(self._stopped.is_set).problems:
                 logger.warning("extraction in the background: %s", problem)
             return self._next_due()
-        except Exception:
-            logger.exception("extraction in the background failed; it will be tried again")
-            return None
+        return None

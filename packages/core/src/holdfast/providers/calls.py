@@ -15,18 +15,10 @@ from openai.types.chat import ChatCompletion
 
 from holdfast.errors import ProviderError
 from holdfast.providers.endpoint import Endpoint
+from holdfast.providers.failures import failures_of, hint
 
 T = TypeVar("T")
 
-_HINTS = {
-    400: "the request was not accepted",
-    401: "check the API key",
-    403: "the API key may not do this",
-    404: "check the model's name and the address",
-    413: "the request is too large",
-    422: "the request was not accepted",
-    429: "rate limit or quota exceeded",
-}
 _FEATURES = {
     "tool": ("tool", "function"),
     "schema": ("response_format", "schema", "response format", "json mode"),
@@ -83,12 +75,16 @@ async def embed(
 async def _send(
     endpoint: Endpoint, create: Callable[[Any], Any], kind: type[T], model: str, native: bool
 ) -> T:
-    try:
-        reply = await create(await endpoint.aopen()) if native else create(endpoint.open())
-    except (openai.OpenAIError, ValueError) as error:
-        raise _translated(error, endpoint, model) from None
+    label = f"model {model!r} at {endpoint.name}"
+    with failures_of(label):
+        try:
+            reply = await create(await endpoint.aopen()) if native else create(endpoint.open())
+        except openai.APIStatusError as error:
+            raise _of_status(error, label) from error
+        except openai.APIConnectionError as error:
+            raise ProviderError(f"{label} {_unreached(error)}") from error
     if not isinstance(reply, kind):
-        raise ProviderError(f"{_label(endpoint, model)} sent something else than JSON")
+        raise ProviderError(f"{label} sent something else than JSON")
     return reply
 
 
@@ -103,29 +99,20 @@ def step(coroutine: Coroutine[Any, Any, T]) -> T:
     raise RuntimeError("a blocking call suspended")
 
 
-def _label(endpoint: Endpoint, model: str) -> str:
-    return f"model {model!r} at {endpoint.name}"
-
-
-def _translated(error: Exception, endpoint: Endpoint, model: str) -> ProviderError:
-    """Say what happened without the server's words: they may repeat the key or the texts."""
-    label = _label(endpoint, model)
+def _unreached(error: openai.APIConnectionError) -> str:
     if isinstance(error, openai.APITimeoutError):
-        return ProviderError(f"{label} did not answer in time")
-    if isinstance(error, openai.APIStatusError):
-        return _of_status(error, label)
-    if isinstance(error, openai.APIConnectionError):
-        reason = type(error.__cause__).__name__ if error.__cause__ else "no answer"
-        return ProviderError(f"{label} cannot be reached ({reason})")
-    return ProviderError(f"{label} failed ({type(error).__name__})")
+        return "did not answer in time"
+    reason = type(error.__cause__).__name__ if error.__cause__ else "no answer"
+    return f"cannot be reached ({reason})"
 
 
 def _of_status(error: openai.APIStatusError, label: str) -> ProviderError:
+    """Say what happened without the server's words: they may repeat the key or the texts."""
     status = error.status_code
     words = [word for word in (error.code, error.type) if word and _WORD.fullmatch(str(word))]
     detail = "".join(f", {word}" for word in dict.fromkeys(map(str, words)))
-    hint = _HINTS.get(status, "the service failed" if status >= 500 else "")
-    message = f"{label} answered HTTP {status}{detail}" + (f": {hint}" if hint else "")
+    advice = f": {hint(status)}" if hint(status) else ""
+    message = f"{label} answered HTTP {status}{detail}{advice}"
     said = str(error).lower()
     features = frozenset(
         name for name, signs in _FEATURES.items() if any(sign in said for sign in signs)

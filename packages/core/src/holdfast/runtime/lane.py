@@ -12,8 +12,8 @@ import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeAlias
 
 from holdfast.runtime.operations import Batch, Kind, Operation, Together, arranged
 
@@ -26,6 +26,9 @@ BATCH: Final = 32
 # Tasks that go on in one turn of the loop, of many that begin at once.
 ARRIVALS: Final = 16
 
+Submit: TypeAlias = Callable[[Callable[[], None]], object]
+"""Has work done in a thread, soon."""
+
 
 class Lane:
     """What one event loop wants done, in the order in which it comes.
@@ -35,12 +38,12 @@ class Lane:
     on beside it.
 
     Args:
-        threads: Returns the pool.
+        submit: See `Submit`.
         together: See `Together`.
     """
 
-    def __init__(self, threads: Callable[[], ThreadPoolExecutor], together: Together) -> None:
-        self._threads = threads
+    def __init__(self, submit: Submit, together: Together) -> None:
+        self._submit = submit
         self._together = together
         self._waiting: deque[Operation] = deque()
         self._working: list[Batch] = []
@@ -95,12 +98,14 @@ class Lane:
 
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Give a thread what another one is held up with, or the next batch."""
-        left = [operations for batch in self._working for operations in batch.take()]
-        count = 0 if left else min(BATCH, len(self._waiting))
-        batch = Batch(left or arranged(self._waiting.popleft() for _ in range(count)), self._together)
-        if left or count:
+        tasks = [task for batch in self._working for task in batch.take()]
+        if not tasks:
+            count = min(BATCH, len(self._waiting))
+            tasks = arranged(self._waiting.popleft() for _ in range(count))
+        if tasks:
+            batch = Batch(tasks, self._together)
             self._working.append(batch)
-            self._threads().submit(self._work, loop, batch)
+            self._submit(partial(self._work, loop, batch))
 
     def _work(self, loop: asyncio.AbstractEventLoop, batch: Batch) -> None:
         """Do a batch, in a thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,10 +32,21 @@ class AsyncRuntime:
 
     def __init__(self, together: Together = nullcontext) -> None:
         self._together = together
-        self._pool: ThreadPoolExecutor | None = None
+        self._closed = False
+        self._start()
+
+    def _start(self) -> None:
+        """Begin with no threads, as a process does; a forked child inherits none."""
         self._process = os.getpid()
+        self._pool: ThreadPoolExecutor | None = None
+        self._lock = threading.Lock()
         self._lanes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lane]
         self._lanes = weakref.WeakKeyDictionary()
+
+    def _own(self) -> None:
+        """Begin anew in a forked child."""
+        if self._process != os.getpid():
+            self._start()
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
@@ -66,17 +78,19 @@ class AsyncRuntime:
         await self._lane(loop).arrive(loop)
 
     def _lane(self, loop: asyncio.AbstractEventLoop) -> Lane:
+        self._own()
         lane = self._lanes.get(loop)
         if lane is None:
-            lane = self._lanes[loop] = Lane(self._threads, self._together)
+            lane = self._lanes[loop] = Lane(self._submit, self._together)
         return lane
 
-    def _threads(self) -> ThreadPoolExecutor:
-        if self._pool is None or self._process != os.getpid():
-            # A forked child inherits the pool but none of its threads.
-            self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="holdfast")
-            self._process = os.getpid()
-        return self._pool
+    def _submit(self, work: Callable[[], None]) -> None:
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="holdfast")
+            self._pool.submit(work)
+        if self._closed:  # what still waited is told so; no thread stays for it
+            self.close()
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""
@@ -100,7 +114,10 @@ class AsyncRuntime:
         return await reranker.arerank(query, texts)
 
     def close(self) -> None:
-        """Let the pool's threads go once they have finished; another use makes a new pool."""
-        pool, self._pool = self._pool, None
+        """Let the pool's threads go once they have finished; what comes later stays no longer."""
+        self._own()
+        self._closed = True
+        with self._lock:
+            pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)

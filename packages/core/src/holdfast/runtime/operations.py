@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -55,27 +56,33 @@ class Operation:
             self.error = None  # its traceback holds this operation
 
 
+Task: TypeAlias = list[Operation]
+"""One operation, or several writes to be done together."""
+
+
 class Batch:
     """What one thread does; another takes over what is left when it is held up.
 
     Args:
-        tasks: Operations to be done one by one, and lists of writes to be done together.
-        together: Encloses writes that share a transaction.
+        tasks: What is to be done, in order.
+        together: See `Together`.
+        shared: Seconds' worth of writes that share a transaction: the first one waits for them all.
     """
 
-    def __init__(self, tasks: Iterable[list[Operation]], together: Together) -> None:
+    def __init__(self, tasks: Iterable[Task], together: Together, shared: float = SHARED) -> None:
         self._waiting = deque(tasks)
         self._together = together
+        self._shared = shared
         self._done: deque[Operation] = deque()
-        self._latest = time.monotonic()  # when an operation was last begun
+        self._latest = math.inf  # when an operation was last begun
 
     @property
     def held_up(self) -> bool:
         """Whether an operation takes so long that it must be waiting for something."""
         return time.monotonic() - self._latest > PATIENCE
 
-    def take(self) -> Iterator[list[Operation]]:
-        """Take away what has not been begun."""
+    def take(self) -> Iterator[Task]:
+        """Take away, one by one, what has not been begun."""
         while True:
             try:
                 yield self._waiting.popleft()
@@ -84,18 +91,18 @@ class Batch:
 
     def work(self) -> None:
         """Do everything, in the thread that calls."""
-        for operations in self.take():
-            if len(operations) == 1:
-                self._run(operations[0])
-                self._done.append(operations[0])
+        for task in self.take():
+            if len(task) == 1:
+                self._run(task[0])
+                self._done.append(task[0])
             else:
-                self._share(operations)
+                self._share(task)
 
     def _run(self, operation: Operation) -> None:
         self._latest = time.monotonic()
         operation.run()
 
-    def _share(self, writes: list[Operation]) -> None:
+    def _share(self, writes: Task) -> None:
         """Do writes in one transaction: nobody is told before it is committed."""
         begun, count = time.monotonic(), 0
         try:
@@ -103,10 +110,10 @@ class Batch:
                 for operation in writes:
                     self._run(operation)
                     count += 1
-                    if time.monotonic() - begun > SHARED:
+                    if time.monotonic() - begun > self._shared:
                         break
         except Exception as error:  # noqa: BLE001 - it is for all who wait
-            count = count or len(writes)  # none could begin
+            count = count or len(writes)  # none: there was no beginning
             for operation in writes[:count]:
                 operation.error = operation.error or error
         self._done.extend(writes[:count])
@@ -119,23 +126,17 @@ class Batch:
             self._done.popleft().tell()
 
 
-def arranged(operations: Iterable[Operation]) -> Iterator[list[Operation]]:
-    """Yield what is to be done one by one and what together, in an order that harms nobody."""
-    writes: list[Operation] = []
-    reads: list[Operation] = []
+def arranged(operations: Iterable[Operation]) -> list[Task]:
+    """Return what is to be done one by one and what together; see `Kind` for the order."""
+    tasks: list[Task] = []
+    writes: Task = []
+    reads: list[Task] = []
     for operation in operations:
         if operation.kind == "write":
             writes.append(operation)
         elif operation.kind == "read":
-            reads.append(operation)
+            reads.append([operation])
         else:
-            yield from _settled(writes, reads)
-            yield [operation]
+            tasks += [writes, *reads, [operation]] if writes else [*reads, [operation]]
             writes, reads = [], []
-    yield from _settled(writes, reads)
-
-
-def _settled(writes: list[Operation], reads: list[Operation]) -> Iterator[list[Operation]]:
-    if writes:
-        yield writes
-    yield from ([read] for read in reads)
+    return [*tasks, *([writes] if writes else []), *reads]

@@ -38,6 +38,11 @@ class Pen:
         self._gathering = False  # its holder has more to write
         self._lost: Exception | None = None  # why what it wrote was taken back
 
+    @property
+    def gathering(self) -> bool:
+        """Whether a thread's writes wait for the end of `together`."""
+        return self._gathering
+
     @contextmanager
     def held(self) -> Iterator[None]:
         """Keep writers away."""
@@ -121,7 +126,6 @@ class Pen:
             group.shared = group.shared or threading.Event()
             self._open = group
         else:
-            self._lost = group.error if self._gathering else None
             self._end(group)
 
     def _settle(self) -> None:
@@ -133,6 +137,8 @@ class Pen:
         try:
             group.end()
         finally:
+            if self._gathering:
+                self._lost = self._lost or group.error
             self._give_back(group.connection)
 
 

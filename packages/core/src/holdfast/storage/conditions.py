@@ -14,7 +14,7 @@ from holdfast.storage.codec import to_micros
 
 Field: TypeAlias = tuple[str | int, ...]
 
-_COLUMNS = {"id": "r.key", "updated_at": "r.recorded_at"}
+COLUMNS = {"id": "r.key", "updated_at": "r.recorded_at"}
 _COMPARE = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -59,7 +59,7 @@ class Condition:
     # -- the record's own columns ---------------------------------------------------------------
 
     def _own(self, name: str, comparison: Comparison) -> str:
-        column = _COLUMNS.get(name, f"r.{name}")
+        column = COLUMNS.get(name, f"r.{name}")
         value = comparison.value
         match comparison.operator:
             case "in" | "nin":

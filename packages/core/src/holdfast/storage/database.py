@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
@@ -110,6 +110,7 @@ class Database:
         self._opened = False
         self._translated = _Translated(self)
         self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
+        self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         self._start()
         try:
             self._first()
@@ -172,6 +173,8 @@ class Database:
         self._own()
         with self._translated, self._pen.writing() as connection:
             yield connection
+        if not self._pen.gathering:
+            self.after_write()
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -185,6 +188,7 @@ class Database:
         self._own()
         with self._translated, nullcontext() if self.in_memory else self._pen.together():
             yield
+        self.after_write()
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
@@ -345,11 +349,11 @@ class Database:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
 
-    def truncate_wal(self) -> bool:
+    def truncate_wal(self, patience: int = BREATH) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection, self._impatient(connection, BREATH):
+        with self.bare() as connection, self._impatient(connection, patience):
             try:
                 busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             except driver.OperationalError:

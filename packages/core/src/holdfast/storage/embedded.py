@@ -9,7 +9,16 @@ from functools import partial
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
-from holdfast.storage import erasure, lifting, listing, log, queue, records, versions
+from holdfast.storage import (
+    erasure,
+    lifting,
+    listing,
+    log,
+    queue,
+    records,
+    remains,
+    versions,
+)
 from holdfast.storage.database import Durability
 from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
@@ -177,21 +186,21 @@ class EmbeddedStorage:
                 raise RecordNotFoundError(key)
             erasure.erase(connection, [key], self.file.now(), keep_away=True)
             gone = versions.history(connection, region, key)[-1]
-        erasure.finish(self.database)
+        remains.finish(self.database)
         return gone
 
     def erase_region(self, region: Region, tree: Filter | None = None) -> int:
         """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
-        erasure.finish(self.database)
+        remains.finish(self.database)
         return len(gone)
 
     def purge(self) -> int:
         """Erase expired records and finish erasures that waited for readers."""
         with self.database.write() as connection:
             gone = erasure.purge_expired(connection, self.file.now())
-        erasure.finish(self.database)
+        remains.finish(self.database)
         return len(gone)
 
     def undo(self, region: Region, change: Change) -> Change:

@@ -54,11 +54,6 @@ def link(connection: Connection, row_id: int, names: Iterable[Named]) -> None:
     )
 
 
-def forget(connection: Connection, row_id: int) -> None:
-    """Drop what hangs on a row."""
-    connection.execute("DELETE FROM entities WHERE record = ?", (row_id,))
-
-
 def known(connection: Connection, region: Region, user: str, dimension: int) -> Kept:
     """Return the names of one user of a region ("": of none) with vectors of this dimension."""
     rows = connection.execute(

@@ -16,6 +16,7 @@ from holdfast.storage import codec
 from holdfast.storage.conditions import path_sql
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
+from holdfast.storage.remains import EVERY, Caretaker
 from holdfast.storage.schema import STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
@@ -31,6 +32,7 @@ class File:
         path, key, durability: See `Database`.
         indexed: Metadata fields that get an index of their own, e.g. ``"topic"``.
         view_budget: Bytes that views may hold in memory.
+        upkeep: Seconds between two looks for pending erasures; see `remains`.
     """
 
     def __init__(
@@ -41,9 +43,11 @@ class File:
         durability: Durability = "normal",
         indexed: Sequence[str] = (),
         view_budget: int = VIEW_BUDGET,
+        upkeep: float = EVERY,
     ) -> None:
         self.database = Database(path, key=key, durability=durability)
         self.database.migrate("core", STEPS)
+        self._caretaker = Caretaker(self.database, upkeep)
         self.views = Views(view_budget)
         self.graphs = Graphs()
         self._clock = Clock()
@@ -53,6 +57,7 @@ class File:
 
     def close(self) -> None:
         """Close the file; views go with it."""
+        self._caretaker.look()
         self.views.clear()
         self.graphs.clear()
         self.database.close()

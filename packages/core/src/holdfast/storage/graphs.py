@@ -66,14 +66,15 @@ class GraphReading:
     as_of: int | None = None
 
 
-# Whether it was the caller who ended it, by other words: then all that it said is over.
+# When the caller gave it other words, which may be after it had ended: then all that it said is
+# over. (Where the caller changed anything else, this version is retired.)
 _REWORDED = (
-    "r.closed_at IS NOT NULL AND EXISTS (SELECT 1 FROM log l WHERE l.key = r.key"
-    " AND l.before = r.id AND l.at = r.closed_at AND l.reason = 'caller')"
+    "iif(r.closed_at IS NULL, NULL, (SELECT min(l.at) FROM log l WHERE l.key = r.key"
+    " AND l.before = r.id AND l.operation = 'UPDATE' AND l.reason = 'caller'))"
 )
 _SELECT = (
     "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    f" {EXPIRY}, {_REWORDED} FROM namespaces n JOIN records r"
+    f" {EXPIRY}, {{reworded}} FROM namespaces n JOIN records r"
 )
 _STATES = " AND r.relations <> '[]'"
 
@@ -140,14 +141,16 @@ class GraphView:
     def _query(self, connection: Connection, where: str, values: tuple[int, ...]) -> list[Row]:
         moment = self.reading.as_of
         if moment is None:
-            knew, ended = " AND r.retired_at IS NULL", "r.valid_to"
+            knew, ended, reworded = " AND r.retired_at IS NULL", "r.valid_to", _REWORDED
         else:
             knew = (
                 f" AND r.recorded_at <= {moment:d}"
                 f" AND (r.retired_at IS NULL OR r.retired_at > {moment:d})"
             )
             ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
-        sql = f"{_SELECT.format(valid_to=ended)} ON {where}{_STATES}{knew} ORDER BY r.id"
+            reworded = f"CASE WHEN {_REWORDED} <= {moment:d} THEN {_REWORDED} END"
+        select = _SELECT.format(valid_to=ended, reworded=reworded)
+        sql = f"{select} ON {where}{_STATES}{knew} ORDER BY r.id"
         return connection.execute(sql, values).fetchall()
 
     def _load(self, rows: Iterable[Row]) -> None:
@@ -340,13 +343,13 @@ def _edges(row: Row) -> Iterator[Edge]:
     """Yield what a row states.
 
     "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is
-    not. So of a fact that also states something of one value, that alone ends with it, unless the
-    caller gave the fact other words.
+    not. So of a fact that also states something of one value, that alone ends with it; the rest
+    ends when the caller gives the fact other words.
     """
     row_id, user, relations, occurred, valid_from, valid_to, expires, reworded = row
     stated = codec.from_json(relations)
     begins = occurred if valid_from is None else valid_from
-    single = not reworded and any(said.get("single_valued") for said in stated)
+    single = any(said.get("single_valued") for said in stated)
     for said in stated:
         names = (said["subject"], said["object"])
         types = (said.get("subject_type", ""), said.get("object_type", ""))
@@ -356,7 +359,7 @@ def _edges(row: Row) -> Iterator[Edge]:
             (user, bare(name), sort(type)) for name, type in zip(names, types, strict=True)
         )
         lasts = single and not said.get("single_valued")
-        times = (occurred, begins, None if lasts else valid_to, expires)
+        times = (occurred, begins, reworded if lasts else valid_to, expires)
         yield Edge(row_id, source, said["relation"], target, names, types, *times)
 
 

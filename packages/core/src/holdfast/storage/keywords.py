@@ -294,12 +294,16 @@ class _Postings:
 
 
 class _Tail:
-    """The words behind the postings, from place `start` on; looked up once somebody asks."""
+    """The words behind the postings, from place `start` on; looked up once somebody asks.
+
+    Places are kept in tuples: Python's garbage collector looks at one of numbers once and never
+    again. Lists would be tens of thousands of objects that it looks through, all threads at rest.
+    """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._words = Column(np.uint64)
-        self._places: dict[int, list[int]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
         self._known = 0  # so many words are in `_places`
 
     @property
@@ -329,9 +333,12 @@ class _Tail:
         """Return the places of a term, ascending."""
         if self._known < self.size:
             fresh = enumerate(self.words[self._known :].tolist(), self._start + self._known)
+            places = self._places
             for place, word in fresh:
-                if word != _NO_WORD:
-                    self._places.setdefault(word, []).append(place)
+                if word in places:
+                    places[word] += (place,)
+                elif word != _NO_WORD:
+                    places[word] = (place,)
             self._known = self.size
         return self._places.get(term, ())
 
@@ -362,7 +369,8 @@ def _by_term(words: Hashes) -> tuple[Hashes, Ints, Ints]:
 def _spread(starts: Ints, counts: Ints) -> Ints:
     """Return starts[i], starts[i] + 1, ..., counts[i] of them, for every i in turn."""
     firsts = np.cumsum(counts) - counts
-    return np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+    spread: Ints = np.repeat(starts - firsts, counts) + np.arange(int(counts.sum()))
+    return spread
 
 
 def _any_of(known: Mapping[int, Ints], group: Group) -> Ints:

@@ -61,7 +61,7 @@ class Question:
             low, high = self.bounds(places)
             least = _nth(low, most)
             if beyond < least:
-                return places[high >= least]
+                return np.sort(places[high >= least])  # as they lie in the file
             asked *= _FURTHER
         places = np.flatnonzero(self.allowed)
         low, high = self.bounds(places)

@@ -185,13 +185,6 @@ def text_columns(text: str, indexed: Indexed) -> dict[str, Any]:
     }
 
 
-def close(connection: Connection, row_id: int, valid_to: int, now: int) -> None:
-    """End the time in which a record holds; it stays readable."""
-    connection.execute(
-        "UPDATE records SET valid_to = ?, closed_at = ? WHERE id = ?", (valid_to, now, row_id)
-    )
-
-
 def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
     """Let another version take the place of these; they stay readable as of before.
 

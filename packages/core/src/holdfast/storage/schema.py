@@ -228,4 +228,20 @@ CREATE TABLE entities (
 
 CREATE UNIQUE INDEX entities_record ON entities(record, name)
 """,
+    """
+-- The end that a version had before it was closed at a moment, and since when that was known.
+CREATE TABLE ends (
+    record INTEGER NOT NULL,
+    closed_at INTEGER NOT NULL,
+    had_to INTEGER NOT NULL,
+    had_since INTEGER NOT NULL,
+    PRIMARY KEY (record, closed_at)
+) WITHOUT ROWID;
+
+-- What other words inherited of those before them.
+INSERT INTO ends SELECT l.before, l.at, a.valid_to, a.closed_at FROM log l
+    JOIN records b ON b.id = l.before AND b.closed_at = l.at
+    JOIN records a ON a.id = l.after AND a.closed_at < l.at
+    WHERE l.operation = 'UPDATE'
+""",
 )

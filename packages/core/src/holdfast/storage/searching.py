@@ -27,6 +27,9 @@ from holdfast.types import Kind, Record
 # middling by meaning and by word can still be good by who said it, and where.
 ALL = 1_000
 POOL = 200
+# Whoever wants more than a pool holds gets the best of all; of so many more, each channel gives as
+# many as are wanted, in the same proportion as a pool does.
+MOST = 20_000
 # Where a score alone ranks, so many suffice for a page; more only in case of long texts.
 FEW = 50
 
@@ -229,12 +232,11 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
 
 
 def _through(connection: Connection, view: View, tree: Filter) -> Bools:
-    """Say which positions a filter lets through; of items, without reading the rows again."""
+    """Say which positions a filter lets through; if it can be, without reading the rows again."""
     reading, ids = view.reading, view.rows.table["id"]
-    if reading.table == "items":
-        told = view.fields.through(connection, ids, tree)
-        if told is not None:
-            return told
+    told = view.fields.through(connection, ids, tree)
+    if told is not None:
+        return told
     chosen = listing.selected(connection, reading.table, reading.region, tree)
     through = np.zeros(len(ids), dtype=np.bool_)
     through[view.positions(chosen)] = True
@@ -250,14 +252,20 @@ def pool(view: View, dense: Floats, keywords: Floats, places: Positions, probe: 
     if probe.score is not None:
         words = keywords[places]
         best = places[_foremost(probe.score(dense[places], words), words, wanted)]
-    elif len(places) <= ALL or wanted > POOL:
+    elif len(places) <= _few(wanted):
         return places
     else:
         chosen = np.zeros(len(dense), dtype=np.bool_)
-        chosen[_largest(dense, places)] = True
-        chosen[_largest(keywords, places[keywords[places] > 0])] = True
+        most = max(POOL, wanted)
+        chosen[_largest(dense, places, most)] = True
+        chosen[_largest(keywords, places[keywords[places] > 0], most)] = True
         best = np.flatnonzero(chosen)
     return best if len(best) == len(places) or _rows(view, best) >= wanted else places
+
+
+def _few(wanted: int) -> int:
+    """Return up to how many positions all are candidates."""
+    return ALL if wanted <= POOL else max(MOST, wanted)
 
 
 def _rows(view: View, places: Positions) -> int:
@@ -270,9 +278,9 @@ def _rows(view: View, places: Positions) -> int:
 def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
     """Return what `pool` returns, and the cosines, where these are not all at hand."""
     places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
-    scored = probe.score is not None
-    enough = wanted if scored else POOL
-    while len(places) > (enough if scored else max(ALL, enough)) and (scored or wanted <= POOL):
+    enough = wanted if probe.score is not None else max(POOL, wanted)
+    few = enough if probe.score is not None else _few(wanted)
+    while len(places) > max(few, enough):
         if probe.score is not None:
             best, dense = question.foremost(probe.score, keywords, enough)
         else:
@@ -288,7 +296,7 @@ def _of_either(
 ) -> tuple[Positions, Floats]:
     """Return the best by meaning and the best by words, in order of position."""
     near, dense = question.nearest(most)
-    worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0]), near)
+    worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0], most), near)
     return _joined(near, dense, worded, question.cosines(worded))
 
 
@@ -302,11 +310,11 @@ def _foremost(scores: Floats, keywords: Floats, wanted: int) -> Bools:
     return chosen
 
 
-def _largest(values: Floats, places: Positions) -> Positions:
-    """Return the places with the `POOL` largest values."""
-    if len(places) <= POOL:
+def _largest(values: Floats, places: Positions, most: int = POOL) -> Positions:
+    """Return the `most` places with the largest values."""
+    if len(places) <= most:
         return places
-    return places[np.argpartition(-values[places], POOL)[:POOL]]
+    return places[np.argpartition(-values[places], most)[:most]]
 
 
 def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> list[Hit]:

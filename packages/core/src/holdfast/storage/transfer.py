@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError
-from holdfast.storage import codec, namespaces
+from holdfast.storage import codec, ends, namespaces
 from holdfast.storage.database import Connection
 from holdfast.storage.items import COLUMNS as ITEM_COLUMNS
 from holdfast.storage.namespaces import Region
@@ -40,7 +40,14 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
 # Which column pages a table, and which of its columns hold row ids or namespace numbers.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
 _ROW_IDS = {"id", "place", "before", "after", "record"}
-_SLOTS = "(SELECT json_group_array(slot) FROM slots s WHERE s.record = records.id)"
+# What else is told of a record: JSON arrays.
+_BESIDE = {
+    "slots": "(SELECT json_group_array(slot) FROM slots s WHERE s.record = records.id)",
+    "ends": (
+        f"(SELECT json_group_array(json_array({', '.join(ends.COLUMNS)})) FROM ends e"
+        " WHERE e.record = records.id)"
+    ),
+}
 _MIXED = (
     "this file already holds other memories in a scope of the export: import into a new file, or "
     "delete_all() that scope first"
@@ -86,18 +93,19 @@ def _rows(borrow: Borrow, table: str, namespace: int) -> Iterator[Line]:
     if "namespace" not in columns:
         owner = f"{page} >> {NAMESPACE_BITS}"
     after: Any = "" if table == "erasure" else 0
-    slots = f", {_SLOTS}" if table == "record" else ""
+    beside = _BESIDE if table == "record" else {}
     while True:
         with borrow() as connection:
             rows = connection.execute(
-                f"SELECT {', '.join(columns)}{slots} FROM {name}"
+                f"SELECT {', '.join((*columns, *beside.values()))} FROM {name}"
                 f" WHERE {owner} = ? AND {page} > ? ORDER BY {page} LIMIT {PAGE}",
                 (namespace, after),
             ).fetchall()
         for row in rows:
             values = dict(zip(columns, row, strict=False))
             line = {"table": table} | {key: _encode(item) for key, item in values.items()}
-            yield line | {"slots": codec.from_json(row[-1])} if slots else line
+            told = zip(beside, map(codec.from_json, row[len(columns) :]), strict=True)
+            yield line | {name: value for name, value in told if value or name == "slots"}
         if len(rows) < PAGE:
             return
         after = rows[-1][columns.index(page)]
@@ -215,3 +223,4 @@ class Importer:
         connection.executemany(
             "INSERT OR IGNORE INTO slots VALUES (?, ?)", [(slot, row_id) for slot in line["slots"]]
         )
+        ends.keep(connection, row_id, line.get("ends", ()))

@@ -171,7 +171,8 @@ class _Codes:
     def _append(self, centred: Floats, errors: Floats) -> None:
         """Append codes; the vectors given are already wrong by `errors`."""
         codes = np.rint(centred * self._scale)
-        errors = errors + np.linalg.norm(centred - codes / self._scale, axis=1)
+        rounded = np.linalg.norm(centred - codes / self._scale, axis=1)
+        errors = errors + rounded.astype(np.float32, copy=False)
         longest = float(np.linalg.norm(codes, axis=1).max(initial=0.0)) / self._scale
         self._errors.extend(errors)
         self._worst = max(self._worst, float(errors.max(initial=0.0)))
@@ -189,13 +190,14 @@ class _Codes:
             self._append(_decoded(old, some) / scale, errors[some])
 
     def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
-        near = np.empty(len(positions), dtype=np.float32)
+        near: Floats = np.empty(len(positions), dtype=np.float32)
         for start in range(0, len(positions), _CHUNK):
             some = slice(start, start + _CHUNK)
             near[some] = _decoded(self._index, positions[some]) @ query
         near = near / self._scale + float(self._mean @ query)
+        errors: Floats = self._errors.values
         # By Cauchy and Schwarz, for a query of length 1.
-        error = self._errors.values[positions] + self._slack
+        error = errors[positions] + self._slack
         return near - error, near + error
 
     def scan(self, query: Floats, most: int, allowed: Bools) -> tuple[Positions, float]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError
-from holdfast.language.wording import same_words
-from holdfast.storage import codec, log, records
+from holdfast.language.wording import fingerprint, same_words
+from holdfast.storage import codec, ends, log, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -24,7 +24,7 @@ def supersede(
     connection: Connection, scope: Scope, old: int, draft: Draft, valid_to: int, now: int
 ) -> int:
     """End a version at `valid_to` and add the next, under a scope; return its row id."""
-    records.close(connection, old, valid_to, now)
+    ends.close(connection, old, valid_to, now)
     new = records.add_version(connection, scope, old, draft, now)
     _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
     return new
@@ -53,20 +53,22 @@ def rewrite(
     What the old words said as relations is not known of the new ones, unless they are the same
     words but for case, punctuation and articles.
     """
-    said, ends = connection.execute(
-        "SELECT text, valid_to FROM records WHERE id = ?", (old,)
+    said, kind, until = connection.execute(
+        "SELECT text, kind, valid_to FROM records WHERE id = ?", (old,)
     ).fetchone()
     written = records.text_columns(text, indexed) | {"valid_from": now}
+    if kind == "fact":
+        written["digest"] = fingerprint(text)
     if not (again := same_words(said, text)):
         written["relations"] = "[]"
     written |= columns
-    if ends is not None and ends <= now:
+    if until is not None and until <= now:
         written |= {"valid_to": None, "closed_at": None}
     new = records.copy_version(connection, old, now, written)
     if not again:
         connection.execute("DELETE FROM slots WHERE record = ?", (new,))
-    if ends is None or ends > now:
-        records.close(connection, old, now, now)
+    if until is None or until > now:
+        ends.close(connection, old, now, now)
     _log(connection, "UPDATE", old, new, now, reason)
     return new
 
@@ -89,7 +91,7 @@ def end(
     sources: Sequence[str],
 ) -> None:
     """End a version with nothing in its place; `namespace` is where that was said."""
-    records.close(connection, old, valid_to, now)
+    ends.close(connection, old, valid_to, now)
     _log(connection, "DELETE", old, None, now, reason, sources, namespace)
 
 
@@ -210,7 +212,7 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     if before is None:
         _log(connection, "DELETE", after, None, now, "undo")
     else:
-        restored, ended = _restore(connection, before, after, at, now)
+        restored, ended = _restore(connection, before, at, now)
         if after is None and not ended:  # it had been taken away whole, and comes back so
             _log(connection, "ADD", None, restored, now, "undo")
             return _newest(connection, taken_back.id)
@@ -220,22 +222,12 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     return _newest(connection, taken_back.id)
 
 
-def _restore(
-    connection: Connection, before: int, after: int | None, at: int, now: int
-) -> tuple[int, bool]:
+def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:
     """Copy a version as it was before the change at `at`; say whether that change had ended it."""
     closed = connection.execute("SELECT closed_at FROM records WHERE id = ?", (before,)).fetchone()
     ended = closed[0] == at
-    reopened = _end_before(connection, after, at) if ended else {}
+    reopened = ends.before(connection, before, at) if ended else {}
     return records.copy_version(connection, before, now, reopened), ended
-
-
-def _end_before(connection: Connection, after: int | None, at: int) -> Metadata:
-    """Return the end that a version had before the change at `at`: other words inherited it."""
-    row = connection.execute(
-        "SELECT valid_to, closed_at FROM records WHERE id = ? AND closed_at < ?", (after, at)
-    ).fetchone()
-    return dict(zip(("valid_to", "closed_at"), row or (None, None), strict=True))
 
 
 def _newest(connection: Connection, key: str) -> int:

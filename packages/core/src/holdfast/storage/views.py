@@ -15,7 +15,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import itemgetter
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,12 @@ from holdfast.storage import codec, log, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection, unmapped
-from holdfast.storage.fields import Fields
+from holdfast.storage.fields import Fields, Table
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 from holdfast.storage.vectors import MANY, Positions, Vectors
 
-Table = Literal["records", "items"]
 Bools = NDArray[np.bool_]
 
 # Rebuild once so many positions are dead weight.
@@ -94,7 +92,7 @@ class View:
         self.rows = Rows()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
-        self.fields = Fields()
+        self.fields = Fields(self.reading.table)
         self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self._namespaces: list[int] = []

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from holdfast import HoldfastError, Message, Scope
+from holdfast import Message, Scope
+from holdfast.providers.failures import tolerated
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint
@@ -56,7 +57,7 @@ class Capture:
         said = self._unseen(config, checkpoint)
         if not said:
             return
-        try:
+        with tolerated(logger, f"could not capture {len(said)} messages"):
             scope = self.scope_of(config)
             if scope is not None:
                 self.memory.add(
@@ -67,9 +68,6 @@ class Capture:
                     app_id=scope.app_id,
                     wait=False,
                 )
-        except HoldfastError:
-            logger.warning("could not capture %d messages", len(said), exc_info=True)
-        else:
             self._mark(config, checkpoint)
 
     async def afeed(self, config: RunnableConfig, checkpoint: Checkpoint) -> None:
@@ -77,7 +75,7 @@ class Capture:
         said = self._unseen(config, checkpoint)
         if not said:
             return
-        try:
+        with tolerated(logger, f"could not capture {len(said)} messages"):
             scope = self.scope_of(config)
             if scope is not None:
                 await self.memory.aadd(
@@ -88,9 +86,6 @@ class Capture:
                     app_id=scope.app_id,
                     wait=False,
                 )
-        except HoldfastError:
-            logger.warning("could not capture %d messages", len(said), exc_info=True)
-        else:
             self._mark(config, checkpoint)
 
     def _unseen(self, config: RunnableConfig, checkpoint: Checkpoint) -> list[Message]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any
 
-from holdfast import HoldfastError
+from holdfast.providers.failures import tolerated
 
 logger = logging.getLogger(__name__)
 
@@ -70,11 +70,7 @@ class Sweeper:
 
     def _run(self, seconds: float, stopped: threading.Event, future: Sweeping) -> None:
         while not stopped.wait(seconds):
-            try:
-                gone = self._sweep()
-            except HoldfastError:
-                logger.warning("a sweep of expired items failed; it is tried again", exc_info=True)
-            else:
-                logger.debug("swept %d expired items", gone)
+            with tolerated(logger, "a sweep of expired items failed; it is tried again"):
+                logger.debug("swept %d expired items", self._sweep())
         if future.set_running_or_notify_cancel():
             future.set_result(None)
