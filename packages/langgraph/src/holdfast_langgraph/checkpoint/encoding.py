@@ -36,6 +36,8 @@ DIGEST_BYTES = 16
 KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
 # Shorter values lie in the manifest itself: what finds a blob takes as much.
 INLINE_BYTES = 64
+MOST_IN_WRITE = 1 << 12
+FEW = 8  # longer lists are not serialized only to see whether they are short
 LARGEST_INT = 1 << 63
 # What LangGraph's checkpoints hold beside `id` and `channel_values`. Never edited: files out there
 # were written in this order.
@@ -121,6 +123,19 @@ class Codec:
     def spares(self, value: object) -> bool:
         """Say whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
         return self._spares and _is_slight(value)
+
+    def encode_write(self, value: object, salt: bytes, blobs: Blobs) -> Draft:
+        """Return the draft of what a task writes: small values lie in the write itself.
+
+        A blob would take three pages more. So a message may lie in a write and in a checkpoint.
+        """
+        if self.spares(value):
+            return None, value
+        if not isinstance(value, list) or len(value) <= FEW:
+            sealed = self.serde.dumps_typed(value)
+            if len(sealed[1]) <= MOST_IN_WRITE:
+                return sealed
+        return self.encode(value, salt, blobs)
 
     def _cut(self, value: object, salt: bytes, blobs: Blobs, past: Past | None) -> Parts:
         cut: Blobs = {}

@@ -117,21 +117,6 @@ def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> Mappi
     return cast("Mapping[str, Stored]", drafts)
 
 
-def spelled(draft: Draft, blobs: Blobs) -> Draft:
-    """Return a draft that holds these plain blobs itself."""
-    if isinstance(draft, Whole):
-        return blobs.get(draft.digest, draft)
-    if isinstance(draft, Parts):
-        return Parts([_spelled(part, blobs) for part in draft.parts])
-    return draft
-
-
-def _spelled(part: Piece, blobs: Blobs) -> Piece:
-    if isinstance(part, tuple) and part[0] in blobs:
-        return blobs[part[0]][1]
-    return part
-
-
 def pasts_of(drafts: Mapping[str, Draft], manifest: Mapping[str, Stored]) -> dict[str, Past]:
     """Return what to remember of the lists just stored, by channel."""
     pasts = {name: past_of(draft, manifest[name]) for name, draft in drafts.items()}

@@ -35,7 +35,6 @@ from holdfast_langgraph.checkpoint.forms import (
     placed,
     settle,
     settled,
-    spelled,
 )
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
 from holdfast_langgraph.checkpoint.reading import digests_of
@@ -55,9 +54,6 @@ from holdfast_langgraph.checkpoint.writing import (
 
 # A part is a message or a run of some; larger blobs are values of their own.
 MOST_PART = 1 << 16
-# What a task writes and nobody holds yet lies in the write itself, up to so many bytes: the blob
-# would take three pages more.
-MOST_INLINE = 1 << 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +130,7 @@ def store_writes(
 
     def attempt(known: Known) -> bool:
         blobs: Blobs = {}
-        drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
-        drafts, blobs = _spell(desk.codec, known, drafts, blobs)
+        drafts = [desk.codec.encode_write(value, known.salt, blobs) for _, value in writes]
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
         single = not sealed and len(writes) <= MOST_ROWS
         with _opened(desk, known, single=single) as connection:
@@ -178,17 +173,6 @@ def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], 
         return {}, {}, {}
     numbers, plain = known.sorted(blobs)
     return numbers, plain, {digest: codec.seal(*blob) for digest, blob in plain.items()}
-
-
-def _spell(
-    codec: Codec, known: Known, drafts: list[Draft], blobs: Blobs
-) -> tuple[list[Draft], Blobs]:
-    """Let the drafts hold blobs themselves that the thread does not have, if they are small."""
-    others = known.sorted(blobs)[1]
-    if codec.hides or sum([len(data) for _, data in others.values()]) > MOST_INLINE:
-        return drafts, blobs
-    rest = {digest: blob for digest, blob in blobs.items() if digest not in others}
-    return [spelled(draft, others) for draft in drafts], rest
 
 
 def _latest(desk: Desk, known: Known, address: Address) -> Head:
