@@ -1,4 +1,4 @@
-"""Rows that carry blobs and are not yet in the index, and files that were made before there were."""
+"""Rows that carry blobs and are not in the index yet; files made before there were any."""
 
 from __future__ import annotations
 

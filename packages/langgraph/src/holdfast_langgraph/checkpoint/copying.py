@@ -75,8 +75,9 @@ def _copy_checkpoints(
         "INSERT INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
         " created_at, buried, metadata, type, body, manifest)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET parent_id = excluded.parent_id,"
-        " run_id = excluded.run_id, created_at = excluded.created_at, buried = excluded.buried,"
+        " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET"
+        " parent_id = excluded.parent_id, run_id = excluded.run_id,"
+        " created_at = excluded.created_at, buried = excluded.buried,"
         " metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
         " manifest = excluded.manifest",
         [(target, *row[:-2], _renumbered(row[-2], row[-1], numbers)) for row in rows],

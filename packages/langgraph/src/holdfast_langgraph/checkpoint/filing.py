@@ -2,15 +2,20 @@
 
 A put that goes on where its thread's last one ended leaves its row unfiled, and so writes one page
 instead of two. No filed row is younger than an unfiled one: the unfiled are the last of the table,
-few enough to be read through, and the view `langgraph_all` shows both kinds. Whoever puts otherwise,
-copies or deletes files them first.
+few enough to be read through, and the view `langgraph_all` shows both kinds. Whoever puts
+otherwise, copies or deletes files them first.
 """
 
 from __future__ import annotations
 
-from holdfast import Connection
+from collections.abc import Mapping
+from contextlib import suppress
 
+from holdfast import Connection, Database, StorageError
+
+from holdfast_langgraph.checkpoint.forms import Blobs, Stored
 from holdfast_langgraph.checkpoint.sweeping import sweep
+from holdfast_langgraph.checkpoint.writing import add_checkpoint
 
 MOST_UNFILED = 32
 
@@ -22,6 +27,24 @@ _FILE = "UPDATE OR IGNORE langgraph_checkpoints SET filed = 1 WHERE filed = 0 AN
 def is_due(row: int) -> bool:
     """Say whether whoever has put this row should file it and those before it."""
     return row % MOST_UNFILED == 0
+
+
+def file_all(database: Database) -> None:
+    """File every checkpoint, in a transaction of its own; if that fails, the next one makes up."""
+    with suppress(StorageError), database.write() as connection:
+        file(connection)
+
+
+def add_filed(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+    carried: Blobs,
+) -> int:
+    """Do as `add_checkpoint`, with every checkpoint filed."""
+    file(connection)
+    return add_checkpoint(connection, thread, row, manifest, carried)
 
 
 def file(connection: Connection) -> None:

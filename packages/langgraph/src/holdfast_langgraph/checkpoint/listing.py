@@ -112,7 +112,8 @@ def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[
     """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
     rows = connection.execute(
         f"SELECT {COLUMNS} FROM json_each(?) page, langgraph_checkpoints c"
-        " JOIN langgraph_threads t ON t.no = c.thread WHERE c.id = page.value AND c.buried = 0 ORDER BY page.key",
+        " JOIN langgraph_threads t ON t.no = c.thread WHERE c.id = page.value AND c.buried = 0"
+        " ORDER BY page.key",
         (json.dumps(ids),),
     ).fetchall()
     found = [read_row(row) for row in rows]

@@ -44,7 +44,6 @@ from holdfast_langgraph.checkpoint.writing import (
     CheckpointThereError,
     ThreadMovedError,
     add_blobs,
-    add_checkpoint,
     add_next,
     add_thread,
     add_writes,
@@ -95,12 +94,8 @@ def store_checkpoint(
             elif sealed:
                 numbers |= add_blobs(connection, thread, sealed)
             manifest = settled(drafts, numbers)
-            place = (thread, known.epoch)
-            if goes_on:
-                at = add_next(connection, place, row, manifest, carried)
-            else:
-                filing.file(connection)
-                at = add_checkpoint(connection, place, row, manifest, carried)
+            add = add_next if goes_on else filing.add_filed
+            at = add(connection, (thread, known.epoch), row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
@@ -112,8 +107,7 @@ def store_checkpoint(
             known.note_plain(desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
         if goes_on and filing.is_due(at):
-            with desk.database.write() as connection:
-                filing.file(connection)
+            filing.file_all(desk.database)
         return True
 
     try:
@@ -161,10 +155,10 @@ def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager
 
     With full durability writers that wait for one another share a commit, so they need one.
     """
-    if single and known.no is not None and desk.retention is None:
-        if len(desk.inside) == 1 or desk.database.durability == "normal":
-            return desk.database.bare()
-    return desk.database.write()
+    waits = len(desk.inside) > 1 and desk.database.durability == "full"
+    if waits or not single or known.no is None or desk.retention is not None:
+        return desk.database.write()
+    return desk.database.bare()
 
 
 def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:

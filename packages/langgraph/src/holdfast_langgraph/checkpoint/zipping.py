@@ -13,8 +13,8 @@ from holdfast_langgraph.checkpoint.forms import Sealed
 
 PLAIN = "zlib:"  # without a dictionary: how files were written at first
 PRIMED = "zlib1:"
-# Zipping a message takes as long as serializing it, so a short one stays as it is: it is zipped once
-# its run is.
+# Zipping takes longer than serializing, so a short message stays as it is: it is zipped when its
+# run is.
 LEAST = 512
 SHORT = 4096
 
