@@ -53,6 +53,7 @@ from holdfast_langgraph.checkpoint.writing import (
 
 # A part is a message or a run of some; larger blobs are values of their own.
 MOST_PART = 1 << 16
+HEAVIEST = 1 << 17  # bytes that a checkpoint's row carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def store_checkpoint(
         head = _latest(desk, known, address)
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
-        carried = sealed if carrying and len(sealed) <= MOST_CARRIED else {}
+        carried = sealed if carrying and _is_light(sealed) else {}
         goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
         with _opened(desk, known, single=goes_on) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
@@ -142,6 +143,13 @@ def store_writes(
         return True
 
     _settle(desk, address.thread_id, attempt)
+
+
+def _is_light(blobs: Blobs) -> bool:
+    """Say whether a row can carry these blobs; filing it reads them once more."""
+    if len(blobs) > MOST_CARRIED:
+        return False
+    return not blobs or sum([len(data) for _, data in blobs.values()]) <= HEAVIEST
 
 
 def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str) -> bool:
