@@ -119,8 +119,11 @@ def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> Mappi
 
 def pasts_of(drafts: Mapping[str, Draft], manifest: Mapping[str, Stored]) -> dict[str, Past]:
     """Return what to remember of the lists just stored, by channel."""
-    pasts = {name: past_of(draft, manifest[name]) for name, draft in drafts.items()}
-    return {name: past for name, past in pasts.items() if past is not None}
+    return {
+        name: past
+        for name, draft in drafts.items()
+        if (past := past_of(draft, manifest[name])) is not None
+    }
 
 
 def past_of(draft: Draft, stored: Stored) -> Past | None:

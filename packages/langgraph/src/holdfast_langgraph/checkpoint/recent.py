@@ -35,20 +35,17 @@ class Head(NamedTuple):
         versions: Of its channels.
         manifest: Its values.
         pasts: Its lists, and earlier ones, by channel.
+        weight: About how many bytes those take in memory.
     """
 
     checkpoint_id: str
     versions: ChannelVersions
     manifest: Mapping[str, Stored]
     pasts: Mapping[str, Past]
-
-    @property
-    def weight(self) -> int:
-        """Return about how many bytes its lists take in memory."""
-        return sum([past.weight for past in self.pasts.values()]) if self.pasts else 0
+    weight: int
 
 
-NO_HEAD = Head("", {}, {}, {})
+NO_HEAD = Head("", {}, {}, {}, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -125,10 +122,8 @@ class Known:
             kept = dict(list(self.heads.items())[-MOST_HEADS // 2 :])
             self.weight -= sum(one.weight for name, one in self.heads.items() if name not in kept)
             self.heads = kept
-        before = self.heads.get(ns, NO_HEAD)
+        self.weight += head.weight - self.heads.get(ns, NO_HEAD).weight
         self.heads[ns] = head
-        if head.pasts is not before.pasts:
-            self.weight += head.weight - before.weight
 
 
 class Recent:
@@ -149,14 +144,12 @@ class Recent:
         """Remember a thread; forget those unused for longest once all are too many, or too much."""
         weight = known.weight
         with self._lock:
-            if self._threads.get(thread_id) == (known, weight):
-                self._threads.move_to_end(thread_id)
-                return
-            self._forget(thread_id)
             if weight > MOST_BYTES:
+                self._forget(thread_id)
                 return
+            self._weight += weight - self._threads.get(thread_id, (None, 0))[1]
             self._threads[thread_id] = known, weight
-            self._weight += weight
+            self._threads.move_to_end(thread_id)
             while len(self._threads) > MOST_THREADS or self._weight > MOST_BYTES:
                 self._forget(next(iter(self._threads)))
 

@@ -241,10 +241,11 @@ def _head(
     before: Head,
 ) -> Head:
     """Return what is worth knowing of the checkpoint just stored."""
-    pasts = before.pasts
+    versions, pasts, weight = checkpoint.get("channel_versions", {}), before.pasts, before.weight
     if manifest is not drafts:
         pasts = {**pasts, **pasts_of(drafts, manifest)}
-    return Head(checkpoint["id"], dict(checkpoint.get("channel_versions", {})), manifest, pasts)
+        weight = sum([past.weight for past in pasts.values()])
+    return Head(checkpoint["id"], dict(versions), manifest, pasts, weight)
 
 
 def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:
