@@ -25,7 +25,7 @@ from holdfast import Memory
 from material import Asked, Handed, Memo, memos, questions
 
 USERS = 50
-HELD = 100  # memos of each user beforehand
+HELD = 100
 BEAT = 0.001  # seconds
 AT_ONCE = 20  # calls that come in one turn of the loop, as requests do
 
@@ -36,9 +36,10 @@ UNCOLLECTED = "async, collector off"
 BURST = "async, all in one turn of the loop"
 TO_THREAD = "sync, each in `asyncio.to_thread`"
 PLAIN = "as many plain objects from a thread"
+COLLECTED = "nothing but one `gc.collect()`"
 IDLE = "nothing: the machine itself"
-WAYS = (SYNC, FROZEN, ASYNC, UNCOLLECTED, BURST, TO_THREAD, PLAIN, IDLE)
-UNFROZEN = (ASYNC, UNCOLLECTED, PLAIN)
+WAYS = (SYNC, FROZEN, ASYNC, UNCOLLECTED, BURST, TO_THREAD, PLAIN, COLLECTED, IDLE)
+UNFROZEN = (ASYNC, UNCOLLECTED, PLAIN, COLLECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +63,26 @@ class Crowd:
     collector_ms: float
 
 
-def crowd(folder: Path, each: int, rounds: int = 3) -> list[dict[str, Any]]:
-    """Measure `each` adds and `each` searches every way, on a new file and process each."""
+def crowd(
+    folder: Path, each: int, rounds: int = 3, *, ways: Sequence[str] = WAYS, held: int = HELD
+) -> list[dict[str, Any]]:
+    """Measure `each` adds and `each` searches every way, on a new file and process each.
+
+    Args:
+        folder: Where the files go.
+        each, rounds, ways: How much is measured.
+        held: Memos of each user beforehand.
+    """
     return [
-        _apart(folder / f"{number} {place}.db", way, each)
+        _apart(folder / f"{number} {place}.db", way, each, held)
         for number in range(rounds)
-        for place, way in enumerate(WAYS)
+        for place, way in enumerate(ways)
     ]
 
 
-def _apart(path: Path, way: str, each: int) -> dict[str, Any]:
+def _apart(path: Path, way: str, each: int, held: int) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, __file__, str(path), way, str(each)],
+        [sys.executable, __file__, str(path), way, str(each), str(held)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -82,20 +91,20 @@ def _apart(path: Path, way: str, each: int) -> dict[str, Any]:
     return found
 
 
-def measure(path: Path, way: str, each: int) -> Crowd:
+def measure(path: Path, way: str, each: int, held: int) -> Crowd:
     """Measure one way in this process."""
     users = [f"u{number}" for number in range(USERS)]
     more = [memos(users[at % USERS], at, 1)[0] for at in range(each)]
     asked = questions(users, each)
     longest: list[float] = [0.0]
-    with _filled(path, users, more, asked) as memory, _collecting(way), _timed(longest):
+    with _filled(path, users, more, asked, held) as memory, _collecting(way), _timed(longest):
         if way == SYNC:
             errors, blocked, seconds = 0, 0.0, _in_turn(memory, more, asked)
         else:
             calls = list(_calls(way, memory, more, asked))
             spread = len(calls) if way == BURST else AT_ONCE
             errors, blocked, seconds = asyncio.run(_at_once(calls, max(1, spread)))
-    count = 0 if way == IDLE else 2 * each
+    count = 0 if way in (IDLE, COLLECTED) else 2 * each
     return Crowd(way, count, errors, seconds, 1_000 * blocked, 1_000 * max(longest))
 
 
@@ -126,8 +135,10 @@ def _timed(longest: list[float]) -> Iterator[None]:
     gc.callbacks.remove(note)
 
 
-def _filled(path: Path, users: list[str], more: list[Memo], asked: list[Asked]) -> Memory:
-    stored = [memos(user, 1_000_000 + HELD * at, HELD) for at, user in enumerate(users)]
+def _filled(
+    path: Path, users: list[str], more: list[Memo], asked: list[Asked], held: int
+) -> Memory:
+    stored = [memos(user, 1_000_000 + held * at, held) for at, user in enumerate(users)]
     known = {memo.text: memo.vector for own in (more, *stored) for memo in own}
     known |= {one.text: one.vector for one in asked}
     memory = Memory(path, embedder=Handed(known))
@@ -147,8 +158,8 @@ def _in_turn(memory: Memory, more: list[Memo], asked: list[Asked]) -> float:
 def _calls(
     way: str, memory: Memory, more: list[Memo], asked: list[Asked]
 ) -> Iterator[Coroutine[Any, Any, Any]]:
-    if way == IDLE:
-        yield asyncio.sleep(1)
+    if way in (IDLE, COLLECTED):
+        yield _nothing(collect=way == COLLECTED)
         return
     pool = ThreadPoolExecutor(1)
     for memo, question in zip(more, asked, strict=True):
@@ -161,6 +172,13 @@ def _calls(
         else:
             yield memory.aadd(memo.text, user_id=memo.user, metadata=memo.value)
             yield memory.asearch(question.text, user_id=question.user)
+
+
+async def _nothing(*, collect: bool) -> None:
+    await asyncio.sleep(0.5)
+    if collect:
+        gc.collect()
+    await asyncio.sleep(0.5)
 
 
 # Objects that Python's collector looks through in the answers of `aadd` and `asearch`.
@@ -201,4 +219,5 @@ async def _beat(pauses: list[float]) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(measure(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])))))
+    path, way, each, held = sys.argv[1:]
+    print(json.dumps(asdict(measure(Path(path), way, int(each), int(held)))))

@@ -44,6 +44,22 @@ def test_ours_a_bare_file_and_a_peer_are_measured_side_by_side(
     assert "| holdfast items |" in written
 
 
+def test_a_crowd_of_calls_is_set_beside_the_same_calls_one_by_one(tmp_path: Path) -> None:
+    import aims
+    import crowd
+    import speed
+    import speed_report
+
+    ways = [crowd.SYNC, crowd.FROZEN, crowd.ASYNC]
+    found = crowd.crowd(tmp_path, 5, 1, ways=ways, held=2)
+    assert [(one["way"], one["calls"], one["errors"]) for one in found] == [
+        (way, 10, 0) for way in ways
+    ]
+    run = {"machine": speed.machine(), "command": "speed.py", "results": [], "crowd": found}
+    assert "| async, after `gc.freeze()` | 0 |" in speed_report.page(run)
+    assert sum(aim.got is not None for aim in aims.every(run)) == 4
+
+
 def test_one_add_and_one_search_are_taken_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

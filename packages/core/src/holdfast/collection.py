@@ -198,14 +198,15 @@ class Collection:
             return []
         if len(unit) != dimension:
             raise EmbedderMismatchError(f"{dimension} dimensions", f"{len(unit)} dimensions")
-        hybrid = bool(words.strip())
+        mode = "hybrid" if words.strip() else "vector"
         probe = Probe(
             vector=unit,
-            keywords=indexing.keyword_query(words) if hybrid else KeywordQuery(),
-            rank=ranking.items["hybrid" if hybrid else "vector"],
+            keywords=indexing.keyword_query(words) if words.strip() else KeywordQuery(),
+            rank=ranking.items[mode],
             limit=limit,
             tree=_tree(filters),
             min_score=min_score,
+            score=ranking.item_scores[mode],
         )
         found = self._storage.documents.search(self._region(below), probe)
         return [Scored(self._item(hit.item), hit.score or 0.0, hit.parts["dense"]) for hit in found]

@@ -150,7 +150,7 @@ class Items:
         self, runtime: Runtime, operation: Search | ListNamespaces, asked: dict[str, Floats]
     ) -> Result:
         if isinstance(operation, ListNamespaces):
-            return await runtime.store(
+            return await runtime.read(
                 self._storage.documents.namespaces,
                 _below(operation.prefix),
                 expired=operation.expired,
@@ -160,7 +160,7 @@ class Items:
     async def _get(self, runtime: Runtime, gets: Mapping[int, Wanted]) -> dict[int, Result]:
         if not gets:
             return {}
-        found = await runtime.store(self._storage.documents.get, list(gets.values()))
+        found = await runtime.read(self._storage.documents.get, list(gets.values()))
         return dict(zip(gets, found, strict=True))
 
     # -- reading --------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ class Items:
         region = made(search.prefix)
         tree = None if not search.filters else parse(search.filters, own_fields=False)
         if not search.query or not search.query.strip() or self._embedder is None:
-            found = await runtime.store(
+            found = await runtime.read(
                 self._storage.documents.page,
                 region,
                 tree,
@@ -183,12 +183,12 @@ class Items:
                 expired=search.expired,
             )
             return [ItemMatch(item) for item in found]
-        words = await runtime.store(self._words, search, search.query, self._embedder.fingerprint)
+        words = await runtime.read(self._words, search, search.query, self._embedder.fingerprint)
         if search.query not in asked:
             vector = await runtime.embed_query(self._embedder, search.query)
             asked[search.query] = indexing.unit_vectors([vector], 1)[0]
         probe = _probe(search, words, tree, asked[search.query])
-        hits = await runtime.store(
+        hits = await runtime.read(
             self._storage.documents.search,
             region,
             probe,

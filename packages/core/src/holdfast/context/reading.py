@@ -31,7 +31,7 @@ class ScopeReader:
 
     async def overview(self) -> Overview:
         """Look into the scope."""
-        seen = await self.runtime.store(self.storage.overview, self.scope)
+        seen = await self.runtime.read(self.storage.overview, self.scope)
         return Overview(seen.characters, seen.turns, seen.change, seen.summary, seen.recent)
 
     async def search(self, query: str, limit: int) -> Sequence[Match]:

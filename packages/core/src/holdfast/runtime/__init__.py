@@ -29,7 +29,7 @@ class Runtime(Protocol):
         """Run one whole storage operation: one transaction."""
 
     async def read(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one storage operation that only reads; writes may overtake it."""
+        """Run one storage operation that asks; writes that wait may overtake it."""
 
     async def write(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run one storage operation that is one transaction and nothing else.

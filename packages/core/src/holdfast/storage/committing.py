@@ -3,7 +3,9 @@
 With ``durability="full"`` a commit waits for the disk, many times as long as the write it ends. So
 a write that sees others waiting leaves its transaction open for the next, and returns when the
 last of them has committed. (Group commit: DeWitt and others, 1984, "Implementation techniques for
-main memory database systems".)
+main memory database systems".) One thread that has several writes to make encloses them
+(`together`): that pays with ``durability="normal"`` too, where a commit is a fifth of a small
+write.
 """
 
 from __future__ import annotations

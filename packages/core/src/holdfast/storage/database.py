@@ -1,19 +1,14 @@
-"""The one place that opens SQLite: connections, transactions, keys, migrations, errors.
-
-The driver is ``sqlcipher3`` (a current SQLite with encryption); the standard library's where
-there is no wheel. Every connection runs in WAL mode with deleted content overwritten.
-"""
+"""A SQLite file for many threads and processes: transactions, migrations, keys, forks."""
 
 from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Protocol
 
 from holdfast.errors import (
     SchemaVersionError,
@@ -23,27 +18,14 @@ from holdfast.errors import (
 )
 from holdfast.storage import keys
 from holdfast.storage.committing import Pen
+from holdfast.storage.opening import CAN_ENCRYPT, DriverError, Durability, Opening, claim, unmapped
 
-try:
-    from sqlcipher3 import dbapi2 as driver
+__all__ = ["BREATH", "Connection", "Cursor", "Database", "Durability", "unmapped"]
 
-    CAN_ENCRYPT = True
-except ImportError:  # no wheel for this platform
-    import sqlite3 as driver
-
-    CAN_ENCRYPT = False
-
-Durability = Literal["normal", "full"]
-
-APPLICATION_ID = 0x484F4C44  # "HOLD"
-BUSY_SECONDS = 30.0
-MOMENT = 200  # milliseconds; upkeep gives way to readers
-# The same while a caller waits whose erasure goes on without it; writers wait for it meanwhile.
-BREATH = 25
-MAPPED_BYTES = 1 << 30
-# 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
-# items took 80 ms instead of 15.
-CHECKPOINT_PAGES = 8_000
+BUSY_SECONDS: Final = 30.0
+# Milliseconds that a caller waits for readers, whose erasure goes on without it; writers wait for
+# it meanwhile.
+BREATH: Final = 25
 
 
 class Cursor(Protocol):
@@ -102,28 +84,28 @@ class Database:
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
-        self.in_memory = str(path) == ":memory:"
         self.path = Path(path)
-        self._durability = durability
-        self._busy_seconds = busy_seconds
+        self._opening = Opening(self.path, None, durability, busy_seconds)
+        self.in_memory = self._opening.in_memory
         self._closed = False
         self._opened = False
         self._translated = _Translated(self)
-        self._key = None if key is None or self.in_memory else keys.raw_key(key, self.path)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
+        if key is not None and not self.in_memory:
+            self._opening.key = keys.raw_key(key, self.path)
         self._start()
         try:
             self._first()
         except WrongKeyError:
             # A rival that made the file since then has salted it.
-            if key is None or self._key == (again := keys.raw_key(key, self.path)):
+            if key is None or self._opening.key == (again := keys.raw_key(key, self.path)):
                 raise
-            self._key = again
+            self._opening.key = again
             self._first()
 
     def _first(self) -> None:
         with self._checkout() as connection:
-            self._claim(connection)
+            claim(connection)
 
     def _start(self) -> None:
         """Begin with no connections, as a process does; a forked child comes here too."""
@@ -134,7 +116,7 @@ class Database:
         self._idle: list[Any] = inherited if self.in_memory else []
         self._set_aside = [*getattr(self, "_set_aside", []), inherited]
         # A write holds the pen; in memory the one connection is shared, so a read does as well.
-        shares = self._durability == "full" and not self.in_memory
+        shares = self.durability == "full" and not self.in_memory
         self._pen = Pen(self._borrow, self._push, shares=shares)
         self._idle_lock = threading.Lock()
 
@@ -146,7 +128,7 @@ class Database:
     @property
     def durability(self) -> Durability:
         """What a commit survives."""
-        return self._durability
+        return self._opening.durability
 
     # -- transactions ---------------------------------------------------------------------------
 
@@ -217,6 +199,12 @@ class Database:
             idle = self._idle.pop() if self._idle else None
         return idle or self._open()
 
+    def _open(self) -> Any:
+        if self.in_memory and self._opened:
+            raise StorageError("a memory database has one connection; do not nest its transactions")
+        self._opened = True
+        return self._opening.connect()
+
     def _push(self, connection: Any) -> None:
         with self._idle_lock:
             if not self._closed:
@@ -231,54 +219,6 @@ class Database:
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
-
-    # -- opening --------------------------------------------------------------------------------
-
-    def _open(self) -> Any:
-        if self.in_memory and self._opened:
-            raise StorageError("a memory database has one connection; do not nest its transactions")
-        self._opened = True
-        connection = driver.connect(
-            str(self.path),
-            timeout=self._busy_seconds,
-            isolation_level=None,
-            check_same_thread=False,
-        )
-        try:
-            if self._key is not None:
-                connection.execute(f"PRAGMA key = \"x'{self._key}'\"")
-            self._refuse_foreign(connection)
-            self._configure(connection)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    def _configure(self, connection: Any) -> None:
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("PRAGMA cache_size = -16000")
-        # Filters and listings read many rows; from the system's own cache that takes a quarter of
-        # the time (10,000 items: 4 ms for 15). An encrypted file cannot be mapped.
-        connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if self._key is None else 0}")
-        connection.execute(f"PRAGMA synchronous = {self._durability}")
-        if not self.in_memory:
-            _use_wal(connection, self._busy_seconds)
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-
-    def _refuse_foreign(self, connection: Any) -> None:
-        """Refuse another program's file before anything of it is changed."""
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        mark = connection.execute("PRAGMA application_id").fetchone()[0]
-        if mark != APPLICATION_ID and (mark or tables):
-            raise SchemaVersionError(
-                f"{self.path} is a SQLite file of another program; give Holdfast a file of its own"
-            )
-
-    def _claim(self, connection: Any) -> None:
-        """Mark a new file as ours."""
-        if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -313,61 +253,33 @@ class Database:
         Raises:
             StorageError: The file is not encrypted, lives in memory, or is in use.
         """
-        if self._key is None:
+        if self._opening.key is None:
             raise StorageError(
                 "only an encrypted file can be rekeyed: export, then import with a key"
             )
-        raw = keys.derive(key, bytes.fromhex(self._key[64:]))
+        raw = keys.derive(key, bytes.fromhex(self._opening.key[64:]))
         with self.bare() as connection:
             with self._idle_lock:
                 idle, self._idle = self._idle, []
             for other in idle:
                 other.close()
-            self._leave_wal(connection)
+            self._opening.leave_wal(connection)
             try:
                 connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
-                self._key = raw
+                self._opening.key = raw
             finally:
-                _use_wal(connection, self._busy_seconds)
-
-    def _leave_wal(self, connection: Any) -> None:
-        """Switch to a rollback journal, which only the one connection of a file can do."""
-        with self._impatient(connection, MOMENT):
-            try:
-                mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
-            except driver.OperationalError as error:
-                raise StorageError(f"{self.path} is in use: {error}; close it elsewhere") from error
-        if mode != "delete":
-            raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
-
-    @contextmanager
-    def _impatient(self, connection: Any, milliseconds: int) -> Iterator[None]:
-        """Wait for others only so long."""
-        connection.execute(f"PRAGMA busy_timeout = {milliseconds}")
-        try:
-            yield
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_seconds * 1000)}")
+                self._opening.use_wal(connection)
 
     def truncate_wal(self, patience: int = BREATH) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
-        with self.bare() as connection, self._impatient(connection, patience):
-            try:
-                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            except driver.OperationalError:
-                return False
-        return not busy
+        with self.bare() as connection:
+            return self._opening.empty_wal(connection, patience)
 
-    def translate(self, error: Exception) -> StorageError:
+    def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""
-        text = str(error)
-        if "not a database" in text or "file is encrypted" in text:
-            return keys.unreadable(self.path, self._key is not None)
-        advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
-        waited = advice.format(seconds=self._busy_seconds)
-        return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
+        return self._opening.explained(error)
 
 
 class _Translated:
@@ -386,32 +298,8 @@ class _Translated:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, driver.Error):
-            raise self._database.translate(error) from error
-
-
-@contextmanager
-def unmapped(connection: Connection) -> Iterator[None]:
-    """Read much that is wanted once: mapped pages would stay resident, a GB of them at most."""
-    mapped = connection.execute("PRAGMA mmap_size").fetchone() or (0,)  # none in memory
-    if not mapped[0]:
-        yield
-        return
-    connection.execute("PRAGMA mmap_size = 0").fetchone()
-    try:
-        yield
-    finally:
-        connection.execute(f"PRAGMA mmap_size = {mapped[0]}").fetchone()
-
-
-_ADVICE = {
-    "locked": "another writer held the file for over {seconds:g} s; nothing was written",
-    "readonly": "the file or its folder is read-only; nothing was written",
-    "full": "the disk is full; nothing was written, free some space and try again",
-    "I/O error": "the disk is full or failed; nothing was written",
-    "unable to open": "check that the folder exists and may be written",
-    "closed database": "it was closed while in use",
-}
+        if isinstance(error, DriverError):
+            raise self._database.explained(error) from error
 
 
 def _step(connection: Connection, name: str) -> int:
@@ -422,15 +310,3 @@ def _step(connection: Connection, name: str) -> int:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
     return int(row[0]) if row else 0
-
-
-def _use_wal(connection: Any, patience: float) -> None:
-    """Switch to WAL. SQLite does not wait for a rival doing the same, so ask again."""
-    deadline = time.monotonic() + patience
-    while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except driver.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.005)

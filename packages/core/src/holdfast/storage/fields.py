@@ -131,12 +131,12 @@ class _Field:
                 return False
         return True
 
-    def _read(self, connection: Connection, ids: list[int]) -> Iterator[tuple[object, object]]:
-        """Yield kind and value at each position; passages of a row share its value."""
-        rows = tuple(dict.fromkeys(ids))
-        marks = ",".join("?" * len(rows))
-        found = {
-            row_id: (kind, value)
-            for row_id, kind, value in connection.execute(f"{self._sql} ({marks})", rows)
-        }
-        return (found.get(row_id, (None, None)) for row_id in ids)
+    def _read(self, connection: Connection, ids: list[int]) -> list[tuple[object, object]]:
+        """Return kind and value at each position; passages of a row share its value."""
+        wanted = tuple(dict.fromkeys(ids))
+        marks = ",".join("?" * len(wanted))
+        rows = connection.execute(f"{self._sql} ({marks})", wanted).fetchall()
+        if [row[0] for row in rows] == ids:  # they come in this order, and most are all there
+            return [row[1:] for row in rows]
+        found = {row[0]: row[1:] for row in rows}
+        return [found.get(row_id, (None, None)) for row_id in ids]

@@ -234,9 +234,10 @@ def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools
 def _through(connection: Connection, view: View, tree: Filter) -> Bools:
     """Say which positions a filter lets through; if it can be, without reading the rows again."""
     reading, ids = view.reading, view.rows.table["id"]
-    told = view.fields.through(connection, ids, tree)
-    if told is not None:
-        return told
+    if reading.as_of is None:  # a view of the past is asked once
+        told = view.fields.through(connection, ids, tree)
+        if told is not None:
+            return told
     chosen = listing.selected(connection, reading.table, reading.region, tree)
     through = np.zeros(len(ids), dtype=np.bool_)
     through[view.positions(chosen)] = True

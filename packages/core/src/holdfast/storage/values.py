@@ -59,10 +59,10 @@ class Values:
         """Bytes held, roughly."""
         return self._numbers.nbytes + self._bytes + self._members.nbytes
 
-    def extend(self, rows: Iterable[Sequence[Any]]) -> None:
+    def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
         """Append the values of further positions: kinds of `json_type`, and values."""
-        numbers = [self._number(_known(kind, value)) for kind, value in rows]
-        self._numbers.extend(np.array(numbers, dtype=np.int32))
+        numbers = {row: self._number(_known(*row)) for row in dict.fromkeys(rows)}
+        self._numbers.extend(np.fromiter(map(numbers.__getitem__, rows), np.int32, len(rows)))
 
     def _number(self, value: Known) -> int:
         number = self._known.setdefault(value, len(self._values))
@@ -135,7 +135,7 @@ class _Order:
         self._kind = kind
         self._seen = 0
         self._values: list[Any] = []
-        self._numbers = np.empty(0, dtype=np.int32)
+        self._numbers: NDArray[np.int32] = np.empty(0, dtype=np.int32)
 
     def extend(self, values: Sequence[Known]) -> None:
         """Take up the values that are new since."""
@@ -180,7 +180,7 @@ class _Members:
                     if member not in self._lists:
                         self.nbytes += _VALUE_BYTES + getsizeof(member[1])
                     self._lists.setdefault(member, []).append(number)
-                    self.nbytes += 8
+                    self.nbytes += 36  # a number, and its place in the list
         self._seen = len(values)
 
     def of(self, member: Known) -> NDArray[np.int32]:
@@ -202,9 +202,9 @@ class Numbers:
         """Bytes held."""
         return self._column.nbytes
 
-    def extend(self, rows: Iterable[Sequence[Any]]) -> None:
-        """Append the values of further positions; of each row the last."""
-        numbers = [_NONE if row[-1] is None else row[-1] for row in rows]
+    def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
+        """Append the values of further positions, which stand behind whether there is one."""
+        numbers = [_NONE if value is None else value for _, value in rows]
         self._column.extend(np.array(numbers, dtype=self._column.values.dtype))
 
     def compared(self, comparison: Comparison) -> Bools:
