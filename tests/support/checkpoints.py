@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from holdfast_langgraph import HoldfastSaver
+from holdfast_langgraph.checkpoint.packing import unpack_carried
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
@@ -100,12 +101,26 @@ def notebook(saver: BaseCheckpointSaver[Any]) -> Any:
 
 def tables(saver: HoldfastSaver) -> dict[str, int]:
     """Return how many rows each of the saver's tables has."""
-    names = ("threads", "checkpoints", "writes", "blobs")
+    names = ("threads", "checkpoints", "writes")
     with saver.database.read() as connection:
-        return {
-            name: connection.execute(f"SELECT count(*) FROM langgraph_{name}").fetchone()[0]
+        counts = {
+            name: connection.execute(
+                f"SELECT count(*) FROM langgraph_{name.replace('checkpoints', 'all')}"
+            ).fetchone()[0]
             for name in names
         }
+    return {**counts, "blobs": len(blobs_of(saver))}
+
+
+def blobs_of(saver: HoldfastSaver) -> list[tuple[bytes, int]]:
+    """Return digest and size of every blob, in whichever table it lies."""
+    with saver.database.read() as connection:
+        blobs = connection.execute("SELECT digest, length(data) FROM langgraph_blobs").fetchall()
+        rows = connection.execute(
+            "SELECT carried FROM langgraph_checkpoints WHERE carried IS NOT NULL"
+        ).fetchall()
+    carried = [blob for row in rows for blob in unpack_carried(row[0]) if blob is not None]
+    return blobs + [(digest, len(data)) for digest, (_, data) in carried]
 
 
 def bytes_of(path: Path) -> bytes:

@@ -17,9 +17,10 @@ import ormsgpack
 import pytest
 from holdfast_langgraph import HoldfastSaver
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, pack, past_of, settle, unpack
+from holdfast_langgraph.checkpoint.forms import Blobs, past_of, settle
 from holdfast_langgraph.checkpoint.likeness import likeness
 from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
+from holdfast_langgraph.checkpoint.packing import pack, unpack
 from holdfast_langgraph.checkpoint.zipping import WORDS, unzipped, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as some

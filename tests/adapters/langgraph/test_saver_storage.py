@@ -12,6 +12,7 @@ from holdfast_langgraph import HoldfastSaver, Retention
 from holdfast_langgraph.checkpoint.recent import MOST_BYTES, MOST_THREADS, Known, Recent
 from langchain_core.messages import HumanMessage, RemoveMessage
 from support.checkpoints import (
+    blobs_of,
     bytes_of,
     chat,
     checkpoint,
@@ -41,11 +42,8 @@ def grow(saver: HoldfastSaver, turns: int) -> Any:
 
 
 def blobs_and_bytes(saver: HoldfastSaver) -> tuple[int, int]:
-    with saver.database.read() as connection:
-        count, size = connection.execute(
-            "SELECT count(*), sum(length(data)) FROM langgraph_blobs"
-        ).fetchone()
-    return int(count), int(size)
+    blobs = blobs_of(saver)
+    return len(blobs), sum(size for _, size in blobs)
 
 
 @pytest.mark.parametrize("serde", [None, encrypted()], ids=["plain", "encrypted"])
@@ -112,9 +110,7 @@ def test_threads_share_nothing(tmp_path: Path) -> None:
     with HoldfastSaver(tmp_path / "c.db") as saver:
         put(saver, {"messages": [said(1)]}, thread("a"))
         put(saver, {"messages": [said(1)]}, thread("b"))
-        with saver.database.read() as connection:
-            digests = connection.execute("SELECT digest FROM langgraph_blobs").fetchall()
-        assert len(set(digests)) == 2
+        assert len({digest for digest, _ in blobs_of(saver)}) == 2
         saver.delete_thread("a")
         assert values_of(saver, thread("b")) == {"messages": [said(1)]}
 

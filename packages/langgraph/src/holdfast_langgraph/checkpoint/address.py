@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """A thread, a checkpoint namespace (``""`` is the root graph) and a checkpoint.
 
     Attributes:

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from holdfast import Connection
 
-from holdfast_langgraph.checkpoint.forms import (
+from holdfast_langgraph.checkpoint.filing import file
+from holdfast_langgraph.checkpoint.forms import carried_number, renumber
+from holdfast_langgraph.checkpoint.packing import (
     pack,
     pack_manifest,
-    renumber,
     unpack,
+    unpack_carried,
     unpack_manifest,
 )
-from holdfast_langgraph.checkpoint.writing import add_thread, find_thread
+from holdfast_langgraph.checkpoint.writing import add_blobs, add_thread, find_thread
 
 
 def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
@@ -21,15 +23,17 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
     source = find_thread(connection, source_id)
     if source is None or source.no is None or source_id == target_id:
         return
+    file(connection)
     target = find_thread(connection, target_id)
     # A new thread takes over the salt, so that it finds the blobs it was given.
     number = (target and target.no) or add_thread(connection, target_id, source.salt)
     numbers = _copy_blobs(connection, source.no, number)
+    numbers |= _copy_carried(connection, source.no, number)
     _copy_checkpoints(connection, source.no, number, numbers)
     _copy_writes(connection, source.no, number, numbers)
 
 
-def _copy_blobs(connection: Connection, source: int, target: int) -> Mapping[int, int]:
+def _copy_blobs(connection: Connection, source: int, target: int) -> dict[int, int]:
     connection.execute(
         "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data)"
         " SELECT ?, digest, type, data FROM langgraph_blobs WHERE thread = ?",
@@ -44,24 +48,44 @@ def _copy_blobs(connection: Connection, source: int, target: int) -> Mapping[int
     )
 
 
+def _copy_carried(connection: Connection, source: int, target: int) -> dict[int, int]:
+    """Give blobs that a row carries rows of their own in the other thread."""
+    numbers: dict[int, int] = {}
+    for row, data in connection.execute(
+        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL",
+        (source,),
+    ).fetchall():
+        for at, blob in enumerate(unpack_carried(data)):
+            if blob is not None:
+                added = add_blobs(connection, target, dict([blob]))
+                numbers[carried_number(row, at)] = added[blob[0]]
+    return numbers
+
+
 def _copy_checkpoints(
     connection: Connection, source: int, target: int, numbers: Mapping[int, int]
 ) -> None:
-    columns = (
-        "ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, type, body, manifest"
-    )
     rows = connection.execute(
-        f"SELECT {columns} FROM langgraph_checkpoints WHERE thread = ? ORDER BY id", (source,)
+        "SELECT ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, type, body,"
+        " id, manifest FROM langgraph_all WHERE thread = ? ORDER BY id",
+        (source,),
     ).fetchall()
+    # A row that is there keeps the blobs it carries: others may name them.
     connection.executemany(
-        f"INSERT OR REPLACE INTO langgraph_checkpoints(thread, {columns})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [(target, *row[:-1], _renumbered(row[-1], numbers)) for row in rows],
+        "INSERT INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
+        " created_at, buried, metadata, type, body, manifest)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET"
+        " parent_id = excluded.parent_id, run_id = excluded.run_id,"
+        " created_at = excluded.created_at, buried = excluded.buried,"
+        " metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
+        " manifest = excluded.manifest",
+        [(target, *row[:-2], _renumbered(row[-2], row[-1], numbers)) for row in rows],
     )
 
 
-def _renumbered(manifest: bytes, numbers: Mapping[int, int]) -> bytes:
-    values = unpack_manifest(manifest)
+def _renumbered(row: int, manifest: bytes, numbers: Mapping[int, int]) -> bytes:
+    values = unpack_manifest(manifest, row)
     return pack_manifest({name: renumber(value, numbers) for name, value in values.items()})
 
 

@@ -31,6 +31,10 @@ HEAVY_TEXT = 256
 
 LIKENESS = "likeness"
 
+# A union written where it is used would be made anew each time.
+_TEXTS = (str, bytes)
+_NUMBERS = (int, float)
+
 
 class UncutError(Exception):
     """The serializer writes some part of a value in another format than msgpack."""
@@ -180,10 +184,10 @@ def is_composite(value: object) -> bool:
 
 
 def _is_slight(element: object) -> bool:
-    if isinstance(element, str | bytes):
+    if isinstance(element, _TEXTS):
         return len(element) < 2 * INLINE_PART_BYTES
-    return element is None or isinstance(element, int | float)
+    return element is None or isinstance(element, _NUMBERS)
 
 
 def _is_heavy(item: object) -> bool:
-    return isinstance(item, str | bytes) and len(item) >= HEAVY_TEXT
+    return isinstance(item, _TEXTS) and len(item) >= HEAVY_TEXT

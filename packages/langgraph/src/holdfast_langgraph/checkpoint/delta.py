@@ -10,7 +10,8 @@ from langgraph.checkpoint.base import DeltaChannelHistory
 
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Sealed, Stored, unpack_manifest
+from holdfast_langgraph.checkpoint.forms import Sealed, Stored
+from holdfast_langgraph.checkpoint.packing import unpack_manifest
 from holdfast_langgraph.checkpoint.reading import (
     Write,
     find,
@@ -72,14 +73,14 @@ def _ancestors(connection: Connection, address: Address) -> Iterator[Ancestor]:
     while parent is not None and parent not in seen:
         seen.add(parent)
         row = connection.execute(
-            "SELECT parent_id, manifest FROM langgraph_checkpoints"
+            "SELECT id, parent_id, manifest FROM langgraph_all"
             " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
             (target.thread, address.ns, parent),
         ).fetchone()
         if row is None:
             return
-        yield Ancestor(target.thread, parent, unpack_manifest(row[1]))
-        parent = row[0]
+        yield Ancestor(target.thread, parent, unpack_manifest(row[2], row[0]))
+        parent = row[1]
 
 
 def tell(

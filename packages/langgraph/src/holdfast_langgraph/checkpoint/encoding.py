@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -33,8 +34,15 @@ from holdfast_langgraph.checkpoint.zipping import unzipped, zipped
 
 DIGEST_BYTES = 16
 KIND_BYTES = 16  # as long as the personal string of BLAKE2b may be
-# Shorter values lie in the manifest itself: a blob's row and index entry cost more.
+# Shorter values lie in the manifest itself: what finds a blob takes as much.
 INLINE_BYTES = 64
+MOST_IN_WRITE = 1 << 12
+FEW = 8  # longer lists are not serialized only to see whether they are short
+LARGEST_INT = 1 << 63
+# What LangGraph's checkpoints hold beside `id` and `channel_values`. Never edited: files out there
+# were written in this order.
+BODY = ("v", "ts", "channel_versions", "versions_seen", "updated_channels")
+_body_of = itemgetter(*BODY)
 # What a graph's input (a mapping with a list of messages) needs, and no more.
 DEEPEST = 2
 
@@ -56,14 +64,32 @@ class Codec:
         self._dumps = plain.dumps_typed
         self._loads = plain.loads_typed
         self._cuts = _is(plain, JsonPlusSerializer)
-
-    def dump(self, value: object) -> Sealed:
-        """Serialize, and encrypt if the serializer does."""
-        return self.serde.dumps_typed(value)
+        self._spares = self._cuts and sealing is None
 
     def load(self, type: str, data: bytes) -> Any:
-        """Undo `dump`."""
+        """Read what the saver's own serializer wrote."""
         return self.serde.loads_typed((type, data))
+
+    def dump_body(self, checkpoint: Mapping[str, Any]) -> Sealed:
+        """Serialize a checkpoint without its id and its channel values.
+
+        A row has the id anyway; the other keys are the same every time, so their values suffice.
+        """
+        if len(checkpoint) == len(BODY) + 2:
+            try:
+                values = _body_of(checkpoint)
+            except KeyError:
+                pass
+            else:
+                return self.serde.dumps_typed(values)
+        body = dict(checkpoint)
+        body.pop("channel_values", None)
+        return self.serde.dumps_typed(body)
+
+    def load_body(self, type: str, data: bytes) -> dict[str, Any]:
+        """Undo `dump_body`; the id may be missing."""
+        body = self.load(type, data)
+        return body if isinstance(body, dict) else dict(zip(BODY, body, strict=True))
 
     # -- encoding -------------------------------------------------------------------------------
 
@@ -79,6 +105,8 @@ class Codec:
         Raises:
             Exception: Whatever the serializer raises for what it cannot write.
         """
+        if self.spares(value):
+            return None, value
         if self._cuts and is_composite(value):
             try:
                 return self._cut(value, salt, blobs, past)
@@ -91,6 +119,23 @@ class Codec:
         digest = self.digest(kind, data, salt)
         blobs[digest] = (type_, data)
         return Whole(digest)
+
+    def spares(self, value: object) -> bool:
+        """Say whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
+        return self._spares and _is_slight(value)
+
+    def encode_write(self, value: object, salt: bytes, blobs: Blobs) -> Draft:
+        """Return the draft of what a task writes: small values lie in the write itself.
+
+        A blob would take three pages more. So a message may lie in a write and in a checkpoint.
+        """
+        if self.spares(value):
+            return None, value
+        if not isinstance(value, list) or len(value) <= FEW:
+            sealed = self.serde.dumps_typed(value)
+            if len(sealed[1]) <= MOST_IN_WRITE:
+                return sealed
+        return self.encode(value, salt, blobs)
 
     def _cut(self, value: object, salt: bytes, blobs: Blobs, past: Past | None) -> Parts:
         cut: Blobs = {}
@@ -162,7 +207,7 @@ class Codec:
         if isinstance(stored, int):
             return self.load(*unzipped(*blobs[stored]))
         if isinstance(stored, tuple):
-            return self.load(*stored)
+            return stored[1] if stored[0] is None else self.load(stored[0], stored[1])
         plain = {} if plain is None else plain
         for part in stored:
             if isinstance(part, int) and part not in plain:
@@ -181,6 +226,15 @@ class Codec:
             raise TypeError(f"a list has a part of type {type!r}, not {MSGPACK!r}")
         plain: bytes = self._cipher.decrypt(type.split("+", 1)[1], data)
         return plain
+
+
+def _is_slight(value: object) -> bool:
+    """Say whether msgpack alone writes a value as LangGraph's serializer does, and in few bytes."""
+    if type(value) is str:
+        return len(value) <= INLINE_BYTES and value.isascii()
+    if type(value) is int:
+        return -LARGEST_INT <= value < LARGEST_INT
+    return value is None or type(value) is bool or type(value) is float
 
 
 def seals(serde: SerializerProtocol) -> bool:

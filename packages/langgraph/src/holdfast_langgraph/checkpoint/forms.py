@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
-
-import ormsgpack
+from typing import Any, TypeAlias, cast
 
 Digest: TypeAlias = bytes
 
-Stored: TypeAlias = "int | tuple[str, bytes] | list[int | bytes]"
-"""One value: a blob's number; type and bytes; or parts to be joined, each a blob's number or bytes
-that stand for themselves."""
+Stored: TypeAlias = "int | tuple[str | None, Any] | list[int | bytes]"
+"""One value: a blob's number; type and bytes, or None and a short plain value; or parts to be
+joined, each a blob's number or bytes that stand for themselves."""
 
 Sealed: TypeAlias = tuple[str, bytes]
 """Type and bytes, as a serializer gives and takes them."""
@@ -111,12 +109,65 @@ def settle(draft: Draft, numbers: Mapping[Digest, int]) -> Stored:
     return draft
 
 
+def settled(drafts: Mapping[str, Draft], numbers: Mapping[Digest, int]) -> Mapping[str, Stored]:
+    """Settle drafts by channel; if all are what is stored already, return them as they are."""
+    for draft in drafts.values():
+        if not isinstance(draft, tuple):
+            return {channel: settle(draft, numbers) for channel, draft in drafts.items()}
+    return cast("Mapping[str, Stored]", drafts)
+
+
+def pasts_of(drafts: Mapping[str, Draft], manifest: Mapping[str, Stored]) -> dict[str, Past]:
+    """Return what to remember of the lists just stored, by channel."""
+    return {
+        name: past
+        for name, draft in drafts.items()
+        if (past := past_of(draft, manifest[name])) is not None
+    }
+
+
 def past_of(draft: Draft, stored: Stored) -> Past | None:
     """Return what to remember of a list just stored."""
     if not isinstance(draft, Parts) or draft.past is None or not isinstance(stored, list):
         return None
     draft.past.parts = tuple(stored[1:])
     return draft.past
+
+
+MOST_CARRIED = 16
+"""So many blobs at most lie in a checkpoint's own row."""
+
+
+def carried_number(row: int, at: int) -> int:
+    """Return the number of a blob that a checkpoint's row carries: always below zero.
+
+    A row's own manifest is written before the row has an id; there it counts as 0.
+    """
+    return -1 - MOST_CARRIED * row - at
+
+
+def carried_numbers(row: int, digests: Iterable[Digest]) -> dict[Digest, int]:
+    """Return the numbers of the blobs that a row carries, in their order."""
+    first = carried_number(row, 0)
+    return {digest: first - at for at, digest in enumerate(digests)}
+
+
+def carrier(number: int) -> tuple[int, int]:
+    """Return the row that carries a blob with a number below zero, and its place there."""
+    return divmod(-1 - number, MOST_CARRIED)
+
+
+def placed(stored: Stored, row: int) -> Stored:
+    """Return a stored value of a row's own manifest as other rows may hold it."""
+    shift = MOST_CARRIED * row
+    if isinstance(stored, int):
+        return stored - shift if -MOST_CARRIED <= stored < 0 else stored
+    if isinstance(stored, tuple):
+        return stored
+    return [
+        part - shift if isinstance(part, int) and -MOST_CARRIED <= part < 0 else part
+        for part in stored
+    ]
 
 
 def references(stored: Stored) -> Iterator[int]:
@@ -128,37 +179,9 @@ def references(stored: Stored) -> Iterator[int]:
 
 
 def renumber(stored: Stored, numbers: Mapping[int, int]) -> Stored:
-    """Return a stored value with other numbers for its blobs."""
+    """Return a stored value with other numbers for those of its blobs that have moved."""
     if isinstance(stored, int):
-        return numbers[stored]
+        return numbers.get(stored, stored)
     if isinstance(stored, tuple):
         return stored
-    return [numbers[part] if isinstance(part, int) else part for part in stored]
-
-
-def pack(stored: Stored) -> bytes:
-    """Write one stored value."""
-    return ormsgpack.packb(stored)
-
-
-def unpack(data: bytes) -> Stored:
-    """Read what `pack` wrote."""
-    return _read(ormsgpack.unpackb(data))
-
-
-def pack_manifest(manifest: Mapping[str, Stored]) -> bytes:
-    """Write stored values by channel."""
-    return ormsgpack.packb(manifest)
-
-
-def unpack_manifest(data: bytes) -> dict[str, Stored]:
-    """Read what `pack_manifest` wrote."""
-    return {channel: _read(value) for channel, value in ormsgpack.unpackb(data).items()}
-
-
-def _read(value: Any) -> Stored:
-    # msgpack has one kind of array; only type and bytes begin with a string.
-    if isinstance(value, list) and isinstance(value[0], str):
-        return (value[0], value[1])
-    stored: Stored = value
-    return stored
+    return [numbers.get(part, part) if isinstance(part, int) else part for part in stored]

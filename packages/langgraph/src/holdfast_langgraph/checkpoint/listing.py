@@ -14,6 +14,7 @@ from typing import Any
 from holdfast import Connection, FilterError
 from langchain_core.runnables import RunnableConfig
 
+from holdfast_langgraph.checkpoint.packing import unpack_metadata
 from holdfast_langgraph.checkpoint.reading import (
     COLUMNS,
     TABLES,
@@ -90,8 +91,9 @@ def find_ids(connection: Connection, query: Query, most: int | None) -> list[int
     """
     conditions = " AND ".join(["c.buried = 0", *(sql for sql, _ in query.where)])
     limit = -1 if most is None or query.metadata else most
+    # Only by columns of its result is a view sorted through an index.
     rows = connection.execute(
-        f"SELECT c.id FROM {TABLES} WHERE {conditions}"
+        f"SELECT c.id, c.checkpoint_id FROM {TABLES} WHERE {conditions}"
         " ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT ?",
         (*(value for _, value in query.where), limit),
     )
@@ -109,8 +111,9 @@ def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Row]:
     """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM json_each(?) page, {TABLES}"
-        " WHERE c.id = page.value AND c.buried = 0 ORDER BY page.key",
+        f"SELECT {COLUMNS} FROM json_each(?) page, langgraph_checkpoints c"
+        " JOIN langgraph_threads t ON t.no = c.thread WHERE c.id = page.value AND c.buried = 0"
+        " ORDER BY page.key",
         (json.dumps(ids),),
     ).fetchall()
     found = [read_row(row) for row in rows]
@@ -120,7 +123,7 @@ def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[
 def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:
     if not wanted:
         return True
-    metadata = json.loads(row.metadata)
+    metadata = unpack_metadata(row.metadata)
     return all(_lookup(metadata, key) == value for key, value in wanted.items())
 
 

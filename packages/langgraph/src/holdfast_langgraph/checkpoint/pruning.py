@@ -16,13 +16,10 @@ from typing import Any
 
 from holdfast import Connection, InvalidInputError
 
-from holdfast_langgraph.checkpoint.forms import (
-    Stored,
-    pack_manifest,
-    references,
-    unpack,
-    unpack_manifest,
-)
+from holdfast_langgraph.checkpoint import sweeping
+from holdfast_langgraph.checkpoint.filing import file
+from holdfast_langgraph.checkpoint.forms import Stored
+from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -65,14 +62,14 @@ class Stone:
     run_id: str | None
     created_at: int
     buried: bool
-    metadata: str
+    metadata: bytes | str
     manifest: Mapping[str, Stored]
 
     def open_channels(self) -> set[str]:
         """Return the delta channels whose value lies with its ancestors."""
-        if self.buried or DELTA_COUNTERS not in self.metadata:
+        if self.buried:
             return set()
-        counters = json.loads(self.metadata).get(DELTA_COUNTERS) or {}
+        counters = unpack_metadata(self.metadata).get(DELTA_COUNTERS) or {}
         return set(counters) - set(self.manifest)
 
 
@@ -111,6 +108,7 @@ def prune(connection: Connection, thread: int, keep: Keep) -> int:
     The writes and blobs that nothing needs any more go with them; if no checkpoint stays, so
     does the thread.
     """
+    file(connection)
     stones = _stones(connection, thread)
     visible = [stone for stone in stones if not stone.buried]
     staying = _staying(visible, keep)
@@ -120,12 +118,14 @@ def prune(connection: Connection, thread: int, keep: Keep) -> int:
         delete_thread(connection, thread)
         return len(visible)
     needed = _needed(stones, staying)
+    going: list[int] = []
     for stone in stones:
         if stone.id in needed:
             _bury(connection, thread, stone, needed[stone.id])
         elif stone.id not in staying:
-            _drop(connection, thread, stone)
-    _sweep(connection, thread)
+            _drop_writes(connection, thread, stone)
+            going.append(stone.id)
+    sweeping.sweep(connection, thread, going)
     return len(visible) - len(staying)
 
 
@@ -139,10 +139,10 @@ def _staying(visible: Sequence[Stone], keep: Keep) -> set[int]:
 def _stones(connection: Connection, thread: int) -> list[Stone]:
     rows = connection.execute(
         "SELECT id, ns, checkpoint_id, parent_id, run_id, created_at, buried, metadata, manifest"
-        " FROM langgraph_checkpoints WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
+        " FROM langgraph_all WHERE thread = ? ORDER BY checkpoint_id DESC, id DESC",
         (thread,),
     )
-    return [Stone(*(*row[:-1], unpack_manifest(row[-1]))) for row in rows]
+    return [Stone(*(*row[:-1], unpack_manifest(row[-1], row[0]))) for row in rows]
 
 
 def _needed(stones: Sequence[Stone], staying: Collection[int]) -> dict[int, set[str]]:
@@ -187,37 +187,19 @@ def _bury(connection: Connection, thread: int, stone: Stone, channels: set[str])
     )
 
 
-def _drop(connection: Connection, thread: int, stone: Stone) -> None:
-    connection.execute("DELETE FROM langgraph_checkpoints WHERE id = ?", (stone.id,))
+def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
     connection.execute(
         "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, stone.ns, stone.checkpoint_id),
     )
 
 
-def _sweep(connection: Connection, thread: int) -> None:
-    """Delete the blobs nothing names; from now on, numbers read earlier may be stale."""
-    named: set[int] = set()
-    for row in connection.execute(
-        "SELECT manifest FROM langgraph_checkpoints WHERE thread = ?", (thread,)
-    ):
-        named.update(
-            number for value in unpack_manifest(row[0]).values() for number in references(value)
-        )
-    for row in connection.execute("SELECT value FROM langgraph_writes WHERE thread = ?", (thread,)):
-        named.update(references(unpack(row[0])))
-    connection.execute(
-        "DELETE FROM langgraph_blobs WHERE thread = ?"
-        " AND id NOT IN (SELECT value FROM json_each(?))",
-        (thread, json.dumps(sorted(named))),
-    )
-    connection.execute("UPDATE langgraph_threads SET epoch = epoch + 1 WHERE no = ?", (thread,))
-
-
 def delete_thread(connection: Connection, thread: int) -> None:
     """Delete a thread and everything in it."""
+    file(connection)
     for table in ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs"):
-        connection.execute(f"DELETE FROM {table} WHERE thread = ?", (thread,))
+        filed = " AND filed = 1" if table == "langgraph_checkpoints" else ""
+        connection.execute(f"DELETE FROM {table} WHERE thread = ?{filed}", (thread,))
     connection.execute("DELETE FROM langgraph_threads WHERE no = ?", (thread,))
 
 
@@ -232,9 +214,9 @@ def threads_of_runs(connection: Connection, run_ids: Sequence[str]) -> list[int]
 
 
 def is_due(connection: Connection, thread: int, ns: str, retention: Retention) -> bool:
-    """Say whether a thread holds enough beyond a retention to be worth clearing away."""
+    """Say whether a thread, all of it filed, holds so much that it is worth clearing away."""
     place: tuple[Any, ...] = (thread, ns)
-    which = "FROM langgraph_checkpoints WHERE thread = ? AND ns = ? AND buried = 0"
+    which = "FROM langgraph_checkpoints WHERE filed = 1 AND thread = ? AND ns = ? AND buried = 0"
     if retention.last is not None:
         most = retention.last + retention.last // 4
         beyond = connection.execute(
@@ -264,8 +246,7 @@ def all_threads(connection: Connection) -> list[int]:
 def retire(connection: Connection, thread: int, retention: Retention) -> int:
     """Apply a retention to a thread, and delete it if it was idle for longer than the age."""
     count, newest = connection.execute(
-        "SELECT count(*), max(created_at) FROM langgraph_checkpoints"
-        " WHERE thread = ? AND buried = 0",
+        "SELECT count(*), max(created_at) FROM langgraph_all WHERE thread = ? AND buried = 0",
         (thread,),
     ).fetchone()
     if count and newest < retention.cutoff():

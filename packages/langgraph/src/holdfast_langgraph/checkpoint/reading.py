@@ -19,13 +19,19 @@ from langgraph.checkpoint.base import (
 
 from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Sealed, Stored, references, unpack, unpack_manifest
+from holdfast_langgraph.checkpoint.forms import Digest, Sealed, Stored, carrier, references
+from holdfast_langgraph.checkpoint.packing import (
+    unpack,
+    unpack_carried,
+    unpack_manifest,
+    unpack_metadata,
+)
 
 COLUMNS = (
     "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
     " c.type, c.body, c.manifest"
 )
-TABLES = "langgraph_checkpoints c JOIN langgraph_threads t ON t.no = c.thread"
+TABLES = "langgraph_all c JOIN langgraph_threads t ON t.no = c.thread"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ class Row:
     ns: str
     checkpoint_id: str
     parent_id: str | None
-    metadata: str
+    metadata: bytes | str
     type: str
     body: bytes
     manifest: Mapping[str, Stored]
@@ -69,7 +75,7 @@ def find(connection: Connection, address: Address) -> Row | None:
         values.append(address.checkpoint_id)
     row = connection.execute(
         f"SELECT {COLUMNS} FROM {TABLES} WHERE t.thread_id = ? AND c.ns = ? AND c.buried = 0"
-        f"{which} ORDER BY c.checkpoint_id DESC LIMIT 1",
+        f"{which} ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT 1",
         values,
     ).fetchone()
     return None if row is None else read_row(row)
@@ -77,7 +83,7 @@ def find(connection: Connection, address: Address) -> Row | None:
 
 def read_row(row: Sequence[Any]) -> Row:
     """Return a row of `COLUMNS` with its manifest unpacked."""
-    return Row(*(*row[:-1], unpack_manifest(row[-1])))
+    return Row(*(*row[:-1], unpack_manifest(row[-1], row[0])))
 
 
 def fetch(
@@ -116,11 +122,56 @@ def find_blobs(
     )
     if not numbers:
         return {}
-    rows = connection.execute(
-        "SELECT id, type, data FROM langgraph_blobs WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(numbers),),
-    )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {number: sealed for number, (_, sealed) in read_blobs(connection, numbers).items()}
+
+
+def read_blobs(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[Digest, Sealed]]:
+    """Return the digest, type and data of blobs by number; one that is gone is left out."""
+    found: dict[int, tuple[Digest, Sealed]] = {}
+    own = [number for number in numbers if number > 0]
+    if own:
+        for row in connection.execute(
+            "SELECT id, digest, type, data FROM langgraph_blobs"
+            " WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(own),),
+        ):
+            found[row[0]] = row[1], (row[2], row[3])
+    places = {number: carrier(number) for number in numbers if number < 0}
+    rows = read_carried(connection, {row for row, _ in places.values()})
+    for number, (row, at) in places.items():
+        blob = rows[row][at] if row in rows else None
+        if blob is not None:
+            found[number] = blob
+    return found
+
+
+def read_carried(
+    connection: Connection, rows: Collection[int]
+) -> dict[int, list[tuple[Digest, Sealed] | None]]:
+    """Return the blobs that some of these rows carry, by row."""
+    if not rows:
+        return {}
+    return {
+        row: unpack_carried(data)
+        for row, data in connection.execute(
+            "SELECT id, carried FROM langgraph_checkpoints"
+            " WHERE carried IS NOT NULL AND id IN (SELECT value FROM json_each(?))",
+            (json.dumps(sorted(rows)),),
+        )
+    }
+
+
+def digests_of(connection: Connection, thread: int, address: Address) -> dict[Digest, int]:
+    """Return the numbers of the blobs that a checkpoint names, by digest."""
+    row = connection.execute(
+        "SELECT id, manifest FROM langgraph_all WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        (thread, address.ns, address.checkpoint_id),
+    ).fetchone()
+    if row is None:
+        return {}
+    values = unpack_manifest(row[1], row[0]).values()
+    numbers = sorted({number for value in values for number in references(value)})
+    return {digest: number for number, (digest, _) in read_blobs(connection, numbers).items()}
 
 
 def assemble(
@@ -139,13 +190,13 @@ def assemble(
     """
     row, writes, blobs = fetched
     plain = {} if plain is None else plain
-    body = codec.load(row.type, row.body)
+    body = codec.load_body(row.type, row.body)
     values = {channel: codec.decode(value, blobs, plain) for channel, value in row.manifest.items()}
     parent = row.parent_id
     return CheckpointTuple(
         config or config_of(row.thread_id, row.ns, row.checkpoint_id),
-        cast(Checkpoint, {**body, "channel_values": values}),
-        cast(CheckpointMetadata, json.loads(row.metadata)),
+        cast(Checkpoint, {**body, "id": row.checkpoint_id, "channel_values": values}),
+        cast(CheckpointMetadata, unpack_metadata(row.metadata)),
         config_of(row.thread_id, row.ns, parent) if parent else None,
         [pending(codec, write, blobs, plain) for write in writes],
     )

@@ -13,6 +13,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from langgraph.checkpoint.base import ChannelVersions
 
@@ -26,8 +27,7 @@ MOST_HEADS = 64
 MOST_BYTES = 32 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The checkpoint written last in one namespace of a thread.
 
     Attributes:
@@ -35,20 +35,17 @@ class Head:
         versions: Of its channels.
         manifest: Its values.
         pasts: Its lists, and earlier ones, by channel.
+        weight: About how many bytes those take in memory.
     """
 
     checkpoint_id: str
     versions: ChannelVersions
     manifest: Mapping[str, Stored]
     pasts: Mapping[str, Past]
-
-    @property
-    def weight(self) -> int:
-        """Return about how many bytes its lists take in memory."""
-        return sum([past.weight for past in self.pasts.values()]) if self.pasts else 0
+    weight: int
 
 
-NO_HEAD = Head("", {}, {}, {})
+NO_HEAD = Head("", {}, {}, {}, 0)
 
 
 @dataclass(slots=True, eq=False)
@@ -93,11 +90,13 @@ class Known:
         return numbers, others
 
     def note(self, no: int, numbers: Mapping[Digest, int]) -> None:
-        """Note what a write has committed: the thread's number, and the blobs it used.
-
-        Once there are too many, those are all that is kept.
-        """
+        """Note what a write has committed: the thread's number, and the blobs it used."""
         self.no = no
+        if numbers:
+            self.note_numbers(numbers)
+
+    def note_numbers(self, numbers: Mapping[Digest, int]) -> None:
+        """Note the numbers of blobs; once there are too many, these are all that is kept."""
         if len(self.numbers) + len(numbers) > MOST_NUMBERS:
             self.numbers = dict(numbers)
         elif numbers:
@@ -145,14 +144,12 @@ class Recent:
         """Remember a thread; forget those unused for longest once all are too many, or too much."""
         weight = known.weight
         with self._lock:
-            if self._threads.get(thread_id) == (known, weight):
-                self._threads.move_to_end(thread_id)
-                return
-            self._forget(thread_id)
             if weight > MOST_BYTES:
+                self._forget(thread_id)
                 return
+            self._weight += weight - self._threads.get(thread_id, (None, 0))[1]
             self._threads[thread_id] = known, weight
-            self._weight += weight
+            self._threads.move_to_end(thread_id)
             while len(self._threads) > MOST_THREADS or self._weight > MOST_BYTES:
                 self._forget(next(iter(self._threads)))
 

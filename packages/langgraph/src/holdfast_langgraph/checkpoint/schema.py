@@ -1,8 +1,9 @@
 """The saver's tables, on the core's file. A released step is never edited.
 
-Everything a thread has said lies in `langgraph_blobs`, once. A checkpoint's `manifest` and a
-write's `value` name blobs by number (see `encoding`); numbers never leave their thread, so
-deleting a thread deletes its blobs, and two threads share nothing.
+Everything a thread has said lies in blobs, once: the few that a put brings lie in the checkpoint's
+own row, the others in `langgraph_blobs`. A checkpoint's `manifest` and a write's `value` name blobs
+by number (see `encoding` and `forms`); numbers never leave their thread, so deleting a thread
+deletes its blobs, and two threads share nothing.
 """
 
 from __future__ import annotations
@@ -67,5 +68,23 @@ CREATE UNIQUE INDEX langgraph_blobs_digest ON langgraph_blobs(thread, digest);
 
 -- The digests' key under an encrypting serializer, itself encrypted by it; one a cipher.
 CREATE TABLE langgraph_keys (type TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID
+""",
+    """
+-- `carried`: the blobs a put brings. `filed`: whether the index knows the row (see `filing`).
+ALTER TABLE langgraph_checkpoints ADD COLUMN carried BLOB;
+
+ALTER TABLE langgraph_checkpoints ADD COLUMN filed INTEGER NOT NULL DEFAULT 1;
+
+DROP INDEX langgraph_checkpoints_key;
+
+CREATE UNIQUE INDEX langgraph_checkpoints_key
+    ON langgraph_checkpoints(thread, ns, checkpoint_id) WHERE filed = 1;
+
+CREATE VIEW langgraph_all AS
+    SELECT * FROM langgraph_checkpoints WHERE filed = 1
+    UNION ALL
+    SELECT * FROM langgraph_checkpoints NOT INDEXED WHERE filed = 0 AND id > ifnull((
+        SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1
+    ), 0)
 """,
 )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from holdfast import Connection, Database
@@ -19,35 +20,55 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
 )
 
+from holdfast_langgraph.checkpoint import filing
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.cutting import MSGPACK
 from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Draft, Stored, past_of, settle
+from holdfast_langgraph.checkpoint.forms import (
+    MOST_CARRIED,
+    Blobs,
+    Digest,
+    Draft,
+    Stored,
+    carried_numbers,
+    pasts_of,
+    placed,
+    settle,
+    settled,
+)
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
+from holdfast_langgraph.checkpoint.reading import digests_of
 from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
     MOST_ROWS,
+    CheckpointThereError,
     ThreadMovedError,
     add_blobs,
-    add_checkpoint,
+    add_next,
+    add_thread,
     add_writes,
     checkpoint_row,
-    claim_thread,
     find_thread,
 )
 
 # A part is a message or a run of some; larger blobs are values of their own.
 MOST_PART = 1 << 16
+HEAVIEST = 1 << 17  # bytes that a checkpoint's row carries
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What storing works with."""
+    """What storing works with.
+
+    Attributes:
+        inside: As many entries as threads are writing just now.
+    """
 
     database: Database
     codec: Codec
     recent: Recent
     retention: Retention | None
+    inside: list[None] = field(default_factory=list)
 
 
 def store_checkpoint(
@@ -58,29 +79,42 @@ def store_checkpoint(
     new_versions: ChannelVersions,
 ) -> None:
     """Store a checkpoint under its parent's address; then let go what retention does not keep."""
-    body = desk.codec.dump({k: v for k, v in checkpoint.items() if k != "channel_values"})
+    body = desk.codec.dump_body(checkpoint)
     row = checkpoint_row(address, checkpoint["id"], metadata, body)
 
-    def attempt(known: Known) -> bool:
-        head = known.heads.get(address.ns, NO_HEAD)
+    def attempt(known: Known, carrying: bool = True) -> bool:
+        head = _latest(desk, known, address)
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
-        numbers, others = known.sorted(blobs)
-        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
-        with _opened(desk, known, sealed) as connection:
-            thread = claim_thread(connection, address.thread_id, known)
-            numbers |= add_blobs(connection, thread, sealed)
-            manifest = {name: settle(draft, numbers) for name, draft in drafts.items()}
-            add_checkpoint(connection, (thread, known.epoch), row, manifest)
+        numbers, plain, sealed = _sort(desk.codec, known, blobs)
+        carried = sealed if carrying and _is_light(sealed) else {}
+        goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
+        with _opened(desk, known, single=goes_on) as connection:
+            thread = known.no or add_thread(connection, address.thread_id, known.salt)
+            if carried:
+                numbers |= carried_numbers(0, carried)
+            elif sealed:
+                numbers |= add_blobs(connection, thread, sealed)
+            manifest = settled(drafts, numbers)
+            add = add_next if goes_on else filing.add_filed
+            at = add(connection, (thread, known.epoch), row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
                 return False
+        if carried:
+            numbers |= carried_numbers(at, carried)
+            manifest = {channel: placed(value, at) for channel, value in manifest.items()}
         known.note(thread, numbers)
-        if others:
-            known.note_plain(desk.codec, _parts(others, numbers))
+        if plain:
+            known.note_plain(desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
+        if goes_on and filing.is_due(at):
+            filing.file_all(desk.database)
         return True
 
-    _settle(desk, address.thread_id, attempt)
+    try:
+        _settle(desk, address.thread_id, attempt)
+    except CheckpointThereError:
+        _settle(desk, address.thread_id, partial(attempt, carrying=False))
 
 
 def store_writes(
@@ -91,11 +125,11 @@ def store_writes(
 
     def attempt(known: Known) -> bool:
         blobs: Blobs = {}
-        drafts = [desk.codec.encode(value, known.salt, blobs) for _, value in writes]
-        numbers, others = known.sorted(blobs)
-        sealed = {digest: desk.codec.seal(*blob) for digest, blob in others.items()}
-        with _opened(desk, known, sealed, short=len(writes) <= MOST_ROWS) as connection:
-            thread = claim_thread(connection, address.thread_id, known)
+        drafts = [desk.codec.encode_write(value, known.salt, blobs) for _, value in writes]
+        numbers, plain, sealed = _sort(desk.codec, known, blobs)
+        single = not sealed and len(writes) <= MOST_ROWS
+        with _opened(desk, known, single=single) as connection:
+            thread = known.no or add_thread(connection, address.thread_id, known.salt)
             numbers |= add_blobs(connection, thread, sealed)
             rows = [
                 (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
@@ -104,24 +138,55 @@ def store_writes(
             place = (thread, known.epoch)
             add_writes(connection, place, address, task, rows, replace=special)
         known.note(thread, numbers)
-        if others:
-            known.note_plain(desk.codec, _parts(others, numbers))
+        if plain:
+            known.note_plain(desk.codec, _parts(plain, numbers))
         return True
 
     _settle(desk, address.thread_id, attempt)
 
 
-def _opened(
-    desk: Desk, known: Known, blobs: Blobs, *, short: bool = True
-) -> AbstractContextManager[Connection]:
+def _is_light(blobs: Blobs) -> bool:
+    """Say whether a row can carry these blobs; filing it reads them once more."""
+    if len(blobs) > MOST_CARRIED:
+        return False
+    return not blobs or sum([len(data) for _, data in blobs.values()]) <= HEAVIEST
+
+
+def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str) -> bool:
+    """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
+    follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
+    return follows and known.no is not None and desk.retention is None
+
+
+def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager[Connection]:
     """Open what a write needs: one statement is a transaction of its own, and quicker so.
 
     With full durability writers that wait for one another share a commit, so they need one.
     """
-    alone = short and not blobs and known.no is not None and desk.retention is None
-    if alone and desk.database.durability == "normal":
-        return desk.database.bare()
-    return desk.database.write()
+    waits = len(desk.inside) > 1 and desk.database.durability == "full"
+    if waits or not single or known.no is None or desk.retention is not None:
+        return desk.database.write()
+    return desk.database.bare()
+
+
+def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:
+    """Return the numbers of the blobs that the thread has, and the others, plain and sealed."""
+    if not blobs:
+        return {}, {}, {}
+    numbers, plain = known.sorted(blobs)
+    return numbers, plain, {digest: codec.seal(*blob) for digest, blob in plain.items()}
+
+
+def _latest(desk: Desk, known: Known, address: Address) -> Head:
+    """Return the checkpoint written last; if that is not the parent, learn what the parent names.
+
+    So a message is not stored again by the next process, or in a fork.
+    """
+    head = known.heads.get(address.ns, NO_HEAD)
+    if address.checkpoint_id not in (None, head.checkpoint_id) and known.no is not None:
+        with desk.database.read() as connection:
+            known.note_numbers(digests_of(connection, known.no, address))
+    return head
 
 
 def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
@@ -131,11 +196,14 @@ def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> Non
         if known is None:
             with desk.database.read() as connection:
                 known = find_thread(connection, thread_id) or Known.nothing()
+        desk.inside.append(None)
         try:
             lasting = attempt(known)
         except ThreadMovedError:
             desk.recent.drop(thread_id)
             continue
+        finally:
+            desk.inside.pop()
         if lasting:
             desk.recent.keep(thread_id, known)
         else:
@@ -157,7 +225,9 @@ def _draft(
     blobs: Blobs = {}
     drafts: dict[str, Draft] = {}
     for channel, value in checkpoint.get("channel_values", {}).items():
-        if channel not in new_versions and _unchanged(channel, versions, parent):
+        if codec.spares(value):
+            drafts[channel] = None, value
+        elif channel not in new_versions and _unchanged(channel, versions, parent):
             drafts[channel] = parent.manifest[channel]
         else:
             drafts[channel] = codec.encode(value, salt, blobs, head.pasts.get(channel))
@@ -171,13 +241,11 @@ def _head(
     before: Head,
 ) -> Head:
     """Return what is worth knowing of the checkpoint just stored."""
-    pasts = {
-        channel: past
-        for channel, draft in drafts.items()
-        if (past := past_of(draft, manifest[channel])) is not None
-    }
-    versions = dict(checkpoint.get("channel_versions", {}))
-    return Head(checkpoint["id"], versions, manifest, {**before.pasts, **pasts})
+    versions, pasts, weight = checkpoint.get("channel_versions", {}), before.pasts, before.weight
+    if manifest is not drafts:
+        pasts = {**pasts, **pasts_of(drafts, manifest)}
+        weight = sum([past.weight for past in pasts.values()])
+    return Head(checkpoint["id"], dict(versions), manifest, pasts, weight)
 
 
 def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:

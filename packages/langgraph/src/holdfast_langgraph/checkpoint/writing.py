@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -11,21 +10,41 @@ from typing import Any
 from holdfast import Connection
 
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, pack, pack_manifest
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
+from holdfast_langgraph.checkpoint.packing import (
+    pack,
+    pack_carried,
+    pack_manifest,
+    pack_metadata,
+)
 from holdfast_langgraph.checkpoint.recent import Known
 
 MOST_ROWS = 32
 
-_to_json = json.JSONEncoder(ensure_ascii=False).encode
+_COLUMNS = (
+    "thread, ns, checkpoint_id, parent_id, run_id, created_at, metadata, type, body, manifest,"
+    " carried, filed"
+)
+_ROW = "SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ?, {} FROM langgraph_threads WHERE no = ? AND epoch = ?"
+_ADD_NEXT = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('?, 0')}"
+_ADD_BARE = f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('NULL, 0')}"
+# In place of a checkpoint with the same id; not if blobs come with it, for it keeps those it
+# carries, and others may name them.
 _ADD_CHECKPOINT = (
-    "INSERT OR REPLACE INTO langgraph_checkpoints(thread, ns, checkpoint_id, parent_id, run_id,"
-    " created_at, metadata, type, body, manifest)"
-    " SELECT no, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+    f"INSERT INTO langgraph_checkpoints({_COLUMNS}) {_ROW.format('?, 1')}"
+    " ON CONFLICT(thread, ns, checkpoint_id) WHERE filed = 1 DO UPDATE SET"
+    " parent_id = excluded.parent_id, run_id = excluded.run_id, created_at = excluded.created_at,"
+    " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
+    " manifest = excluded.manifest WHERE excluded.carried IS NULL"
 )
 
 
 class ThreadMovedError(Exception):
     """The thread was swept, deleted or made by someone else since it was looked at."""
+
+
+class CheckpointThereError(Exception):
+    """A checkpoint with this id is there already, and another can bring no blobs in its row."""
 
 
 def find_thread(connection: Connection, thread_id: str) -> Known | None:
@@ -34,17 +53,6 @@ def find_thread(connection: Connection, thread_id: str) -> Known | None:
         "SELECT no, salt, epoch FROM langgraph_threads WHERE thread_id = ?", (thread_id,)
     ).fetchone()
     return None if row is None else Known(row[0], row[1], row[2])
-
-
-def claim_thread(connection: Connection, thread_id: str, known: Known) -> int:
-    """Return a thread's number as it was known, right or wrong; make a thread that was not there.
-
-    `add_checkpoint` and `add_writes` find out whether it was right.
-
-    Raises:
-        ThreadMovedError: Somebody else has made it.
-    """
-    return add_thread(connection, thread_id, known.salt) if known.no is None else known.no
 
 
 def _check_thread(connection: Connection, thread: int, epoch: int) -> None:
@@ -109,14 +117,14 @@ def checkpoint_row(
         metadata: JSON.
         body: The checkpoint without its channel values.
     """
-    run_id, told = metadata.get("run_id"), _to_json(metadata)
+    run_id = metadata.get("run_id")
     return (
         address.ns,
         checkpoint_id,
         address.checkpoint_id,
         None if run_id is None else str(run_id),
         time.time_ns() // 1000,
-        told if told.isascii() else told.encode("utf-8", "ignore").decode(),
+        pack_metadata(metadata),
         *body,
     )
 
@@ -126,21 +134,60 @@ def add_checkpoint(
     thread: tuple[int, int],
     row: tuple[object, ...],
     manifest: Mapping[str, Stored],
-) -> None:
-    """Store a checkpoint, in place of one with the same id; one statement.
+    carried: Blobs,
+) -> int:
+    """Store a checkpoint, in place of one with the same id.
 
     Args:
-        connection: An open write, or a bare connection.
+        connection: An open write; every checkpoint is filed.
         thread: Its number, and the epoch it must still be in.
         row: See `checkpoint_row`.
         manifest: The channel values.
+        carried: Blobs (sealed) that lie in the row itself.
+
+    Returns:
+        The id of its row, if blobs lie in it.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+        CheckpointThereError: Blobs come with it, and one with the same id is there.
+    """
+    cursor = connection.execute(
+        _ADD_CHECKPOINT, (*row, pack_manifest(manifest), pack_carried(carried), *thread)
+    )
+    if cursor.rowcount != 1:
+        _check_thread(connection, *thread)
+        raise CheckpointThereError(row[1])
+    return int(cursor.lastrowid or 0)
+
+
+def add_next(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+    carried: Blobs,
+) -> int:
+    """Store a checkpoint that nobody can have put before, unfiled; one statement.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread, row, manifest, carried: As for `add_checkpoint`.
+
+    Returns:
+        The id of its row.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    cursor = connection.execute(_ADD_CHECKPOINT, (*row, pack_manifest(manifest), *thread))
+    values = (*row, pack_manifest(manifest))
+    if carried:
+        cursor = connection.execute(_ADD_NEXT, (*values, pack_carried(carried), *thread))
+    else:
+        cursor = connection.execute(_ADD_BARE, (*values, *thread))
     if cursor.rowcount != 1:
         raise ThreadMovedError(thread)
+    return int(cursor.lastrowid or 0)
 
 
 def add_writes(

@@ -13,10 +13,10 @@ from holdfast_langgraph.checkpoint.forms import Sealed
 
 PLAIN = "zlib:"  # without a dictionary: how files were written at first
 PRIMED = "zlib1:"
-LEAST = 192
+# Zipping takes longer than serializing, so a short message stays as it is: it is zipped when its
+# run is.
+LEAST = 512
 SHORT = 4096
-_LITTLE = (1, 12, 5)
-_MUCH = (6, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL)
 
 # Never edited: files out there were written with it. Another one needs another mark.
 WORDS = (
@@ -43,22 +43,36 @@ WORDS = (
 )
 
 
+# A short text loses nothing by a small window and little effort, and takes half the time; telling
+# the words once, and copying who knows them, saves another fifth.
+_LITTLE = zlib.compressobj(1, zlib.DEFLATED, 12, 5, zdict=WORDS)
+_MUCH = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zdict=WORDS)
+
+
+def deflated(data: bytes) -> bytes:
+    """Return bytes zipped with `WORDS`."""
+    zipper = (_LITTLE if len(data) < SHORT else _MUCH).copy()
+    return zipper.compress(data) + zipper.flush()
+
+
+def inflated(data: bytes) -> bytes:
+    """Undo `deflated`."""
+    return zlib.decompressobj(zdict=WORDS).decompress(data)
+
+
 def zipped(type: str, data: bytes) -> Sealed:
     """Return a blob zipped, and its type marked so, where that makes it a tenth smaller."""
     marked = type.startswith((PLAIN, PRIMED))  # what looks zipped has to be
     if len(data) < LEAST and not marked:
         return type, data
-    # A short text loses nothing by a small window and little effort, and takes half the time.
-    level, bits, memory = _LITTLE if len(data) < SHORT else _MUCH
-    zipper = zlib.compressobj(level, zlib.DEFLATED, bits, memory, zdict=WORDS)
-    small = zipper.compress(data) + zipper.flush()
+    small = deflated(data)
     return (PRIMED + type, small) if marked or len(small) < 0.9 * len(data) else (type, data)
 
 
 def unzipped(type: str, data: bytes) -> Sealed:
     """Undo `zipped`."""
     if type.startswith(PRIMED):
-        return type[len(PRIMED) :], zlib.decompressobj(zdict=WORDS).decompress(data)
+        return type[len(PRIMED) :], inflated(data)
     if type.startswith(PLAIN):
         return type[len(PLAIN) :], zlib.decompress(data)
     return type, data

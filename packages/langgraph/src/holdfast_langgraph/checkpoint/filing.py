@@ -1,0 +1,70 @@
+"""Filing checkpoints: their entries in the index are made some at a time.
+
+A put that goes on where its thread's last one ended leaves its row unfiled, and so writes one page
+instead of two. No filed row is younger than an unfiled one: the unfiled are the last of the table,
+few enough to be read through, and the view `langgraph_all` shows both kinds. Whoever puts
+otherwise, copies or deletes files them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+
+from holdfast import Connection, Database, StorageError
+
+from holdfast_langgraph.checkpoint.forms import Blobs, Stored
+from holdfast_langgraph.checkpoint.sweeping import sweep
+from holdfast_langgraph.checkpoint.writing import add_checkpoint
+
+MOST_UNFILED = 32
+
+_LAST = "SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
+_UNFILED = "FROM langgraph_checkpoints NOT INDEXED WHERE filed = 0 AND id > ?"
+_FILE = "UPDATE OR IGNORE langgraph_checkpoints SET filed = 1 WHERE filed = 0 AND id > ?"
+
+
+def is_due(row: int) -> bool:
+    """Say whether whoever has put this row should file it and those before it."""
+    return row % MOST_UNFILED == 0
+
+
+def file_all(database: Database) -> None:
+    """File every checkpoint, in a transaction of its own; if that fails, the next one makes up."""
+    with suppress(StorageError), database.write() as connection:
+        file(connection)
+
+
+def add_filed(
+    connection: Connection,
+    thread: tuple[int, int],
+    row: tuple[object, ...],
+    manifest: Mapping[str, Stored],
+    carried: Blobs,
+) -> int:
+    """Do as `add_checkpoint`, with every checkpoint filed."""
+    file(connection)
+    return add_checkpoint(connection, thread, row, manifest, carried)
+
+
+def file(connection: Connection) -> None:
+    """File every checkpoint."""
+    last = (connection.execute(_LAST).fetchone() or (0,))[0]
+    connection.execute(_FILE, (last,))
+    if connection.execute(f"SELECT 1 {_UNFILED} LIMIT 1", (last,)).fetchone():
+        connection.execute("UPDATE langgraph_checkpoints SET filed = 0 WHERE id > ?", (last,))
+        _drop_older(connection, last)
+        connection.execute(_FILE, (last,))
+
+
+def _drop_older(connection: Connection, last: int) -> None:
+    """Let checkpoints that two savers have put give way to the younger ones."""
+    places = f"SELECT id, thread, ns, checkpoint_id {_UNFILED}"
+    for row in connection.execute(places, (last,)).fetchall():
+        older = connection.execute(
+            "SELECT id FROM langgraph_all WHERE id < ? AND thread = ? AND ns = ?"
+            " AND checkpoint_id = ?",
+            row,
+        ).fetchall()
+        if older:
+            sweep(connection, row[1], [id for (id,) in older])
