@@ -31,9 +31,11 @@ DriverError = driver.Error
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
-# 32 MB. SQLite's own thousand lets every larger write wait for the disk: deleting 2,000 of 10,000
-# items took 80 ms instead of 15.
-CHECKPOINT_PAGES = 8_000
+# Pages of 4 kB after which the write-ahead log is moved into the file and begun anew. Where no
+# write waits for the disk, SQLite's own thousand lets every larger one wait for it: deleting 2,000
+# of 10,000 items took 80 ms instead of 15. Where every write does, a log that has stopped growing
+# is synced in two thirds of the time: an add took 392 us on average instead of 440.
+CHECKPOINT_PAGES: dict[Durability, int] = {"normal": 8_000, "full": 1_000}
 
 _ADVICE = {
     "locked": "another writer held the file for over {seconds:g} s; nothing was written",
@@ -99,7 +101,7 @@ class Opening:
         connection.execute(f"PRAGMA synchronous = {self.durability}")
         if not self.in_memory:
             self.use_wal(connection)
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES[self.durability]}")
 
     def _refuse_foreign(self, connection: Any) -> None:
         """Refuse another program's file before anything of it is changed."""
