@@ -43,9 +43,10 @@ async def search(
     reranker: Reranker | None = None,
 ) -> list[Match]:
     """Return the best matches, best first."""
+    limit = question.limit if reranker is None else max(question.limit, reranking.TOP)
     found = None
     while found is None:  # somebody spoke for the first time since the question was read
-        found = await _search(runtime, storage, embedder, region, question, reranker)
+        found = await _search(runtime, storage, embedder, region, question, limit)
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
     return [_match(item, question.explain) for item in found[: question.limit]]
@@ -57,7 +58,7 @@ async def _search(
     embedder: Embedder,
     region: Region,
     question: Question,
-    reranker: Reranker | None,
+    limit: int,
 ) -> list[Found] | None:
     asked, known = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
@@ -65,7 +66,7 @@ async def _search(
         vector=indexing.unit_vectors([vector], 1)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
         rank=partial(ranking.rank, cues=asked),
-        limit=question.limit if reranker is None else max(question.limit, reranking.TOP),
+        limit=limit,
         kinds=question.kinds,
         tree=question.tree,
         valid_at=maybe_micros(question.valid_at),
