@@ -174,7 +174,10 @@ class Database:
 
     @contextmanager
     def bare(self) -> Iterator[Connection]:
-        """Lend a connection outside any transaction, for pragmas and checkpoints."""
+        """Lend a connection outside any transaction, while nobody else of this process writes.
+
+        For pragmas, checkpoints, and a single statement, which is a transaction of its own.
+        """
         self._own()
         with self._pen.held(), self._checkout() as connection:
             yield connection
