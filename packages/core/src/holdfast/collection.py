@@ -198,10 +198,11 @@ class Collection:
             return []
         if len(unit) != dimension:
             raise EmbedderMismatchError(f"{dimension} dimensions", f"{len(unit)} dimensions")
-        mode = "hybrid" if words.strip() else "vector"
+        hybrid = bool(words.strip())
+        mode = "hybrid" if hybrid else "vector"
         probe = Probe(
             vector=unit,
-            keywords=indexing.keyword_query(words) if words.strip() else KeywordQuery(),
+            keywords=indexing.keyword_query(words) if hybrid else KeywordQuery(),
             rank=ranking.items[mode],
             limit=limit,
             tree=_tree(filters),

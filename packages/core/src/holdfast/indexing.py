@@ -76,8 +76,7 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     if not math.isfinite(lengths.sum()):
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    if not lengths.all():
-        lengths[lengths == 0] = 1
+    lengths[lengths == 0] = 1
     unit: Floats = (matrix / lengths[:, None]).astype(np.float32)
     return unit
 

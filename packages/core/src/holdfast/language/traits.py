@@ -20,12 +20,13 @@ _MONTHS: Final = (
 _VERBAL: Final = (
     r"\b(?:may|march)\ \d|\d\ (?:of\ )?(?:may|march)\b|\b(?:in|last|next)\ (?:may|march)\b"
 )
+_FIGURES: Final = r"\d+(?:st|nd|rd|th)|\d+\s?[ap]m"
 _ENGLISH: Final = rf"""
     \b(?:yesterday|today|tomorrow|tonight|{_MONTHS}|(?:mon|tues|wednes|thurs|fri|satur|sun)days?
     |(?:last|next|this|past|previous|every)\ (?:\w+\ )?
       (?:week|weekend|month|year|night|morning|evening|afternoon|day|spring|summer|fall|autumn
       |winter|semester|quarter|mon|tue|wed|thu|fri|sat|sun)
-    |ago|recently|lately|weekend|since|\d+(?:st|nd|rd|th)|\d+\s?[ap]m
+    |ago|recently|lately|weekend|since|{_FIGURES}
     |(?:\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten|few|several|couple\ of|half)
       \ (?:more\ )?(?:second|minute|hour|day|week|month|year|decade)s?)\b"""
 _GERMAN: Final = r"""
@@ -50,7 +51,7 @@ _EXPRESSION: Final = rf"{_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_C
 _TIME: Final = regex.compile(f"(?xi){_EXPRESSION}")
 # Of a text in small letters the standard library needs less than half the time.
 _TIME_IN_ASCII: Final = re.compile(f"(?xa){_EXPRESSION}")
-_FIGURES_IN_ASCII: Final = re.compile(rf"(?xa){_NUMBERS}|\b(?:\d+(?:st|nd|rd|th)|\d+\s?[ap]m)\b")
+_FIGURES_IN_ASCII: Final = re.compile(rf"(?xa){_NUMBERS}|\b(?:{_FIGURES})\b")
 # Where figures tell no time, a time expression in ASCII holds one of these words.
 _CLUES: Final = frozenset(
     [

@@ -185,17 +185,16 @@ class Clock:
             return self._last
 
 
-_STATE = (
+_EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
-    " (SELECT value FROM properties WHERE name = 'dimension'), (SELECT max(seq) FROM log)"
+    " (SELECT value FROM properties WHERE name = 'dimension')"
 )
+_STATE = f"{_EMBEDDER}, (SELECT max(seq) FROM log)"
 
 
 def _embedder(connection: Connection) -> tuple[str, int] | None:
-    known = connection.execute(
-        "SELECT value FROM properties WHERE name IN ('dimension', 'embedder') ORDER BY name"
-    ).fetchall()
-    return (known[1][0], known[0][0]) if known else None
+    fingerprint, dimension = connection.execute(_EMBEDDER).fetchone()
+    return None if fingerprint is None else (fingerprint, dimension)
 
 
 def _has_vectors(connection: Connection) -> bool:

@@ -145,10 +145,12 @@ class Keywords:
         if not found:
             return scores
         owners, columns = self._owned(found)
-        hit, own, documents = self._frequencies(owners, columns, len(found))
+        hit = np.bincount(owners, minlength=len(self)).nonzero()[0]
         if not len(hit):
             return scores
-        rows, lent = self._lend(hit, own) if self._linked else (hit, own[:-1])
+        slots = self._slots(hit)
+        own, documents = self._frequencies(hit, slots[owners], columns, len(found))
+        rows, lent = self._lend(slots, own) if self._linked else (hit, own[:-1])
         idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
         worth = np.asarray(weights) * idf * (K1 + 1)
         scores[rows] = (lent / (lent + K1)) @ worth.astype(np.float32)
@@ -189,20 +191,18 @@ class Keywords:
         return owners[alive], columns[alive]
 
     def _frequencies(
-        self, owners: Ints, columns: Ints, width: int
-    ) -> tuple[Ints, Floats, NDArray[np.int64]]:
-        """Return the positions that own something, how often by length, and in how many.
+        self, hit: Ints, owners: Ints, columns: Ints, width: int
+    ) -> tuple[Floats, NDArray[np.int64]]:
+        """Return how often each of `hit` owns each thing, by its length, and how many of them do.
 
-        Shapes (h,), (h + 1, width) whose last row is zero, and (width,).
+        `owners` are rows of `hit`. Shapes (h + 1, width) whose last row is zero, and (width,).
         """
-        hit = np.bincount(owners, minlength=len(self)).nonzero()[0]
-        slot = self._slots(hit)
         cells = (len(hit) + 1) * width
-        counts = np.bincount(slot[owners] * width + columns, minlength=cells).reshape(-1, width)
+        counts = np.bincount(owners * width + columns, minlength=cells).reshape(-1, width)
         length = self._lengths.values[hit] / max(self._words / max(self._live, 1), 1.0)
         own = counts.astype(np.float32)
         own[:-1] /= (1 - B + B * length)[:, None]
-        return hit, own, np.count_nonzero(counts, axis=0)
+        return own, np.count_nonzero(counts, axis=0)
 
     def _slots(self, hit: Ints) -> Ints:
         """Return the row of each position in arrays over `hit`, for others the row behind them.
@@ -213,11 +213,10 @@ class Keywords:
         slots[hit] = np.arange(len(hit))
         return slots
 
-    def _lend(self, hit: Ints, own: Floats) -> tuple[Ints, Floats]:
+    def _lend(self, slots: Ints, own: Floats) -> tuple[Ints, Floats]:
         """Return the live positions with words of their own or lent ones, and their sums."""
-        slots = self._slots(hit)
         lenders = [slots[link] for link in self._lenders()]
-        touched = np.minimum.reduce([slots[:-1], *lenders]) < len(hit)
+        touched = np.minimum.reduce([slots[:-1], *lenders]) < len(own) - 1
         rows = (touched & self._alive.values).nonzero()[0]
         lent = own[slots[rows]]
         for weight, lender in zip(LENT, lenders, strict=True):

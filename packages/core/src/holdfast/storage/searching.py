@@ -187,7 +187,7 @@ def find(
     keywords = view.keywords.scores(probe.keywords)
     if view.vectors.coded:
         question = Question(connection, view, probe.vector, allowed)
-        places, dense = _pool_of_many(question, keywords, probe)
+        places, dense = _pool_of_many(question, keywords, places, probe)
     else:
         cosines = view.vectors.cosines_of(probe.vector, places)
         places = pool(view, cosines, keywords, places, probe)
@@ -276,9 +276,11 @@ def _rows(view: View, places: Positions) -> int:
     return len(np.unique(view.rows.table["id"][places]))
 
 
-def _pool_of_many(question: Question, keywords: Floats, probe: Probe) -> tuple[Positions, Floats]:
+def _pool_of_many(
+    question: Question, keywords: Floats, places: Positions, probe: Probe
+) -> tuple[Positions, Floats]:
     """Return what `pool` returns, and the cosines, where these are not all at hand."""
-    places, wanted = np.flatnonzero(question.allowed), probe.offset + probe.limit
+    wanted = probe.offset + probe.limit
     enough = wanted if probe.score is not None else max(POOL, wanted)
     few = enough if probe.score is not None else _few(wanted)
     while len(places) > max(few, enough):
