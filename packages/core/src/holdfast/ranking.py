@@ -85,7 +85,7 @@ def rank(candidates: Candidates, cues: Cues, weights: Weights = DEFAULT) -> Rank
     if candidates.graph is not None:
         parts["graph"] = weights.graph * candidates.graph
         scores = scores + parts["graph"]
-    return _ordered(candidates, scores, parts)
+    return Ranked(_best_passages(candidates, scores), scores, parts)
 
 
 def _channels(of: Candidates, weights: Weights) -> dict[str, Floats]:
@@ -104,9 +104,8 @@ def _texts(of: Candidates, weights: Weights) -> dict[str, Floats]:
         "question": _where((of.rows["traits"] & ASKS) != 0, weights.question),
         "importance": weights.importance * (of.rows["importance"] - np.float32(0.5)),
     }
-    passages = of.rows["passages"]
-    if (passages > 1).any():
-        parts["passages"] = np.log(passages).astype(np.float32) * weights.passages
+    if not of.single:
+        parts["passages"] = weights.passages * np.log(of.rows["passages"]).astype(np.float32)
     return parts
 
 
@@ -162,11 +161,11 @@ def _near(occurred: Positions, start: float, end: float) -> Floats:
 def _session(of: Candidates, scores: Floats) -> Floats:
     """Return a third of the sum of the three best rows of each candidate's session."""
     sessions = of.rows["session"]
-    if of.rows["passage"].any():
+    if of.single:
+        groups, best = _grouped(sessions, scores)
+    else:
         order = _best_passages(of, scores)
         groups, best = _grouped(sessions[order], scores[order])
-    else:
-        groups, best = _grouped(sessions, scores)
     best[:-3][groups[3:] == groups[:-3]] = 0
     starts = np.append(0, 1 + (groups[1:] != groups[:-1]).nonzero()[0])
     prior: Floats = np.zeros(groups[-1] + 1, dtype=np.float32)
@@ -233,23 +232,19 @@ def _by_score(candidates: Candidates, scores: Floats) -> Positions:
     order: Positions = (-scores).argsort()
     if (scores[order[1:]] == scores[order[:-1]]).any():
         order = np.lexsort((rows["id"], -scores))
-    return _first_of_each(rows, order)
-
-
-def _ordered(candidates: Candidates, scores: Floats, parts: Mapping[str, Floats]) -> Ranked:
-    return Ranked(_best_passages(candidates, scores), scores, parts)
+    return _first_of_each(candidates, order)
 
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
     """Return the place of each row's best passage, the best row first."""
-    return _first_of_each(candidates.rows, _descending(scores))
+    return _first_of_each(candidates, _descending(scores))
 
 
-def _first_of_each(rows: NDArray[np.void], order: Positions) -> Positions:
+def _first_of_each(of: Candidates, order: Positions) -> Positions:
     """Return an order of passages with only the first of every row."""
-    if not rows["passage"].any():
+    if of.single or not of.rows["passage"].any():
         return order
-    _, first = np.unique(rows["id"][order], return_index=True)
+    _, first = np.unique(of.rows["id"][order], return_index=True)
     best: Positions = order[np.sort(first)]
     return best
 

@@ -107,6 +107,10 @@ class Rows:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
 
+    def taken(self, positions: Ints) -> NDArray[Any]:
+        """Return the rows of some positions, ascending; all of them without a copy."""
+        return self.table if len(positions) == self._count else self.table.take(positions)
+
     def visible(
         self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
     ) -> Bools:

@@ -48,6 +48,7 @@ class Candidates:
         rows: The columns (`columns.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
         graph: By how much relations lift it, 0 to 1; None where they were not asked.
+        single: Every row is known to have one passage.
     """
 
     dense: Floats
@@ -55,6 +56,7 @@ class Candidates:
     rows: NDArray[np.void]
     speakers: Mapping[str, int]
     graph: Floats | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,9 +207,9 @@ def find(
         cosines = view.cosines(connection, probe.vector, more)
         places, dense = _joined(places, dense, more, cosines)
         lifted = lifts[places]
-    table = view.rows.table
-    rows = table if len(places) == len(table) else table.take(places)
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
+    rows = view.rows.taken(places)
+    speakers, single = view.rows.speakers, view.rows.single
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
     return _hits(probe, ranked, rows)
 
 
