@@ -167,7 +167,9 @@ def _session(of: Candidates, scores: Floats) -> Floats:
         order = _best_passages(of, scores)
         groups, best = _grouped(sessions[order], scores[order])
     best[:-3][groups[3:] == groups[:-3]] = 0
-    starts = np.append(0, 1 + (groups[1:] != groups[:-1]).nonzero()[0])
+    begins = np.ones(len(groups), dtype=np.bool_)
+    begins[1:] = groups[1:] != groups[:-1]
+    starts = begins.nonzero()[0]
     prior: Floats = np.zeros(groups[-1] + 1, dtype=np.float32)
     prior[groups[starts]] = np.add.reduceat(best, starts) / 3
     return prior.take(sessions)

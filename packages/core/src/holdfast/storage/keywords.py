@@ -13,9 +13,9 @@ found is lent along links to its neighbours; nothing is copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import Any, Final
 
 import numpy as np
@@ -149,8 +149,11 @@ class Keywords:
         owners, columns = self._owned(found)
         rows, lent = self._lend(owners, columns, len(found))
         documents = _documents(owners, columns, len(found))
-        idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
-        scores[rows] = (lent / (lent + K1)) @ (idf * weights * (K1 + 1))
+        worth = [
+            weight * (K1 + 1) * math.log1p((self._live - count + 0.5) / (count + 0.5))
+            for weight, count in zip(weights, documents, strict=True)
+        ]
+        scores[rows] = (lent / (lent + K1)) @ worth
         return scores
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
@@ -159,7 +162,7 @@ class Keywords:
             [*query.groups, *(word for quote in query.quotes for word in quote)]
         )
         words = [_any_of(known, group) for group in query.groups]
-        pairs = _side_by_side(known, query, words, self._owners.size)
+        pairs = [_adjacent((words[first], words[second])) for first, second in query.pairs]
         quotes = [[_any_of(known, word) for word in quote] for quote in query.quotes]
         weighted = [(places, 1.0) for places in words]
         weighted += [(places, PAIR) for places in pairs]
@@ -234,12 +237,13 @@ class Keywords:
         self._tail = Tail(self._postings.end)
 
 
-def _documents(owners: Ints, columns: Ints, width: int) -> Ints:
+def _documents(owners: Ints, columns: Ints, width: int) -> list[int]:
     """Return in how many positions each column occurs; occurrences in one lie side by side."""
     first = np.empty(len(owners), dtype=np.bool_)
     first[:1] = True
     first[1:] = (owners[1:] != owners[:-1]) | (columns[1:] != columns[:-1])
-    return np.bincount(columns[first], minlength=width)
+    counts: list[int] = np.bincount(columns[first], minlength=width).tolist()
+    return counts
 
 
 def _any_of(known: Mapping[str, Ints], group: Group) -> Ints:
@@ -250,40 +254,13 @@ def _any_of(known: Mapping[str, Ints], group: Group) -> Ints:
     return slices[0] if slices else np.empty(0, np.int64)
 
 
-def _side_by_side(
-    known: Mapping[str, Ints], query: KeywordQuery, words: Sequence[Ints], size: int
-) -> Iterator[Ints]:
-    """Yield, for each pair of words, where the first stands with the second behind it.
-
-    Every place is marked with its term, so the place behind says at once which word it is.
-    """
-    firsts = [words[first] for first, _ in query.pairs]
-    counts = list(map(len, firsts))
-    if not sum(counts):
-        return
-    number = {term: at for at, term in enumerate(known, start=1)}
-    marks = np.zeros(size + 1, dtype=np.uint16 if len(number) < 1 << 16 else np.uint32)
-    lengths = list(map(len, known.values()))
-    marks[np.concatenate(list(known.values()))] = np.repeat(list(number.values()), lengths)
-    behind = marks[np.concatenate(firsts) + 1]
-    holds = np.zeros(len(behind), dtype=np.bool_)
-    seconds = [query.groups[second] for _, second in query.pairs]
-    for terms in zip_longest(*seconds, fillvalue=""):
-        wanted = [number.get(term, -1) for term in terms]
-        holds |= behind == np.repeat(wanted, counts)
-    start = 0
-    for places in firsts:
-        yield places[holds[start : start + len(places)]]
-        start += len(places)
-
-
 def _adjacent(words: Sequence[Ints]) -> Ints:
     """Return the places where the first word stands and the others follow one by one."""
     first = words[0]
     for offset, following in enumerate(words[1:], start=1):
         if not len(first) or not len(following):
             return first[:0]
-        at = np.searchsorted(following, first + offset)
-        at[at == len(following)] = 0
-        first = first[following[at] == first + offset]
+        wanted = first + offset
+        behind = following.take(np.searchsorted(following, wanted), mode="clip")
+        first = first[behind == wanted]
     return first
