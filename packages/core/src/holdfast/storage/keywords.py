@@ -71,7 +71,6 @@ class Keywords:
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
-        self._lent_to: Links | None = None  # to whom each position lends its words, by `LENT`
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
@@ -116,7 +115,6 @@ class Keywords:
         followed = (previous >= 0).nonzero()[0]
         self._linked |= bool(len(followed))
         self._after.values[previous[followed]] = start + followed
-        self._lent_to = None
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -128,7 +126,6 @@ class Keywords:
 
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
-        self._lent_to = None
         self._before.values[position] = previous
         if previous >= 0:
             self._after.values[previous] = position
@@ -137,8 +134,7 @@ class Keywords:
     def nbytes(self) -> int:
         """Bytes held."""
         columns = (self._tail, self._owners, self._lengths, self._before, self._after, self._alive)
-        links = len(LENT) * self._before.nbytes  # `_lent_to`, once somebody searches
-        return self._postings.nbytes + links + sum(column.nbytes for column in columns)
+        return self._postings.nbytes + sum(column.nbytes for column in columns)
 
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
@@ -183,7 +179,7 @@ class Keywords:
                 known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
         return known
 
-    def _owned(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
+    def _owned(self, found: Sequence[Ints]) -> tuple[Links, Ints]:
         """Return the live position that owns each place, and which of `found` it is for."""
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
@@ -193,7 +189,7 @@ class Keywords:
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
-    def _lend(self, owners: Ints, columns: Ints, width: int) -> tuple[Ints, Sums]:
+    def _lend(self, owners: Links, columns: Ints, width: int) -> tuple[Ints, Sums]:
         """Return the live positions with words of their own or lent ones, and their sums.
 
         Args:
@@ -205,10 +201,9 @@ class Keywords:
             there (`LENT`), each by the length of its owner. Shape (positions, width).
         """
         length = self._lengths.values[owners] / max(self._words / max(self._live, 1), 1.0)
-        takers: NDArray[Any] = owners
-        counts = 1 / (1 - B + B * length)
+        takers, counts = owners, 1 / (1 - B + B * length)
         if self._linked:
-            takers, counts = self._takers()[:, owners], np.multiply.outer(LENT, counts)
+            takers, counts = self._takers(owners), np.multiply.outer(LENT, counts)
         touched = np.zeros(len(self) + 1, dtype=np.bool_)  # the last one is -1: nobody
         touched[takers] = True
         touched[:-1] &= self._alive.values
@@ -220,14 +215,11 @@ class Keywords:
         sums: Any = np.bincount(cells.ravel(), counts.ravel(), (len(rows) + 1) * width)
         return rows, sums.reshape(-1, width)[:-1]
 
-    def _takers(self) -> Links:
-        """Return to whom each position lends its words: a row for each of `LENT`, or -1."""
-        if self._lent_to is None:
-            after = np.append(self._after.values, -1)  # so that -1 has nothing after it either
-            own = np.arange(len(self))
-            takers = np.stack([own, after[:-1], after[after[:-1]], self._before.values])
-            self._lent_to = takers.astype(np.int32)
-        return self._lent_to
+    def _takers(self, owners: Links) -> Links:
+        """Return to whom positions lend their words, a row for each of `LENT`; -1: to nobody."""
+        after = self._after.values  # nothing is after the last position, which -1 is the index of
+        follower = after[owners]
+        return np.stack([owners, follower, after[follower], self._before.values[owners]])
 
     def settle(self) -> None:
         """Fold the tail in, as is worth it after many positions at once."""
@@ -239,7 +231,7 @@ class Keywords:
         self._tail = Tail(self._postings.end)
 
 
-def _documents(owners: Ints, columns: Ints, width: int) -> list[int]:
+def _documents(owners: Links, columns: Ints, width: int) -> list[int]:
     """Return in how many positions each column occurs; occurrences in one lie side by side."""
     first = np.empty(len(owners), dtype=np.bool_)
     first[:1] = True
