@@ -88,7 +88,6 @@ class Database:
         self._opening = Opening(self.path, None, durability, busy_seconds)
         self.in_memory = self._opening.in_memory
         self._closed = False
-        self._opened = False
         self._translated = _Translated(self)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
@@ -198,20 +197,25 @@ class Database:
                 self._push(connection)
 
     def _borrow(self) -> Any:
+        if self.in_memory:
+            return self._only()
         with self._idle_lock:
             idle = self._idle.pop() if self._idle else None
-        return idle or self._open()
+        return idle or self._opening.connect()
 
-    def _open(self) -> Any:
-        if self.in_memory and self._opened:
+    def _only(self) -> Any:
+        """Return the one connection of a memory database: it is the data, so it stays at hand."""
+        if not self._idle:
+            self._idle.append(self._opening.connect())
+        if self._idle[0].in_transaction:
             raise StorageError("a memory database has one connection; do not nest its transactions")
-        self._opened = True
-        return self._opening.connect()
+        return self._idle[0]
 
     def _push(self, connection: Any) -> None:
         with self._idle_lock:
             if not self._closed:
-                self._idle.append(connection)
+                if not self.in_memory:
+                    self._idle.append(connection)
                 return
         connection.close()
 
