@@ -19,6 +19,7 @@ from holdfast import (
     StorageError,
     WrongKeyError,
 )
+from holdfast.storage.opening import Opening, driver
 from holdfast.testing import HashEmbedder
 
 KEY = bytes(range(32))
@@ -75,6 +76,40 @@ def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(StorageError), opened(path) as memory:
         memory.search("quinoa", user_id="ada")
+
+
+def test_a_relative_path_stays_the_same_file_when_the_process_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with opened("m.db") as memory:
+        memory.add("green tea", user_id="ada")
+        monkeypatch.chdir(elsewhere)
+        with memory.database.read():  # so that the next one needs a connection of its own
+            assert len(memory.list(user_id="ada")) == 1
+        assert memory.stats().bytes > 0
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file::memory:", "file:m.db?mode=memory", "a b#c%20d?e.db"])
+def test_a_name_is_a_name_and_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened(name) as memory:
+        memory.add("green tea", user_id="ada")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_system_without_shared_memory_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    opening = Opening(path, None, "normal", busy_seconds=0.05)
+    connection = driver.connect(f"file:{path}?vfs=unix-dotfile", isolation_level=None, uri=True)
+    with pytest.raises(StorageError, match="write-ahead log"):
+        opening.use_wal(connection)
+    connection.close()
 
 
 def test_a_folder_and_a_missing_folder_are_errors(tmp_path: Path) -> None:

@@ -18,7 +18,15 @@ from holdfast.errors import (
 )
 from holdfast.storage import keys
 from holdfast.storage.committing import Pen
-from holdfast.storage.opening import CAN_ENCRYPT, DriverError, Durability, Opening, claim, unmapped
+from holdfast.storage.opening import (
+    CAN_ENCRYPT,
+    IN_MEMORY,
+    DriverError,
+    Durability,
+    Opening,
+    claim,
+    unmapped,
+)
 
 __all__ = ["BREATH", "Connection", "Cursor", "Database", "Durability", "unmapped"]
 
@@ -84,9 +92,11 @@ class Database:
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
-        self.path = Path(path)
+        self.in_memory = str(path) == IN_MEMORY
+        # Absolute: a later connection must find the same file, wherever the process works by then,
+        # and SQLite reads a relative path that begins with "file:" as a URI.
+        self.path = Path(path) if self.in_memory else Path(path).absolute()
         self._opening = Opening(self.path, None, durability, busy_seconds)
-        self.in_memory = self._opening.in_memory
         self._closed = False
         self._translated = _Translated(self)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit

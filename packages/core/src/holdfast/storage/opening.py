@@ -28,6 +28,7 @@ except ImportError:  # no wheel for this platform
 Durability = Literal["normal", "full"]
 DriverError = driver.Error
 
+IN_MEMORY = ":memory:"
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
@@ -66,7 +67,7 @@ class Opening:
     @property
     def in_memory(self) -> bool:
         """Whether there is no file."""
-        return str(self.path) == ":memory:"
+        return str(self.path) == IN_MEMORY
 
     def connect(self) -> Any:
         """Open a connection.
@@ -117,7 +118,11 @@ class Opening:
         deadline = time.monotonic() + self.busy_seconds
         while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                    raise StorageError(
+                        f"{self.path} cannot have a write-ahead log: its file system lets no two "
+                        "processes share memory; keep it on a local disk"
+                    )
             except driver.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
