@@ -43,7 +43,7 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = _joined([self._equals(field, option) for option in value], " OR ")
+                options = self._among(field, value)
                 return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return self._equals(field, value)
@@ -64,7 +64,9 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = _joined([f"{column} IS {self._bind(option)}" for option in value], " OR ")
+                known = [self._bind(option) for option in value if option is not None]
+                parts = [f"({column} IN ({','.join(known)})) IS TRUE"] if known else []
+                options = _joined(parts + [f"{column} IS NULL"] * (None in value), " OR ")
                 return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return f"({column} IS {self._bind(value)})"
@@ -100,6 +102,20 @@ class Condition:
         types = _json_types(value)
         same = f"{self._value(field)} = {self._json(value)}"
         return f"(({same} AND {self._type(field)} {types}) IS TRUE)"
+
+    def _among(self, field: Field, options: tuple[Value, ...]) -> str:
+        """Test a field once for all options of a type: SQLite keeps what it reads for each test."""
+        alike: dict[str, list[Value]] = {}
+        parts = []
+        for option in options:
+            if option is None or isinstance(option, tuple):
+                parts.append(self._equals(field, option))
+            else:
+                alike.setdefault(_json_types(option), []).append(option)
+        for types, some in alike.items():
+            found = f"{self._value(field)} IN ({','.join(map(self._json, some))})"
+            parts.append(f"(({found} AND {self._type(field)} {types}) IS TRUE)")
+        return _joined(parts, " OR ")
 
     def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
         members = [self._equals((*field, place), member) for place, member in enumerate(value)]
