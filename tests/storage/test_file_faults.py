@@ -74,7 +74,7 @@ def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = bytes(len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(StorageError), opened(path) as memory:
+    with pytest.raises(StorageError, match="damaged: go back to a copy"), opened(path) as memory:
         memory.search("quinoa", user_id="ada")
 
 
@@ -169,12 +169,16 @@ def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", [None, OTHER, "passphrase", b"short"], ids=repr)
-def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(tmp_path: Path, key: Any) -> None:
+def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(
+    tmp_path: Path, key: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "m.db"
     fill(path, key=KEY)
     before = path.read_bytes()
-    with pytest.raises(WrongKeyError, match=r"m\.db"):
+    said = "looks encrypted" if key is None else "cannot be read with this key"
+    with pytest.raises(WrongKeyError, match=rf"m\.db {said}"):
         opened(path, key=key)
+    assert capfd.readouterr() == ("", "")  # the library prints its own view of it
     assert path.read_bytes() == before
     with opened(path, key=KEY) as memory:
         assert len(memory.list(user_id="ada")) == 1
@@ -191,6 +195,18 @@ def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     with pytest.raises(WrongKeyError, match="empty"):
         opened(tmp_path / "m.db", key=key)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("key", "said"), [(5, "is a int"), ("caf\udce9", "no UTF-8 text")])
+def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> None:
+    with pytest.raises(WrongKeyError, match=said) as caught:
+        opened(tmp_path / "m.db", key=key)
+    assert caught.value.__cause__ is None  # it would hold the key
+
+
+def test_a_folder_with_a_key_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+        opened(tmp_path, key=KEY)
 
 
 def test_a_passphrase_opens_what_it_closed(tmp_path: Path) -> None:

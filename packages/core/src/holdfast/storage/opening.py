@@ -45,6 +45,7 @@ _ADVICE = {
     "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
+    "malformed": "the file is damaged: go back to a copy, or export what can still be read",
 }
 
 
@@ -84,6 +85,8 @@ class Opening:
         )
         try:
             if self.key is not None:
+                # It would print to stderr what `explained` says in words.
+                connection.execute("PRAGMA cipher_log_level = NONE")
                 connection.execute(f"PRAGMA key = \"x'{self.key}'\"")
             self._refuse_foreign(connection)
             self._configure(connection)
