@@ -134,6 +134,11 @@ class Database:
         """Whether `close` was called."""
         return self._closed
 
+    def refuse_closed(self) -> None:
+        """Raise `StorageClosedError` after `close`."""
+        if self._closed:
+            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
+
     @property
     def durability(self) -> Durability:
         """What a commit survives."""
@@ -216,6 +221,7 @@ class Database:
     def _only(self) -> Any:
         """Return the one connection of a memory database: it is the data, so it stays at hand."""
         if not self._idle:
+            self.refuse_closed()  # another thread may have closed it just now
             self._idle.append(self._opening.connect())
         if self._idle[0].in_transaction:
             raise StorageError("a memory database has one connection; do not nest its transactions")
@@ -306,8 +312,7 @@ class _Translated:
         self._database = database
 
     def __enter__(self) -> None:
-        if self._database.closed:
-            raise StorageClosedError(f"{self._database.path} is closed; open a new Memory on it")
+        self._database.refuse_closed()
 
     def __exit__(
         self,
