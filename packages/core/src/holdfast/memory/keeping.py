@@ -75,6 +75,8 @@ class Keeping(Handle):
     def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Read an export into this file; return how many records and items were new.
 
+        It can be interrupted and called again. What this file has erased stays erased.
+
         Raises:
             InvalidInputError: It is no export, or this file has other memories in its scopes.
             EmbedderMismatchError: It was written with another embedder than this file.
