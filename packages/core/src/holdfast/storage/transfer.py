@@ -142,6 +142,8 @@ class Importer:
         """
         try:
             return sum(self._line(connection, line) for line in batch)
+        except InvalidInputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(f"not a line of a Holdfast export: {error}") from error
 
