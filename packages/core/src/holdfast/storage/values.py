@@ -60,7 +60,10 @@ class Values:
         return self._numbers.nbytes + self._bytes + self._members.nbytes
 
     def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Append the values of further positions: kinds of `json_type`, and values."""
+        """Append the values of further positions: ``"json"`` or ``"text"``, and so spelled.
+
+        None is a missing one, however it is spelled.
+        """
         numbers = {row: self._number(_known(*row)) for row in dict.fromkeys(rows)}
         self._numbers.extend(np.fromiter(map(numbers.__getitem__, rows), np.int32, len(rows)))
 
@@ -203,7 +206,7 @@ class Numbers:
         return self._column.nbytes
 
     def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Append the values of further positions, which stand behind whether there is one."""
+        """Append the values of further positions, which stand behind how they are spelled."""
         numbers = [_NONE if value is None else value for _, value in rows]
         self._column.extend(np.array(numbers, dtype=self._column.values.dtype))
 
@@ -231,15 +234,23 @@ def _micros(value: Any) -> Any:
     return _NONE if value is None else value
 
 
-def _known(kind: str | None, value: Any) -> Known:
-    """Return a value as filters tell values apart; true is not 1."""
-    if kind is None:
+def _known(form: str, spelled: str | None) -> Known:
+    """Return a value as filters tell values apart; true is not 1.
+
+    JSON is read here and not by SQLite: old ones cut a text at NUL or round a number.
+    """
+    if spelled is None:
         return MISSING
-    if kind in ("true", "false"):
-        return "bool", kind == "true"
-    if kind in ("integer", "real"):
-        return "number", value
-    return kind, value
+    if form == "text":
+        return form, spelled
+    match spelled[0]:
+        case "[":
+            return "array", spelled
+        case "{":
+            return "object", spelled
+        case '"' if "\\" not in spelled:
+            return "text", spelled[1:-1]
+    return _asked(_decoded(spelled))
 
 
 def _asked(value: Any) -> Known:
