@@ -28,6 +28,7 @@ Known: TypeAlias = tuple[str, Any]
 
 MISSING: Final[Known] = ("missing", None)
 _NULL: Final[Known] = ("null", None)
+_NAMED: Final[dict[str, Known]] = {"true": ("bool", True), "false": ("bool", False), "null": _NULL}
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 _SIDES: Final = {
     "gt": (bisect_right, None),
@@ -243,14 +244,16 @@ def _known(form: str, spelled: str | None) -> Known:
         return MISSING
     if form == "text":
         return form, spelled
-    match spelled[0]:
-        case "[":
-            return "array", spelled
-        case "{":
-            return "object", spelled
-        case '"' if "\\" not in spelled:
-            return "text", spelled[1:-1]
-    return _asked(_decoded(spelled))
+    first = spelled[0]
+    if first == '"':
+        return "text", _decoded(spelled) if "\\" in spelled else spelled[1:-1]
+    if first in "[{":
+        return "array" if first == "[" else "object", spelled
+    return _NAMED.get(spelled) or ("number", _number(spelled))
+
+
+def _number(spelled: str) -> int | float:
+    return _integer(spelled) if spelled.removeprefix("-").isdigit() else float(spelled)
 
 
 def _asked(value: Any) -> Known:
