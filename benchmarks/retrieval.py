@@ -53,7 +53,8 @@ def plain(found: cues.Cues, query: str) -> cues.Cues:
     return cues.Cues(dense=query, groups=found.groups)
 
 
-PLAIN = {"change": plain, "names": False, "lent": (0.0, 0.0, 0.0)}
+OWN = (1.0, 0.0, 0.0, 0.0)  # no words but a turn's own
+PLAIN = {"change": plain, "names": False, "lent": OWN}
 WAYS = (
     Way("holdfast"),
     Way("dense", rank=ranking.items["vector"], **PLAIN),  # type: ignore[arg-type]
@@ -69,7 +70,7 @@ def ablations() -> Iterator[Way]:
             yield Way(ALONE + one.name, replace(DEFAULT, **{one.name: 0.0}))
     yield Way(ALONE + "name as I", change=lambda found, query: replace(found, dense=query))
     yield Way(ALONE + "names", names=False)
-    yield Way(ALONE + "neighbours' words", lent=(0.0, 0.0, 0.0))
+    yield Way(ALONE + "neighbours' words", lent=OWN)
     yield Way(ALONE + "pairs", change=lambda found, query: replace(found, pairs=()))
 
 

@@ -40,13 +40,14 @@ class Postings:
         """Return the places of each term."""
         if not len(self._terms):
             return [self._places] * len(terms)
-        wanted = np.array(terms, dtype=np.uint64)
-        at = np.searchsorted(self._terms, wanted)
+        at = np.searchsorted(self._terms, np.array(terms, dtype=np.uint64))
         at[at == len(self._terms)] = 0
-        starts, ends = self._bounds[at], self._bounds[at + 1]
-        ends = np.where(self._terms[at] == wanted, ends, starts)
-        bounds = zip(starts.tolist(), ends.tolist(), strict=True)
-        return [self._places[start:end] for start, end in bounds]
+        starts, ends = self._bounds[at].tolist(), self._bounds[at + 1].tolist()
+        there = zip(terms, self._terms[at].tolist(), starts, ends, strict=True)
+        return [
+            self._places[start : end if known == term else start]
+            for term, known, start, end in there
+        ]
 
     def merge(self, words: Hashes) -> None:
         """Append the words that follow in the stream."""

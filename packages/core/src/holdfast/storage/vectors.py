@@ -44,13 +44,14 @@ class Vectors:
 
     def __init__(self, dimension: int, many: int = MANY) -> None:
         self._index = faiss.IndexFlatIP(dimension)
+        self._count, self._start = 0, self._index.get_xb()  # what it holds, and where
         self._codes: _Codes | None = None
         self._many = many
         self.dimension = dimension
 
     def __len__(self) -> int:
         """Return the number of positions."""
-        return int(self._index.ntotal) if self._codes is None else len(self._codes)
+        return self._count if self._codes is None else len(self._codes)
 
     @property
     def coded(self) -> bool:
@@ -69,7 +70,8 @@ class Vectors:
             self._codes.extend(vectors)
             return
         self._index.add(vectors)
-        if self._index.ntotal >= self._many:
+        self._count, self._start = int(self._index.ntotal), self._index.get_xb()
+        if self._count >= self._many:
             self._codes = _Codes(_whole(self._index))
             self._index.reset()
 
@@ -80,15 +82,15 @@ class Vectors:
         10,000 (384 dimensions), less than any selection of candidates before it.
         """
         assert self._codes is None, "whole vectors are not kept"
-        products = np.empty(len(self), dtype=np.float32)
-        if len(self):
+        products = np.empty(self._count, dtype=np.float32)
+        if self._count:
             vector = np.ascontiguousarray(query, dtype=np.float32)
             faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
                 faiss.swig_ptr(products),
                 faiss.swig_ptr(vector),
-                self._index.get_xb(),
+                self._start,
                 self.dimension,
-                len(self),
+                self._count,
             )
         return products
 
@@ -97,9 +99,9 @@ class Vectors:
 
         To collect an eighth of the vectors takes less time than to scan them all.
         """
-        if SELECTIVE * len(places) > len(self):
+        if SELECTIVE * len(places) > self._count:
             return self.cosines(query)
-        cosines = np.zeros(len(self), dtype=np.float32)
+        cosines = np.zeros(self._count, dtype=np.float32)
         cosines[places] = _whole(self._index)[places] @ query
         return cosines
 
