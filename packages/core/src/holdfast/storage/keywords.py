@@ -27,6 +27,7 @@ from holdfast.storage.postings import Hashes, Ints, Postings, Tail, spaced
 
 Floats = NDArray[np.float32]
 Sums = NDArray[np.float64]
+Links = NDArray[np.int32]
 
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
@@ -70,13 +71,12 @@ class Keywords:
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
-        self._borrowers: Ints | None = None  # whom each position lends its words, by `LENT`
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
         return self._lengths.size
 
-    def extend(self, words: Hashes, lengths: Ints, previous: NDArray[np.int32]) -> None:
+    def extend(self, words: Hashes, lengths: Ints, previous: Links) -> None:
         """Append positions.
 
         Args:
@@ -108,14 +108,13 @@ class Keywords:
             self._owners.extend(np.repeat(new, lengths + 1))
             self._tail.extend(spaced(words, lengths))
 
-    def _link_after(self, previous: NDArray[np.int32]) -> None:
+    def _link_after(self, previous: Links) -> None:
         """Note the new positions as the ones after."""
         start = self._after.size
         self._after.fill(-1, len(previous))
         followed = (previous >= 0).nonzero()[0]
         self._linked |= bool(len(followed))
         self._after.values[previous[followed]] = start + followed
-        self._borrowers = None
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -127,7 +126,6 @@ class Keywords:
 
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
-        self._borrowers = None
         self._before.values[position] = previous
         if previous >= 0:
             self._after.values[previous] = position
@@ -181,7 +179,7 @@ class Keywords:
                 known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
         return known
 
-    def _owned(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
+    def _owned(self, found: Sequence[Ints]) -> tuple[Links, Ints]:
         """Return the live position that owns each place, and which of `found` it is for."""
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
@@ -191,7 +189,7 @@ class Keywords:
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
-    def _lend(self, owners: Ints, columns: Ints, width: int) -> tuple[Ints, Sums]:
+    def _lend(self, owners: Links, columns: Ints, width: int) -> tuple[Ints, Sums]:
         """Return the live positions with words of their own or lent ones, and their sums.
 
         Args:
@@ -203,11 +201,9 @@ class Keywords:
             there (`LENT`), each by the length of its owner. Shape (positions, width).
         """
         length = self._lengths.values[owners] / max(self._words / max(self._live, 1), 1.0)
-        count = 1 / (1 - B + B * length)
+        takers, counts = owners, 1 / (1 - B + B * length)
         if self._linked:
-            takers, counts = self._takers()[:, owners], np.multiply.outer(LENT, count)
-        else:
-            takers, counts = owners, count
+            takers, counts = self._takers(owners), np.multiply.outer(LENT, counts)
         touched = np.zeros(len(self) + 1, dtype=np.bool_)  # the last one is -1: nobody
         touched[takers] = True
         touched[:-1] &= self._alive.values
@@ -219,13 +215,11 @@ class Keywords:
         sums: Any = np.bincount(cells.ravel(), counts.ravel(), (len(rows) + 1) * width)
         return rows, sums.reshape(-1, width)[:-1]
 
-    def _takers(self) -> Ints:
-        """Return to whom each position lends its words: a row for each of `LENT`, or -1."""
-        if self._borrowers is None:
-            after = np.append(self._after.values, -1)  # so that -1 has nothing after it either
-            own = np.arange(len(self))
-            self._borrowers = np.array([own, after[:-1], after[after[:-1]], self._before.values])
-        return self._borrowers
+    def _takers(self, owners: Links) -> Links:
+        """Return to whom positions lend their words, a row for each of `LENT`; -1: to nobody."""
+        after = self._after.values  # nothing is after the last position, which -1 is the index of
+        follower = after[owners]
+        return np.stack([owners, follower, after[follower], self._before.values[owners]])
 
     def settle(self) -> None:
         """Fold the tail in, as is worth it after many positions at once."""
@@ -237,7 +231,7 @@ class Keywords:
         self._tail = Tail(self._postings.end)
 
 
-def _documents(owners: Ints, columns: Ints, width: int) -> list[int]:
+def _documents(owners: Links, columns: Ints, width: int) -> list[int]:
     """Return in how many positions each column occurs; occurrences in one lie side by side."""
     first = np.empty(len(owners), dtype=np.bool_)
     first[:1] = True
