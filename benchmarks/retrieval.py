@@ -5,7 +5,8 @@
 One store per conversation, through the public API; the local embedder unless the extra flags say
 otherwise; no LLM. A match counts for the turn it is (or, of a fact, for its source turns). The
 plain ways see the question as it stands: `dense` (what a vector store returns), `keywords` (BM25
-over the turns), `convex` (half of each). `--ablate` switches every cue off in turn.
+over the turns), `lifted` (the cosine, lifted by BM25: hybrid search of items). `--ablate` switches
+every cue off in turn.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ WAYS = (
     Way("holdfast"),
     Way("dense", rank=ranking.items["vector"], **PLAIN),  # type: ignore[arg-type]
     Way("keywords", rank=ranking.items["keyword"], **PLAIN),  # type: ignore[arg-type]
-    Way("convex", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
+    Way("lifted", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
 )
 
 

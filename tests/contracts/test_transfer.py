@@ -144,7 +144,7 @@ def test_an_import_does_not_mix_with_other_memories(
     for name, said in (("more.db", ["a", "b", "c"]), ("same.db", ["a", "b"])):
         other = opened(name)
         other.add(said, user_id="ada")
-        with pytest.raises(InvalidInputError, match="^this file already holds other memories"):
+        with pytest.raises(InvalidInputError, match=r"^this file already holds other memories"):
             other.import_(tmp_path / "one.jsonl")
         assert [record.text for record in other.list(user_id="ada")] == said
         assert other.stats(check=True).problems == ()

@@ -21,6 +21,7 @@ from holdfast import (
 )
 from holdfast.storage.opening import Opening, driver
 from holdfast.testing import HashEmbedder
+from support.drivers import needs_encryption
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -157,6 +158,7 @@ def test_a_migration_that_fails_leaves_no_step_half_done(tmp_path: Path) -> None
 # -- keys ---------------------------------------------------------------------------------------
 
 
+@needs_encryption
 def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
     with opened(tmp_path / "m.db", key=KEY) as memory:
         memory.add("the password is quinoa", user_id="ada-lovelace")
@@ -168,6 +170,7 @@ def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
     assert not (tmp_path / "m.db").read_bytes().startswith(b"SQLite format 3")
 
 
+@needs_encryption
 @pytest.mark.parametrize("key", [None, OTHER, "passphrase", b"short"], ids=repr)
 def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(
     tmp_path: Path, key: Any, capfd: pytest.CaptureFixture[str]
@@ -184,12 +187,14 @@ def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(
         assert len(memory.list(user_id="ada")) == 1
 
 
+@needs_encryption
 def test_a_key_on_a_plain_file_says_that_it_is_not_encrypted(tmp_path: Path) -> None:
     fill(tmp_path / "m.db")
     with pytest.raises(WrongKeyError, match="not encrypted; open it without key="):
         opened(tmp_path / "m.db", key=KEY)
 
 
+@needs_encryption
 @pytest.mark.parametrize("key", ["", b""])
 def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     with pytest.raises(WrongKeyError, match="empty"):
@@ -197,6 +202,7 @@ def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_encryption
 @pytest.mark.parametrize(("key", "said"), [(5, "is a int"), ("caf\udce9", "no UTF-8 text")])
 def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> None:
     with pytest.raises(WrongKeyError, match=said) as caught:
@@ -204,17 +210,20 @@ def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> 
     assert caught.value.__cause__ is None  # it would hold the key
 
 
+@needs_encryption
 def test_a_folder_with_a_key_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot be read: Is a directory"):
         opened(tmp_path, key=KEY)
 
 
+@needs_encryption
 def test_a_passphrase_opens_what_it_closed(tmp_path: Path) -> None:
     fill(tmp_path / "m.db", key="correct horse ☃")
     with opened(tmp_path / "m.db", key="correct horse ☃") as memory:
         assert len(memory.list(user_id="ada")) == 1
 
 
+@needs_encryption
 def test_rekey_changes_the_key(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     with opened(path, key=KEY) as memory:
@@ -232,6 +241,7 @@ def test_rekey_changes_the_key(tmp_path: Path) -> None:
         assert len(memory.list(user_id="ada")) == 2
 
 
+@needs_encryption
 def test_rekey_while_another_reads_is_an_error_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     fill(path, key=KEY)

@@ -12,6 +12,7 @@ import pytest
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
 from support.cli import Terminal
+from support.drivers import needs_encryption
 
 SEARCH = ("search", "tea", "--user-id", "ada")
 
@@ -141,6 +142,7 @@ def test_a_model_folder_without_a_model_is_named(terminal: Terminal) -> None:
     assert "nowhere" in ran.err
 
 
+@needs_encryption
 def test_the_key_comes_from_the_environment(terminal: Terminal) -> None:
     terminal.run("add", "I like gooseberries", "--user-id", "ada", HOLDFAST_KEY="a secret")
 
@@ -149,6 +151,7 @@ def test_the_key_comes_from_the_environment(terminal: Terminal) -> None:
     assert terminal.json("stats", HOLDFAST_KEY="a secret")["records"] == {"turn": 1}
 
 
+@needs_encryption
 def test_a_missing_or_wrong_key_is_an_error(terminal: Terminal) -> None:
     terminal.run("add", "I like tea", "--user-id", "ada", HOLDFAST_KEY="a secret")
 
@@ -159,6 +162,7 @@ def test_a_missing_or_wrong_key_is_an_error(terminal: Terminal) -> None:
     assert "cannot be read with this key" in wrong.err
 
 
+@needs_encryption
 def test_the_key_can_be_typed_and_is_asked_twice_for_a_new_file(terminal: Terminal) -> None:
     add = ("add", "I like tea", "--user-id", "ada", "--key")
 

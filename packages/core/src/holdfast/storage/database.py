@@ -24,6 +24,7 @@ from holdfast.storage.opening import (
     DriverError,
     Durability,
     Opening,
+    check_version,
     claim,
     unmapped,
 )
@@ -77,7 +78,7 @@ class Database:
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
         SchemaVersionError: The file belongs to another program.
-        StorageError: The file cannot be opened.
+        StorageError: The file cannot be opened, or SQLite is too old.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Database:
     ) -> None:
         if durability not in ("normal", "full"):
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+        check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
         self.in_memory = str(path) == IN_MEMORY

@@ -151,7 +151,8 @@ class Keywords:
             weight * (K1 + 1) * math.log1p((self._live - count + 0.5) / (count + 0.5))
             for weight, count in zip(weights, documents, strict=True)
         ]
-        scores[rows] = (lent / (lent + K1)) @ worth
+        # Not `@`: of many rows numpy would wait for other threads (see `inner_products`).
+        scores[rows] = np.einsum("ij,j->i", lent / (lent + K1), np.array(worth))
         return scores
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
@@ -176,7 +177,7 @@ class Keywords:
         for (term, number), places in zip(terms.items(), found, strict=True):
             late = self._tail.of(number)
             if late or len(places):
-                known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
+                known[term] = np.concatenate([places, late]) if late else places
         return known
 
     def _owned(self, found: Sequence[Ints]) -> tuple[Links, Ints]:
