@@ -8,8 +8,13 @@ from typing import Any
 
 import pytest
 from holdfast import InvalidInputError, Memory, StorageClosedError
-from holdfast.connections import connect, give_back, offer, take
+from holdfast.connections import Opened, Options, connect, give_back, offer, take
+from holdfast.storage import keys
 from holdfast.testing import HashEmbedder, ScriptedLLM
+from support.drivers import needs_encryption
+
+KEY = "a passphrase of mine"
+OPTIONS = Options(HashEmbedder(), None, KEY)
 
 
 @pytest.fixture
@@ -66,3 +71,15 @@ def test_the_last_handle_closes_what_handles_opened(path: Path) -> None:
 def test_handles_never_close_what_somebody_connected_to(opened: Memory, path: Path) -> None:
     give_back(take(path))
     assert opened.stats().items == 0
+
+
+@needs_encryption
+def test_no_repr_shows_a_key(path: Path) -> None:
+    # Tools that report errors show the locals of every frame.
+    opened = take(path, lambda: Opened(Memory(path, embedder=HashEmbedder(), key=KEY), OPTIONS))
+    database = opened.memory.database
+
+    shown = repr([opened, opened.memory, database, vars(database)])
+    assert KEY not in shown
+    assert keys.raw_key(KEY, path) not in shown
+    give_back(opened)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -68,7 +68,7 @@ class Opening:
     """
 
     path: Path
-    key: str | None
+    key: str | None = field(repr=False)
     durability: Durability
     busy_seconds: float
 
