@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 from holdfast import InvalidInputError, Memory, StorageClosedError
-from holdfast.connections import Opened, Options, connect, give_back, offer, take
+from holdfast.connections import connect, give_back, offer, take
 from holdfast.storage import keys
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.drivers import needs_encryption
 
 KEY = "a passphrase of mine"
-OPTIONS = Options(HashEmbedder(), None, KEY)
 
 
 @pytest.fixture
@@ -76,10 +75,10 @@ def test_handles_never_close_what_somebody_connected_to(opened: Memory, path: Pa
 @needs_encryption
 def test_no_repr_shows_a_key(path: Path) -> None:
     # Tools that report errors show the locals of every frame.
-    opened = take(path, lambda: Opened(Memory(path, embedder=HashEmbedder(), key=KEY), OPTIONS))
-    database = opened.memory.database
+    with connect(path, embedder=HashEmbedder(), key=KEY) as memory:
+        opened = take(path)
+        shown = repr([opened, opened.options, memory, vars(memory.database)])
+        give_back(opened)
 
-    shown = repr([opened, opened.memory, database, vars(database)])
     assert KEY not in shown
     assert keys.raw_key(KEY, path) not in shown
-    give_back(opened)
