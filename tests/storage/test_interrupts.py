@@ -7,6 +7,7 @@ exception and its frames, so these tests keep them, too.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from holdfast import Database, Memory
 from holdfast.testing import HashEmbedder
 
 STORAGE = os.path.join("holdfast", "storage")
+# Python 3.10 leaves a generator that a profiler interrupts without its `finally`; Ctrl-C does not.
+SPARED = inspect.CO_GENERATOR if sys.version_info < (3, 11) else 0
 STRIDE = 3  # every third moment: the suite must stay quick
 
 
@@ -34,7 +37,7 @@ def interrupt(moment: int, operation: Callable[[], object]) -> KeyboardInterrupt
         nonlocal left
         code = frame.f_code  # a generator that is thrown away has nobody to interrupt
         inside = STORAGE in code.co_filename and code.co_name != "<genexpr>"
-        if inside and event in ("call", "c_return"):
+        if inside and (event == "c_return" or (event == "call" and not code.co_flags & SPARED)):
             left -= 1
             if left == 0:
                 raise KeyboardInterrupt
@@ -65,7 +68,7 @@ def test_an_interrupted_write_is_whole_or_absent_and_locks_nobody_out(
             memory.add("black tea", user_id="ada")
             moment += STRIDE
             del kept
-        assert moment > 90
+        assert moment > 60
         assert memory.stats(check=True).problems == ()
     rival.close()
 
@@ -80,5 +83,5 @@ def test_an_interrupted_search_leaves_a_memory_that_finds_all(tmp_path: Path, pl
             assert len(found) == stored + 1
             memory.add("white tea", user_id="ada")
             moment, stored = moment + STRIDE, stored + 1
-        assert moment > 90
+        assert moment > 60
         assert memory.stats(check=True).problems == ()
