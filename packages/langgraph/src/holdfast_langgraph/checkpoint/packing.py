@@ -13,9 +13,8 @@ from typing import Any
 import ormsgpack
 
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, placed
-from holdfast_langgraph.checkpoint.zipping import deflated, inflated
+from holdfast_langgraph.checkpoint.zipping import LEAST, deflated, inflated
 
-LEAST = 192  # a write's value shorter than this is not zipped
 _ZIPPED = b"\xc1"  # the one byte with which no msgpack begins
 # What msgpack would write and JSON would not, or otherwise, is refused.
 _AS_JSON = (

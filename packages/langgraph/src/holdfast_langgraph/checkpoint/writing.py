@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from holdfast import Connection
@@ -12,7 +13,6 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
 from holdfast_langgraph.checkpoint.packing import (
-    pack,
     pack_carried,
     pack_manifest,
     pack_metadata,
@@ -195,8 +195,7 @@ def add_writes(
     thread: tuple[int, int],
     address: Address,
     task: tuple[str, str],
-    writes: Sequence[tuple[int, str, Stored]],
-    *,
+    writes: Sequence[tuple[int, str, bytes]],
     replace: bool,
 ) -> None:
     """Store the writes of a task; `MOST_ROWS` at most in one statement.
@@ -206,27 +205,23 @@ def add_writes(
         thread: Its number, and the epoch it must still be in.
         address: The checkpoint they follow.
         task: Its id and its path.
-        writes: Index, channel, value.
+        writes: Index, channel, packed value.
         replace: In place of earlier ones with the same index; else those stay.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    task_id, path = task
-    for start in range(0, len(writes), MOST_ROWS):
-        some = writes[start : start + MOST_ROWS]
-        rows = [column for idx, channel, value in some for column in (idx, channel, pack(value))]
-        cursor = connection.execute(
-            _add_writes(len(some), replace=replace),
-            (address.ns, address.checkpoint_id, task_id, path, *rows, *thread),
-        )
-        if cursor.rowcount != len(some):
-            # Some were there before, or the thread is gone.
-            _check_thread(connection, *thread)
+    if len(writes) > MOST_ROWS:
+        add_writes(connection, thread, address, task, writes[MOST_ROWS:], replace)
+        writes = writes[:MOST_ROWS]
+    values = (address.ns, address.checkpoint_id, *task, *chain.from_iterable(writes), *thread)
+    cursor = connection.execute(_add_writes(len(writes), replace), values)
+    if cursor.rowcount != len(writes):
+        _check_thread(connection, *thread)  # or some were there before
 
 
 @cache
-def _add_writes(count: int, *, replace: bool) -> str:
+def _add_writes(count: int, replace: bool) -> str:
     verb = "REPLACE" if replace else "IGNORE"
     return (
         f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path,"
