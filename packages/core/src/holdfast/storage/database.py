@@ -315,11 +315,12 @@ class _Bare:
         self._pen.__enter__()
         try:
             with self._translated:
-                self._connection: Connection = self._database._borrow()
+                connection: Connection = self._database._borrow()
         except BaseException:
             self._pen.__exit__(None, None, None)
             raise
-        return self._connection
+        self._connection = connection
+        return connection
 
     def __exit__(
         self,

@@ -19,7 +19,13 @@ from holdfast import Connection, InvalidInputError
 from holdfast_langgraph.checkpoint import sweeping
 from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import Stored
-from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
+from holdfast_langgraph.checkpoint.packing import (
+    pack_bundle,
+    pack_manifest,
+    unpack_manifest,
+    unpack_metadata,
+    unpack_row,
+)
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -180,11 +186,30 @@ def _bury(connection: Connection, thread: int, stone: Stone, channels: set[str])
         " type = 'null', body = x'', manifest = ? WHERE id = ?",
         (pack_manifest(manifest), stone.id),
     )
-    connection.execute(
-        "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?"
-        " AND channel NOT IN (SELECT value FROM json_each(?))",
-        (thread, stone.ns, stone.checkpoint_id, json.dumps(sorted(channels))),
-    )
+    _strip_writes(connection, thread, stone, channels)
+
+
+def _strip_writes(
+    connection: Connection, thread: int, stone: Stone, channels: Collection[str]
+) -> None:
+    """Keep what was written to these channels alone."""
+    place = (thread, stone.ns, stone.checkpoint_id)
+    which = "WHERE thread = ? AND ns = ? AND checkpoint_id = ?"
+    rows = connection.execute(
+        f"SELECT task_id, idx, channel, value FROM langgraph_writes {which}", place
+    ).fetchall()
+    for task_id, *row in rows:
+        writes = [write for write in unpack_row(*row) if write[1] in channels]
+        found = (*place, task_id, row[0])
+        if writes:
+            connection.execute(
+                f"UPDATE langgraph_writes SET value = ? {which} AND task_id = ? AND idx = ?",
+                (pack_bundle(writes), *found),
+            )
+        else:
+            connection.execute(
+                f"DELETE FROM langgraph_writes {which} AND task_id = ? AND idx = ?", found
+            )
 
 
 def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:

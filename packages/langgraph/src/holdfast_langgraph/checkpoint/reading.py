@@ -21,10 +21,10 @@ from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Digest, Sealed, Stored, carrier, references
 from holdfast_langgraph.checkpoint.packing import (
-    unpack,
     unpack_carried,
     unpack_manifest,
     unpack_metadata,
+    unpack_row,
 )
 
 COLUMNS = (
@@ -101,11 +101,20 @@ def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str
     """Return the writes that follow a checkpoint, in the order a run applies them."""
     rows = connection.execute(
         "SELECT task_path, task_id, idx, channel, value FROM langgraph_writes"
-        " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? ORDER BY task_id, idx",
         (thread, ns, checkpoint_id),
-    ).fetchall()
-    rows.sort(key=lambda row: writes_sort_key(*row[:3]))
-    return [Write(*(*row[:-1], unpack(row[-1]))) for row in rows]
+    )
+    # A row of its own takes the place of what a bundle has under the same index.
+    writes = {
+        (task_id, write[0]): Write(path, task_id, *write)
+        for path, task_id, *row in rows
+        for write in unpack_row(*row)
+    }
+    return sorted(writes.values(), key=_place)
+
+
+def _place(write: Write) -> Any:
+    return writes_sort_key(write.task_path, write.task_id, write.idx)
 
 
 def find_blobs(

@@ -36,20 +36,21 @@ from holdfast_langgraph.checkpoint.forms import (
     settle,
     settled,
 )
-from holdfast_langgraph.checkpoint.packing import pack
 from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
 from holdfast_langgraph.checkpoint.reading import digests_of
 from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
-    MOST_ROWS,
     CheckpointThereError,
     ThreadMovedError,
+    WritesThereError,
     add_blobs,
+    add_bundle,
     add_next,
     add_thread,
     add_writes,
     checkpoint_row,
     find_thread,
+    replace_writes,
 )
 
 # A part is a message or a run of some; larger blobs are values of their own.
@@ -128,37 +129,34 @@ def store_writes(
     desk: Desk, address: Address, writes: Sequence[tuple[str, Any]], task: tuple[str, str]
 ) -> None:
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
-    replace = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+    special = [channel in WRITES_IDX_MAP for channel, _ in writes]
+    replace = all(special)
+    codec = desk.codec
 
-    def attempt(known: Known) -> None:
+    def attempt(known: Known, bundled: bool) -> None:
         blobs: Blobs = {}
-        drafts = [desk.codec.encode_write(value, known.salt, blobs) for _, value in writes]
-        if known.no is not None and not blobs:
-            rows = _rows(writes, drafts, {})
-            with _opened(desk, single=len(rows) <= MOST_ROWS) as connection:
-                add_writes(connection, (known.no, known.epoch), address, task, rows, replace)
-            return
-        numbers, plain, sealed = _sort(desk.codec, known, blobs)
-        with desk.database.write() as connection:
+        drafts = [
+            (WRITES_IDX_MAP.get(channel, at), channel, codec.encode_write(value, known.salt, blobs))
+            for at, (channel, value) in enumerate(writes)
+        ]
+        numbers, plain, sealed = _sort(codec, known, blobs)
+        single = bundled or (replace and len(writes) == 1)
+        with _opened(desk, single=single and known.no is not None and not sealed) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
-            numbers |= add_blobs(connection, thread, sealed)
-            rows = _rows(writes, drafts, numbers)
-            add_writes(connection, (thread, known.epoch), address, task, rows, replace)
-        known.note(thread, numbers)
-        known.note_plain(desk.codec, _parts(plain, numbers))
-        desk.recent.keep(address.thread_id, known)
+            if sealed:
+                numbers |= add_blobs(connection, thread, sealed)
+            stored = [(idx, channel, settle(draft, numbers)) for idx, channel, draft in drafts]
+            add = add_bundle if bundled else replace_writes if replace else add_writes
+            add(connection, (thread, known.epoch), address, task, stored)
+        if blobs or known.no is None:
+            known.note(thread, numbers)
+            known.note_plain(codec, _parts(plain, numbers))
+            desk.recent.keep(address.thread_id, known)
 
-    _settle(desk, address.thread_id, attempt)
-
-
-def _rows(
-    writes: Sequence[tuple[str, Any]], drafts: Sequence[Draft], numbers: Mapping[Digest, int]
-) -> list[tuple[int, str, bytes]]:
-    """Return index, channel and packed value of each write."""
-    return [
-        (WRITES_IDX_MAP.get(channel, at), channel, pack(settle(drafts[at], numbers)))
-        for at, (channel, _) in enumerate(writes)
-    ]
+    try:
+        _settle(desk, address.thread_id, partial(attempt, bundled=not any(special)))
+    except WritesThereError:
+        _settle(desk, address.thread_id, partial(attempt, bundled=False))
 
 
 def _is_light(blobs: Blobs) -> bool:

@@ -7,7 +7,7 @@ goes, and whoever names it learns the new number.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from holdfast import Connection
 
@@ -19,19 +19,18 @@ from holdfast_langgraph.checkpoint.forms import (
     renumber,
 )
 from holdfast_langgraph.checkpoint.packing import (
-    pack,
     pack_manifest,
-    unpack,
+    renumbered,
     unpack_carried,
     unpack_manifest,
+    unpack_row,
     without,
 )
 from holdfast_langgraph.checkpoint.writing import add_blobs
 
 Manifests = Mapping[int, Mapping[str, Stored]]
-Writes = Mapping[tuple[object, ...], Stored]
-
-_WRITE = "ns = ? AND checkpoint_id = ? AND task_id = ? AND idx = ?"
+Writes = Mapping[tuple[str, str, str, int], tuple[str, bytes]]
+"""Channel and packed value of each row of writes, by where it lies in its thread."""
 
 
 def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
@@ -49,7 +48,7 @@ def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
     writes = _writes(connection, thread)
     named = {
         *_named(value for values in manifests.values() for value in values.values()),
-        *_named(writes.values()),
+        *_named(_values(writes)),
     }
     moved = _move(connection, thread, gone, named)
     if moved:
@@ -71,10 +70,19 @@ def _manifests(connection: Connection, thread: int) -> Manifests:
 
 def _writes(connection: Connection, thread: int) -> Writes:
     rows = connection.execute(
-        "SELECT ns, checkpoint_id, task_id, idx, value FROM langgraph_writes WHERE thread = ?",
+        "SELECT ns, checkpoint_id, task_id, idx, channel, value FROM langgraph_writes"
+        " WHERE thread = ?",
         (thread,),
     )
-    return {tuple(row[:-1]): unpack(row[-1]) for row in rows}
+    return {
+        (ns, checkpoint_id, task_id, idx): row for ns, checkpoint_id, task_id, idx, *row in rows
+    }
+
+
+def _values(writes: Writes) -> Iterator[Stored]:
+    for (*_, idx), row in writes.items():
+        for _, _, value in unpack_row(idx, *row):
+            yield value
 
 
 def _named(values: Iterable[Stored]) -> set[int]:
@@ -120,11 +128,12 @@ def _rename_writes(
     connection: Connection, thread: int, writes: Writes, moved: Mapping[int, int]
 ) -> None:
     connection.executemany(
-        f"UPDATE langgraph_writes SET value = ? WHERE thread = ? AND {_WRITE}",
+        "UPDATE langgraph_writes SET value = ?"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ? AND idx = ?",
         [
-            (pack(renumber(value, moved)), thread, *place)
-            for place, value in writes.items()
-            if not moved.keys().isdisjoint(references(value))
+            (renumbered(place[-1], *row, moved), thread, *place)
+            for place, row in writes.items()
+            if not moved.keys().isdisjoint(_named(_values({place: row})))
         ],
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache
-from itertools import chain
 from typing import Any
 
 from holdfast import Connection
@@ -13,13 +11,15 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
 from holdfast_langgraph.checkpoint.packing import (
+    Numbered,
+    pack,
+    pack_bundle,
     pack_carried,
     pack_manifest,
     pack_metadata,
+    unpack_row,
 )
 from holdfast_langgraph.checkpoint.recent import Known
-
-MOST_ROWS = 32
 
 _COLUMNS = (
     "thread, ns, checkpoint_id, parent_id, run_id, created_at, metadata, type, body, manifest,"
@@ -37,6 +37,13 @@ _ADD_CHECKPOINT = (
     " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
     " manifest = excluded.manifest WHERE excluded.carried IS NULL"
 )
+_WRITES = (
+    "INSERT OR {} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path, idx,"
+    " channel, value)"
+    " SELECT no, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+)
+_ADD_WRITES = _WRITES.format("IGNORE")
+_REPLACE_WRITES = _WRITES.format("REPLACE")
 
 
 class ThreadMovedError(Exception):
@@ -45,6 +52,10 @@ class ThreadMovedError(Exception):
 
 class CheckpointThereError(Exception):
     """A checkpoint with this id is there already, and another can bring no blobs in its row."""
+
+
+class WritesThereError(Exception):
+    """The task has written before: that stays, and only what is missing is added."""
 
 
 def find_thread(connection: Connection, thread_id: str) -> Known | None:
@@ -190,42 +201,89 @@ def add_next(
     return int(cursor.lastrowid or 0)
 
 
+def add_bundle(
+    connection: Connection,
+    thread: tuple[int, int],
+    address: Address,
+    task: tuple[str, str],
+    writes: Sequence[Numbered],
+) -> None:
+    """Store what a task has written, all in one row; one statement.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread: Its number, and the epoch it must still be in.
+        address: The checkpoint they follow.
+        task: Its id and its path.
+        writes: Index, channel, value; indexes count from 0.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+        WritesThereError: The task has written before.
+    """
+    if not _add_row(connection, thread, address, task, (0, "", pack_bundle(writes))):
+        raise WritesThereError(task[0])
+
+
 def add_writes(
     connection: Connection,
     thread: tuple[int, int],
     address: Address,
     task: tuple[str, str],
-    writes: Sequence[tuple[int, str, bytes]],
-    replace: bool,
+    writes: Sequence[Numbered],
 ) -> None:
-    """Store the writes of a task; `MOST_ROWS` at most in one statement.
+    """Store what a task has written, a row each, where none with the same index is there.
 
     Args:
-        connection: An open write; for one statement, a bare connection.
-        thread: Its number, and the epoch it must still be in.
-        address: The checkpoint they follow.
-        task: Its id and its path.
-        writes: Index, channel, packed value.
-        replace: In place of earlier ones with the same index; else those stay.
+        connection: An open write.
+        thread, address, task, writes: As for `add_bundle`; any indexes.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    if len(writes) > MOST_ROWS:
-        add_writes(connection, thread, address, task, writes[MOST_ROWS:], replace)
-        writes = writes[:MOST_ROWS]
-    values = (address.ns, address.checkpoint_id, *task, *chain.from_iterable(writes), *thread)
-    cursor = connection.execute(_add_writes(len(writes), replace), values)
-    if cursor.rowcount != len(writes):
-        _check_thread(connection, *thread)  # or some were there before
+    rows = connection.execute(
+        "SELECT idx, channel, value FROM langgraph_writes"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
+        (thread[0], address.ns, address.checkpoint_id, task[0]),
+    ).fetchall()
+    there = {idx for row in rows for idx, _, _ in unpack_row(*row)}
+    for idx, channel, value in writes:
+        if idx not in there:
+            _add_row(connection, thread, address, task, (idx, channel, pack(value)))
 
 
-@cache
-def _add_writes(count: int, replace: bool) -> str:
-    verb = "REPLACE" if replace else "IGNORE"
-    return (
-        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path,"
-        " idx, channel, value) SELECT no, ?, ?, ?, ?, column1, column2, column3"
-        f" FROM langgraph_threads, (VALUES {', '.join(['(?, ?, ?)'] * count)})"
-        " WHERE no = ? AND epoch = ?"
-    )
+def replace_writes(
+    connection: Connection,
+    thread: tuple[int, int],
+    address: Address,
+    task: tuple[str, str],
+    writes: Sequence[Numbered],
+) -> None:
+    """Store what a task has written, a row each, in place of those with the same index.
+
+    Args:
+        connection: An open write; for one write, a bare connection.
+        thread, address, task, writes: As for `add_bundle`; indexes below 0.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+    """
+    for idx, channel, value in writes:
+        row = (idx, channel, pack(value))
+        _add_row(connection, thread, address, task, row, _REPLACE_WRITES)
+
+
+def _add_row(
+    connection: Connection,
+    thread: tuple[int, int],
+    address: Address,
+    task: tuple[str, str],
+    row: tuple[int, str, bytes],
+    statement: str = _ADD_WRITES,
+) -> bool:
+    """Store a row of writes; return whether it was."""
+    values = (address.ns, address.checkpoint_id, *task, *row, *thread)
+    added = connection.execute(statement, values).rowcount == 1
+    if not added:
+        _check_thread(connection, *thread)
+    return added
