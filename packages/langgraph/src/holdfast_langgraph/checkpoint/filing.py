@@ -20,8 +20,16 @@ from holdfast_langgraph.checkpoint.writing import add_checkpoint
 MOST_UNFILED = 32
 
 _LAST = "SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
-_UNFILED = "FROM langgraph_checkpoints NOT INDEXED WHERE filed = 0 AND id > ?"
 _FILE = "UPDATE OR IGNORE langgraph_checkpoints SET filed = 1 WHERE filed = 0 AND id > ?"
+_LEFT = (
+    "SELECT id, thread, ns, checkpoint_id FROM langgraph_checkpoints NOT INDEXED"
+    " WHERE filed = 0 AND id > ? ORDER BY id"
+)
+_FILED = (
+    "SELECT id FROM langgraph_checkpoints"
+    " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?"
+)
+_SET = "UPDATE langgraph_checkpoints SET filed = ? WHERE id = ?"
 
 
 def is_due(row: int) -> bool:
@@ -48,23 +56,14 @@ def add_filed(
 
 
 def file(connection: Connection) -> None:
-    """File every checkpoint."""
+    """File every checkpoint; of those that two savers have put, the youngest stays."""
     last = (connection.execute(_LAST).fetchone() or (0,))[0]
     connection.execute(_FILE, (last,))
-    if connection.execute(f"SELECT 1 {_UNFILED} LIMIT 1", (last,)).fetchone():
-        connection.execute("UPDATE langgraph_checkpoints SET filed = 0 WHERE id > ?", (last,))
-        _drop_older(connection, last)
-        connection.execute(_FILE, (last,))
-
-
-def _drop_older(connection: Connection, last: int) -> None:
-    """Let checkpoints that two savers have put give way to the younger ones."""
-    places = f"SELECT id, thread, ns, checkpoint_id {_UNFILED}"
-    for row in connection.execute(places, (last,)).fetchall():
-        older = connection.execute(
-            "SELECT id FROM langgraph_all WHERE id < ? AND thread = ? AND ns = ?"
-            " AND checkpoint_id = ?",
-            row,
-        ).fetchall()
-        if older:
-            sweep(connection, row[1], [id for (id,) in older])
+    going: dict[int, list[int]] = {}
+    for younger, thread, *place in connection.execute(_LEFT, (last,)).fetchall():
+        (older,) = connection.execute(_FILED, (thread, *place)).fetchone()
+        connection.execute(_SET, (0, older))
+        connection.execute(_SET, (1, younger))
+        going.setdefault(thread, []).append(older)
+    for thread, rows in going.items():
+        sweep(connection, thread, rows)

@@ -1,4 +1,4 @@
-"""Listing checkpoints, newest first: their keys and a first page at once, the others page by page.
+"""Listing checkpoints, newest first: their keys with a first page, then page by page.
 
 No transaction outlives its page.
 """
@@ -61,7 +61,7 @@ def read_query(
     end = before["configurable"].get("checkpoint_id") if before is not None else None
     if end:
         where.append(("c.checkpoint_id < ?", end))
-    return Query(tuple(where), _check_filter(filter or {}))
+    return Query(tuple(where), _check_filter(filter) if filter else {})
 
 
 def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:

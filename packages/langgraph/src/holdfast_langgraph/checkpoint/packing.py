@@ -19,6 +19,9 @@ Numbered: TypeAlias = tuple[int, str, Stored]
 """One write of a task: index, channel, value."""
 
 _ZIPPED = b"\xc1"  # the one byte with which no msgpack begins
+# A row of more than a thousand bytes has a page besides, of which nothing is saved unless all is:
+# so what will hardly become so short stays as it is.
+_SPILLS = 2000
 _BUNDLE = ""  # the one key of a map, which no stored value is
 # What msgpack would write and JSON would not, or otherwise, is refused.
 _AS_JSON = (
@@ -77,7 +80,7 @@ def renumbered(idx: int, channel: str, data: bytes, numbers: Mapping[int, int]) 
 
 
 def _shortened(data: bytes) -> bytes:
-    return data if len(data) < LEAST else _ZIPPED + deflated(data)
+    return _ZIPPED + deflated(data) if LEAST <= len(data) < _SPILLS else data
 
 
 def pack_manifest(manifest: Mapping[str, Stored]) -> bytes:

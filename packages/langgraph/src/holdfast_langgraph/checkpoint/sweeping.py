@@ -21,11 +21,11 @@ from holdfast_langgraph.checkpoint.forms import (
 from holdfast_langgraph.checkpoint.packing import (
     pack_manifest,
     renumbered,
-    unpack_carried,
     unpack_manifest,
     unpack_row,
     without,
 )
+from holdfast_langgraph.checkpoint.reading import read_carried
 from holdfast_langgraph.checkpoint.writing import add_blobs
 
 Manifests = Mapping[int, Mapping[str, Stored]]
@@ -94,21 +94,12 @@ def _move(
 ) -> dict[int, int]:
     """Give the named blobs that these rows carry rows of their own; return their new numbers."""
     moved: dict[int, int] = {}
-    for row, data in _carried(connection, thread):
-        if row not in going:
-            continue
-        for at, blob in enumerate(unpack_carried(data)):
+    for row, blobs in read_carried(connection, going).items():
+        for at, blob in enumerate(blobs):
             number = carried_number(row, at)
             if blob is not None and number in named:
                 moved[number] = add_blobs(connection, thread, dict([blob]))[blob[0]]
     return moved
-
-
-def _carried(connection: Connection, thread: int) -> list[tuple[int, bytes]]:
-    return connection.execute(
-        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL",
-        (thread,),
-    ).fetchall()
 
 
 def _rename_manifests(
@@ -145,7 +136,10 @@ def _trim(connection: Connection, thread: int, named: Iterable[int]) -> None:
         if number < 0:
             row, at = carrier(number)
             places.setdefault(row, set()).add(at)
-    for row, data in _carried(connection, thread):
+    rows = connection.execute(
+        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL", (thread,)
+    ).fetchall()
+    for row, data in rows:
         kept = without(data, places.get(row, ()))
         if kept != data:
             connection.execute(
