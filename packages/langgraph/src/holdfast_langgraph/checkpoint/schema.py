@@ -87,4 +87,9 @@ CREATE VIEW langgraph_all AS
         SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1
     ), 0)
 """,
+    """
+-- No table changes. From here on a row of writes may be a bundle, of channel '' (see `packing`), and
+-- blobs may be zipped by Zstandard: a release that could read neither refuses the file.
+SELECT 1
+""",
 )
