@@ -20,7 +20,7 @@ from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Blobs, past_of, settle
 from holdfast_langgraph.checkpoint.likeness import likeness
 from holdfast_langgraph.checkpoint.msgpack import head_length, split_values
-from holdfast_langgraph.checkpoint.packing import pack, unpack_row
+from holdfast_langgraph.checkpoint.packing import pack_bundle, unpack_row
 from holdfast_langgraph.checkpoint.zipping import WORDS, unzipped, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as some
@@ -59,7 +59,7 @@ def round_trip(codec: Codec, value: object) -> Any:
     blobs: Blobs = {}
     draft = codec.encode(value, SALT, blobs)
     numbers = {digest: at for at, digest in enumerate(blobs, 1)}
-    [(_, _, stored)] = unpack_row(0, "", pack(settle(draft, numbers)))
+    [(_, _, stored)] = unpack_row(0, "", pack_bundle([(0, "", settle(draft, numbers))]))
     return codec.decode(stored, {numbers[digest]: codec.seal(*blobs[digest]) for digest in blobs})
 
 

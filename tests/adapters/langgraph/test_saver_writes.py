@@ -63,7 +63,6 @@ def test_what_a_task_writes_at_once_is_one_row(tmp_path: Path) -> None:
         config = put(saver)
         writes = [(f"channel {at}", at) for at in range(100)]
         saver.put_writes(config, writes, "task")
-        saver.put_writes(config, writes[:2], "task")
         assert tables(saver)["writes"] == 1
         assert pending(saver) == [("task", *write) for write in writes]
 
@@ -160,18 +159,27 @@ def test_what_was_zipped_by_zlib_is_read(size: int) -> None:
 
 
 def test_a_file_whose_writes_have_a_row_each_goes_on(tmp_path: Path) -> None:
+    made = checkpoint({"a": 1})
+    database = Database(tmp_path / "c.db")
+    database.migrate(NAME, STEPS[:2])
+    with database.write() as connection:
+        connection.execute("INSERT INTO langgraph_threads VALUES (1, 't', zeroblob(16), 0)")
+        connection.executemany(
+            "INSERT INTO langgraph_writes VALUES (1, '', ?, 'task', ?, '', ?, ?)",
+            [
+                (made["id"], at, channel, ormsgpack.packb([None, at]))
+                for at, channel in enumerate(["__error__", "c0", "c1"], -1)
+            ],
+        )
+    database.close()
     with HoldfastSaver(tmp_path / "c.db") as saver:
-        config = put(saver, {"a": 1})
-        made = config["configurable"]["checkpoint_id"]
-        with saver.database.write() as connection:
-            connection.executemany(
-                "INSERT INTO langgraph_writes VALUES (1, '', ?, 'task', ?, '', ?, ?)",
-                [(made, at, f"c{at}", ormsgpack.packb([None, at])) for at in range(2)],
-            )
+        config = saver.put(thread(), made, {}, made["channel_versions"])
         saver.put_writes(config, [(f"c{at}", "late") for at in range(3)], "task")
-        assert pending(saver) == [("task", "c0", 0), ("task", "c1", 1), ("task", "c2", "late")]
+        saver.put_writes(config, [("__error__", "new")], "task")
+        kept = [("__error__", "new"), ("c0", 0), ("c1", 1), ("c2", "late")]
+        assert pending(saver) == [("task", *write) for write in kept]
         saver.prune(["t"])
-        assert len(pending(saver)) == 3
+        assert len(pending(saver)) == 4
         assert values_of(saver, thread()) == {"a": 1}
 
 

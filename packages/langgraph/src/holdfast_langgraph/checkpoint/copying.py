@@ -93,15 +93,16 @@ def _copy_writes(
 ) -> None:
     columns = "ns, checkpoint_id, task_id, task_path, idx, channel, value"
     rows = connection.execute(
-        f"SELECT {columns} FROM langgraph_writes WHERE thread = ?", (source,)
+        f"SELECT {columns} FROM langgraph_tasks WHERE filed = 1 AND thread = ? ORDER BY id",
+        (source,),
     ).fetchall()
     connection.executemany(
-        "DELETE FROM langgraph_writes"
-        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
+        "DELETE FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
         [(target, *row[:3]) for row in rows],
     )
     connection.executemany(
-        f"INSERT INTO langgraph_writes(thread, {columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO langgraph_tasks(filed, thread, {columns}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (target, *where, idx, channel, renumbered(idx, channel, data, numbers))
             for *where, idx, channel, data in rows

@@ -1,9 +1,9 @@
-"""Filing checkpoints: their entries in the index are made some at a time.
+"""Filing: a table's rows get their entries in its index some at a time.
 
-A put that goes on where its thread's last one ended leaves its row unfiled, and so writes one page
-instead of two. No filed row is younger than an unfiled one: the unfiled are the last of the table,
-few enough to be read through, and the view `langgraph_all` shows both kinds. Whoever puts
-otherwise, copies or deletes files them first.
+A put that goes on where its thread's last one ended leaves its row unfiled, and so do a task's
+writes: each writes one page instead of two. No filed row is younger than an unfiled one: the
+unfiled are the last of their table, few enough to be read through, and the views `langgraph_all`
+and `langgraph_pending` show both kinds. Whoever puts otherwise, copies or deletes files them first.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from holdfast_langgraph.checkpoint.writing import add_checkpoint
 
 MOST_UNFILED = 32
 
-_LAST = "SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
-_FILE = "UPDATE OR IGNORE langgraph_checkpoints SET filed = 1 WHERE filed = 0 AND id > ?"
+_LAST = "SELECT id FROM {} NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
+_FILE = "UPDATE OR IGNORE {} SET filed = 1 WHERE filed = 0 AND id > ?"
 _LEFT = (
     "SELECT id, thread, ns, checkpoint_id FROM langgraph_checkpoints NOT INDEXED"
     " WHERE filed = 0 AND id > ? ORDER BY id"
@@ -38,7 +38,7 @@ def is_due(row: int) -> bool:
 
 
 def file_all(database: Database) -> None:
-    """File every checkpoint, in a transaction of its own; if that fails, the next one makes up."""
+    """File every row, in a transaction of its own; if that fails, the next one makes up."""
     with suppress(StorageError), database.write() as connection:
         file(connection)
 
@@ -56,9 +56,9 @@ def add_filed(
 
 
 def file(connection: Connection) -> None:
-    """File every checkpoint; of those that two savers have put, the youngest stays."""
-    last = (connection.execute(_LAST).fetchone() or (0,))[0]
-    connection.execute(_FILE, (last,))
+    """File every row; of checkpoints that two savers have put, the youngest stays."""
+    _file(connection, "langgraph_tasks")
+    last = _file(connection, "langgraph_checkpoints")
     going: dict[int, list[int]] = {}
     for younger, thread, *place in connection.execute(_LEFT, (last,)).fetchall():
         (older,) = connection.execute(_FILED, (thread, *place)).fetchone()
@@ -67,3 +67,10 @@ def file(connection: Connection) -> None:
         going.setdefault(thread, []).append(older)
     for thread, rows in going.items():
         sweep(connection, thread, rows)
+
+
+def _file(connection: Connection, table: str) -> int:
+    """File the rows of a table; return the id of the last that was filed before."""
+    last: int = (connection.execute(_LAST.format(table)).fetchone() or (0,))[0]
+    connection.execute(_FILE.format(table), (last,))
+    return last

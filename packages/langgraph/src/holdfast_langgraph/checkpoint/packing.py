@@ -19,9 +19,6 @@ Numbered: TypeAlias = tuple[int, str, Stored]
 """One write of a task: index, channel, value."""
 
 _ZIPPED = b"\xc1"  # the one byte with which no msgpack begins
-# A row of more than a thousand bytes has a page besides, of which nothing is saved unless all is:
-# so what will hardly become so short stays as it is.
-_SPILLS = 2000
 _BUNDLE = ""  # the one key of a map, which no stored value is
 # What msgpack would write and JSON would not, or otherwise, is refused.
 _AS_JSON = (
@@ -55,14 +52,10 @@ def unpack_metadata(data: bytes | str) -> dict[str, Any]:
     return metadata
 
 
-def pack(stored: Stored) -> bytes:
-    """Write the value of one write, zipped if it is long."""
-    return _shortened(ormsgpack.packb(stored))
-
-
 def pack_bundle(writes: Sequence[Numbered]) -> bytes:
-    """Write several writes as the value of one row."""
-    return _shortened(ormsgpack.packb({_BUNDLE: writes}))
+    """Write all that a task wrote in one call, zipped if it is long."""
+    data = ormsgpack.packb({_BUNDLE: writes})
+    return data if len(data) < LEAST else _ZIPPED + deflated(data)
 
 
 def unpack_row(idx: int, channel: str, data: bytes) -> list[Numbered]:
@@ -77,10 +70,6 @@ def renumbered(idx: int, channel: str, data: bytes, numbers: Mapping[int, int]) 
     """Return the value of a row with other numbers for those of its blobs that have moved."""
     row = unpack_row(idx, channel, data)
     return pack_bundle([(at, name, renumber(value, numbers)) for at, name, value in row])
-
-
-def _shortened(data: bytes) -> bytes:
-    return _ZIPPED + deflated(data) if LEAST <= len(data) < _SPILLS else data
 
 
 def pack_manifest(manifest: Mapping[str, Stored]) -> bytes:

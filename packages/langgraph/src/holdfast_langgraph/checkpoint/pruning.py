@@ -19,13 +19,8 @@ from holdfast import Connection, InvalidInputError
 from holdfast_langgraph.checkpoint import sweeping
 from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import Stored
-from holdfast_langgraph.checkpoint.packing import (
-    pack_bundle,
-    pack_manifest,
-    unpack_manifest,
-    unpack_metadata,
-    unpack_row,
-)
+from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
+from holdfast_langgraph.checkpoint.writing import keep_writes
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -193,28 +188,19 @@ def _strip_writes(
     connection: Connection, thread: int, stone: Stone, channels: Collection[str]
 ) -> None:
     """Keep what was written to these channels alone."""
-    place = (thread, stone.ns, stone.checkpoint_id)
-    which = "WHERE thread = ? AND ns = ? AND checkpoint_id = ?"
     rows = connection.execute(
-        f"SELECT task_id, idx, channel, value FROM langgraph_writes {which}", place
+        "SELECT id, idx, channel, value FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?",
+        (thread, stone.ns, stone.checkpoint_id),
     ).fetchall()
-    for task_id, *row in rows:
-        writes = [write for write in unpack_row(*row) if write[1] in channels]
-        found = (*place, task_id, row[0])
-        if writes:
-            connection.execute(
-                f"UPDATE langgraph_writes SET value = ? {which} AND task_id = ? AND idx = ?",
-                (pack_bundle(writes), *found),
-            )
-        else:
-            connection.execute(
-                f"DELETE FROM langgraph_writes {which} AND task_id = ? AND idx = ?", found
-            )
+    for id, *row in rows:
+        keep_writes(connection, id, row, lambda write: write[1] in channels)
 
 
 def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
     connection.execute(
-        "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        "DELETE FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, stone.ns, stone.checkpoint_id),
     )
 
@@ -222,8 +208,8 @@ def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
 def delete_thread(connection: Connection, thread: int) -> None:
     """Delete a thread and everything in it."""
     file(connection)
-    for table in ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs"):
-        filed = " AND filed = 1" if table == "langgraph_checkpoints" else ""
+    for table in ("langgraph_checkpoints", "langgraph_tasks", "langgraph_blobs"):
+        filed = "" if table == "langgraph_blobs" else " AND filed = 1"
         connection.execute(f"DELETE FROM {table} WHERE thread = ?{filed}", (thread,))
     connection.execute("DELETE FROM langgraph_threads WHERE no = ?", (thread,))
 

@@ -116,16 +116,14 @@ def fetch(
 def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str) -> list[Write]:
     """Return the writes that follow a checkpoint, in the order a run applies them."""
     rows = connection.execute(
-        "SELECT task_path, task_id, idx, channel, value FROM langgraph_writes"
-        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? ORDER BY task_id, idx",
+        "SELECT id, task_path, task_id, idx, channel, value FROM langgraph_pending"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, ns, checkpoint_id),
-    )
-    # A row of its own takes the place of what a bundle has under the same index.
-    writes = {
-        (task_id, write[0]): Write(path, task_id, *write)
-        for path, task_id, *row in rows
-        for write in unpack_row(*row)
-    }
+    ).fetchall()
+    writes: dict[tuple[str, int], Write] = {}
+    for _, path, task_id, *row in sorted(rows):  # what came first under an index is in force
+        for write in unpack_row(*row):
+            writes.setdefault((task_id, write[0]), Write(path, task_id, *write))
     return sorted(writes.values(), key=_place)
 
 

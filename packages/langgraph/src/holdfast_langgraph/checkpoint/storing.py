@@ -42,15 +42,13 @@ from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
     CheckpointThereError,
     ThreadMovedError,
-    WritesThereError,
     add_blobs,
-    add_bundle,
     add_next,
     add_thread,
     add_writes,
     checkpoint_row,
     find_thread,
-    replace_writes,
+    take_back,
 )
 
 # A part is a message or a run of some; larger blobs are values of their own.
@@ -129,34 +127,34 @@ def store_writes(
     desk: Desk, address: Address, writes: Sequence[tuple[str, Any]], task: tuple[str, str]
 ) -> None:
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
-    special = [channel in WRITES_IDX_MAP for channel, _ in writes]
-    replace = all(special)
     codec = desk.codec
+    indexes = [WRITES_IDX_MAP.get(channel, at) for at, (channel, _) in enumerate(writes)]
+    replaces = max(indexes) < 0  # errors, interrupts and the like, and nothing else
 
-    def attempt(known: Known, bundled: bool) -> None:
+    def attempt(known: Known) -> None:
         blobs: Blobs = {}
-        drafts = [
-            (WRITES_IDX_MAP.get(channel, at), channel, codec.encode_write(value, known.salt, blobs))
-            for at, (channel, value) in enumerate(writes)
-        ]
+        drafts = [codec.encode_write(value, known.salt, blobs) for _, value in writes]
         numbers, plain, sealed = _sort(codec, known, blobs)
-        single = bundled or (replace and len(writes) == 1)
-        with _opened(desk, single=single and known.no is not None and not sealed) as connection:
+        single = known.no is not None and not sealed and not replaces
+        with _opened(desk, single=single) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
             if sealed:
                 numbers |= add_blobs(connection, thread, sealed)
-            stored = [(idx, channel, settle(draft, numbers)) for idx, channel, draft in drafts]
-            add = add_bundle if bundled else replace_writes if replace else add_writes
-            add(connection, (thread, known.epoch), address, task, stored)
+            if replaces:
+                take_back(connection, thread, address, task[0], indexes)
+            stored = [
+                (idx, channel, settle(draft, numbers))
+                for idx, (channel, _), draft in zip(indexes, writes, drafts, strict=True)
+            ]
+            at = add_writes(connection, (thread, known.epoch), address, task, stored)
         if blobs or known.no is None:
             known.note(thread, numbers)
             known.note_plain(codec, _parts(plain, numbers))
             desk.recent.keep(address.thread_id, known)
+        if filing.is_due(at):
+            filing.file_all(desk.database)
 
-    try:
-        _settle(desk, address.thread_id, partial(attempt, bundled=not any(special)))
-    except WritesThereError:
-        _settle(desk, address.thread_id, partial(attempt, bundled=False))
+    _settle(desk, address.thread_id, attempt)
 
 
 def _is_light(blobs: Blobs) -> bool:

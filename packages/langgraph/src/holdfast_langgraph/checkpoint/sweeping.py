@@ -29,8 +29,8 @@ from holdfast_langgraph.checkpoint.reading import read_carried
 from holdfast_langgraph.checkpoint.writing import add_blobs
 
 Manifests = Mapping[int, Mapping[str, Stored]]
-Writes = Mapping[tuple[str, str, str, int], tuple[str, bytes]]
-"""Channel and packed value of each row of writes, by where it lies in its thread."""
+Writes = Mapping[int, tuple[int, str, bytes]]
+"""Rows of writes by id: index, channel and packed value."""
 
 
 def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
@@ -48,12 +48,12 @@ def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
     writes = _writes(connection, thread)
     named = {
         *_named(value for values in manifests.values() for value in values.values()),
-        *_named(_values(writes)),
+        *_named(_values(writes.values())),
     }
     moved = _move(connection, thread, gone, named)
     if moved:
         _rename_manifests(connection, manifests, moved)
-        _rename_writes(connection, thread, writes, moved)
+        _rename_writes(connection, writes, moved)
     connection.execute(
         "DELETE FROM langgraph_checkpoints WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(going),),
@@ -70,19 +70,13 @@ def _manifests(connection: Connection, thread: int) -> Manifests:
 
 def _writes(connection: Connection, thread: int) -> Writes:
     rows = connection.execute(
-        "SELECT ns, checkpoint_id, task_id, idx, channel, value FROM langgraph_writes"
-        " WHERE thread = ?",
-        (thread,),
+        "SELECT id, idx, channel, value FROM langgraph_pending WHERE thread = ?", (thread,)
     )
-    return {
-        (ns, checkpoint_id, task_id, idx): row for ns, checkpoint_id, task_id, idx, *row in rows
-    }
+    return {id: row for id, *row in rows}
 
 
-def _values(writes: Writes) -> Iterator[Stored]:
-    for (*_, idx), row in writes.items():
-        for _, _, value in unpack_row(idx, *row):
-            yield value
+def _values(rows: Iterable[tuple[int, str, bytes]]) -> Iterator[Stored]:
+    return (value for row in rows for _, _, value in unpack_row(*row))
 
 
 def _named(values: Iterable[Stored]) -> set[int]:
@@ -115,16 +109,13 @@ def _rename_manifests(
     )
 
 
-def _rename_writes(
-    connection: Connection, thread: int, writes: Writes, moved: Mapping[int, int]
-) -> None:
+def _rename_writes(connection: Connection, writes: Writes, moved: Mapping[int, int]) -> None:
     connection.executemany(
-        "UPDATE langgraph_writes SET value = ?"
-        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ? AND idx = ?",
+        "UPDATE langgraph_tasks SET value = ? WHERE id = ?",
         [
-            (renumbered(place[-1], *row, moved), thread, *place)
-            for place, row in writes.items()
-            if not moved.keys().isdisjoint(_named(_values({place: row})))
+            (renumbered(*row, moved), id)
+            for id, row in writes.items()
+            if not moved.keys().isdisjoint(_named(_values([row])))
         ],
     )
 

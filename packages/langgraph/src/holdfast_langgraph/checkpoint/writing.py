@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from holdfast import Connection
@@ -12,7 +12,6 @@ from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
 from holdfast_langgraph.checkpoint.packing import (
     Numbered,
-    pack,
     pack_bundle,
     pack_carried,
     pack_manifest,
@@ -37,13 +36,10 @@ _ADD_CHECKPOINT = (
     " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
     " manifest = excluded.manifest WHERE excluded.carried IS NULL"
 )
-_WRITES = (
-    "INSERT OR {} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path, idx,"
-    " channel, value)"
-    " SELECT no, ?, ?, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+_ADD_WRITES = (
+    "INSERT INTO langgraph_tasks(thread, ns, checkpoint_id, task_id, task_path, value)"
+    " SELECT no, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
 )
-_ADD_WRITES = _WRITES.format("IGNORE")
-_REPLACE_WRITES = _WRITES.format("REPLACE")
 
 
 class ThreadMovedError(Exception):
@@ -52,10 +48,6 @@ class ThreadMovedError(Exception):
 
 class CheckpointThereError(Exception):
     """A checkpoint with this id is there already, and another can bring no blobs in its row."""
-
-
-class WritesThereError(Exception):
-    """The task has written before: that stays, and only what is missing is added."""
 
 
 def find_thread(connection: Connection, thread_id: str) -> Known | None:
@@ -201,89 +193,74 @@ def add_next(
     return int(cursor.lastrowid or 0)
 
 
-def add_bundle(
-    connection: Connection,
-    thread: tuple[int, int],
-    address: Address,
-    task: tuple[str, str],
-    writes: Sequence[Numbered],
-) -> None:
-    """Store what a task has written, all in one row; one statement.
-
-    Args:
-        connection: An open write, or a bare connection.
-        thread: Its number, and the epoch it must still be in.
-        address: The checkpoint they follow.
-        task: Its id and its path.
-        writes: Index, channel, value; indexes count from 0.
-
-    Raises:
-        ThreadMovedError: The thread has been swept or deleted.
-        WritesThereError: The task has written before.
-    """
-    if not _add_row(connection, thread, address, task, (0, "", pack_bundle(writes))):
-        raise WritesThereError(task[0])
-
-
 def add_writes(
     connection: Connection,
     thread: tuple[int, int],
     address: Address,
     task: tuple[str, str],
     writes: Sequence[Numbered],
+) -> int:
+    """Store what a task has written, unfiled; one statement.
+
+    What it wrote before under the same index stays in force, for it lies before this.
+
+    Args:
+        connection: An open write, or a bare connection.
+        thread: Its number, and the epoch it must still be in.
+        address: The checkpoint they follow.
+        task: Its id and its path.
+        writes: Index, channel, value.
+
+    Returns:
+        The id of the row.
+
+    Raises:
+        ThreadMovedError: The thread has been swept or deleted.
+    """
+    values = (address.ns, address.checkpoint_id, *task, pack_bundle(writes), *thread)
+    cursor = connection.execute(_ADD_WRITES, values)
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread)
+    return int(cursor.lastrowid or 0)
+
+
+def take_back(
+    connection: Connection, thread: int, address: Address, task_id: str, indexes: Collection[int]
 ) -> None:
-    """Store what a task has written, a row each, where none with the same index is there.
+    """Delete what a task has written under some indexes.
 
     Args:
         connection: An open write.
-        thread, address, task, writes: As for `add_bundle`; any indexes.
-
-    Raises:
-        ThreadMovedError: The thread has been swept or deleted.
+        thread: Its number.
+        address: The checkpoint the writes follow.
+        task_id: The task.
+        indexes: Of the writes.
     """
     rows = connection.execute(
-        "SELECT idx, channel, value FROM langgraph_writes"
+        "SELECT id, idx, channel, value FROM langgraph_pending"
         " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
-        (thread[0], address.ns, address.checkpoint_id, task[0]),
+        (thread, address.ns, address.checkpoint_id, task_id),
     ).fetchall()
-    there = {idx for row in rows for idx, _, _ in unpack_row(*row)}
-    for idx, channel, value in writes:
-        if idx not in there:
-            _add_row(connection, thread, address, task, (idx, channel, pack(value)))
+    for id, *row in rows:
+        keep_writes(connection, id, row, lambda write: write[0] not in indexes)
 
 
-def replace_writes(
-    connection: Connection,
-    thread: tuple[int, int],
-    address: Address,
-    task: tuple[str, str],
-    writes: Sequence[Numbered],
+def keep_writes(
+    connection: Connection, id: int, row: Sequence[Any], keep: Callable[[Numbered], bool]
 ) -> None:
-    """Store what a task has written, a row each, in place of those with the same index.
+    """Delete writes of a row, and the row if none is left.
 
     Args:
-        connection: An open write; for one write, a bare connection.
-        thread, address, task, writes: As for `add_bundle`; indexes below 0.
-
-    Raises:
-        ThreadMovedError: The thread has been swept or deleted.
+        connection: An open write.
+        id: Of the row.
+        row: Its index, channel and value.
+        keep: Says of a write whether it stays.
     """
-    for idx, channel, value in writes:
-        row = (idx, channel, pack(value))
-        _add_row(connection, thread, address, task, row, _REPLACE_WRITES)
-
-
-def _add_row(
-    connection: Connection,
-    thread: tuple[int, int],
-    address: Address,
-    task: tuple[str, str],
-    row: tuple[int, str, bytes],
-    statement: str = _ADD_WRITES,
-) -> bool:
-    """Store a row of writes; return whether it was."""
-    values = (address.ns, address.checkpoint_id, *task, *row, *thread)
-    added = connection.execute(statement, values).rowcount == 1
-    if not added:
-        _check_thread(connection, *thread)
-    return added
+    writes = unpack_row(*row)
+    kept = [write for write in writes if keep(write)]
+    if not kept:
+        connection.execute("DELETE FROM langgraph_tasks WHERE id = ?", (id,))
+    elif len(kept) < len(writes):
+        connection.execute(
+            "UPDATE langgraph_tasks SET value = ? WHERE id = ?", (pack_bundle(kept), id)
+        )
