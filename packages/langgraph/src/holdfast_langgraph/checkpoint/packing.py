@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import ormsgpack
 
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, placed, renumber
-from holdfast_langgraph.checkpoint.zipping import LEAST, deflated, inflated
+from holdfast_langgraph.checkpoint.zipping import SHORT, deflated, inflated
 
 Numbered: TypeAlias = tuple[int, str, Stored]
 """One write of a task: index, channel, value."""
@@ -55,7 +55,7 @@ def unpack_metadata(data: bytes | str) -> dict[str, Any]:
 def pack_bundle(writes: Sequence[Numbered]) -> bytes:
     """Write all that a task wrote in one call, zipped if it is long."""
     data = ormsgpack.packb({_BUNDLE: writes})
-    return data if len(data) < LEAST else _ZIPPED + deflated(data)
+    return data if len(data) < SHORT else _ZIPPED + deflated(data)
 
 
 def unpack_row(idx: int, channel: str, data: bytes) -> list[Numbered]:

@@ -70,10 +70,14 @@ class Desk:
     retention: Retention | None
     inside: list[None] = field(default_factory=list)
 
-    @property
-    def shares(self) -> bool:
-        """Say whether writers who wait for one another may share a commit, and some do."""
-        return len(self.inside) > 1 and self.database.durability == "full"
+    def open(self, *, single: bool) -> AbstractContextManager[Connection]:
+        """Open what a write needs: one statement is a transaction of its own, and quicker so.
+
+        With full durability writers that wait for one another share a commit, so they need one.
+        """
+        if single and (len(self.inside) == 1 or self.database.durability == "normal"):
+            return self.database.bare()
+        return self.database.write()
 
 
 def store_checkpoint(
@@ -93,7 +97,7 @@ def store_checkpoint(
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
         carried = sealed if carrying and _is_light(sealed) else {}
         goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
-        with _opened(desk, single=goes_on) as connection:
+        with desk.open(single=goes_on) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
             if carried:
                 numbers |= carried_numbers(0, carried)
@@ -128,7 +132,8 @@ def store_writes(
 ) -> None:
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
     codec = desk.codec
-    indexes = [WRITES_IDX_MAP.get(channel, at) for at, (channel, _) in enumerate(writes)]
+    channels = [channel for channel, _ in writes]
+    indexes = [WRITES_IDX_MAP.get(channel, at) for at, channel in enumerate(channels)]
     replaces = max(indexes) < 0  # errors, interrupts and the like, and nothing else
 
     def attempt(known: Known) -> None:
@@ -136,17 +141,15 @@ def store_writes(
         drafts = [codec.encode_write(value, known.salt, blobs) for _, value in writes]
         numbers, plain, sealed = _sort(codec, known, blobs)
         single = known.no is not None and not sealed and not replaces
-        with _opened(desk, single=single) as connection:
+        with desk.open(single=single) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
             if sealed:
                 numbers |= add_blobs(connection, thread, sealed)
             if replaces:
                 take_back(connection, thread, address, task[0], indexes)
-            stored = [
-                (idx, channel, settle(draft, numbers))
-                for idx, (channel, _), draft in zip(indexes, writes, drafts, strict=True)
-            ]
-            at = add_writes(connection, (thread, known.epoch), address, task, stored)
+            stored = [settle(draft, numbers) for draft in drafts]
+            numbered = tuple(zip(indexes, channels, stored, strict=True))
+            at = add_writes(connection, (thread, known.epoch), address, task, numbered)
         if blobs or known.no is None:
             known.note(thread, numbers)
             known.note_plain(codec, _parts(plain, numbers))
@@ -168,11 +171,6 @@ def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_
     """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
     follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
     return follows and known.no is not None and desk.retention is None
-
-
-def _opened(desk: Desk, *, single: bool) -> AbstractContextManager[Connection]:
-    """Open what a write needs: one statement is a transaction of its own, and quicker so."""
-    return desk.database.bare() if single and not desk.shares else desk.database.write()
 
 
 def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:
