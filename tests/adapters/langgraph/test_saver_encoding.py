@@ -173,7 +173,7 @@ def test_what_a_list_began_with_before_is_not_cut_again() -> None:
     assert len(more) <= 65
 
 
-@pytest.mark.parametrize("mark", ["zlib:", "zlib1:"])
+@pytest.mark.parametrize("mark", ["zlib:", "zlib1:", "zstd1:"])
 @pytest.mark.parametrize("size", [10, 5000])
 def test_a_type_that_looks_zipped_reads_back(size: int, mark: str) -> None:
     class Sly(PickleSerde):
