@@ -11,6 +11,7 @@ import ormsgpack
 import pytest
 from holdfast import Database, SchemaVersionError
 from holdfast_langgraph import HoldfastSaver
+from holdfast_langgraph.checkpoint.filing import MOST_UNFILED
 from holdfast_langgraph.checkpoint.packing import unpack_row
 from holdfast_langgraph.checkpoint.schema import NAME, STEPS
 from holdfast_langgraph.checkpoint.zipping import WORDS, deflated, inflated, unzipped
@@ -77,6 +78,30 @@ def test_a_written_value_of_any_size_reads_back(size: int, tmp_path: Path) -> No
         saver.put_writes(config, [*writes, ("more", b"0" * size)], "task")
         more = ("task", "more", b"0" * size)
         assert pending(saver) == [*(("task", *write) for write in writes), more]
+
+
+def unfiled(saver: HoldfastSaver) -> int:
+    """Return how many rows of writes the index does not know."""
+    with saver.database.read() as connection:
+        count: int = connection.execute(
+            "SELECT count(*) FROM langgraph_tasks WHERE filed = 0"
+        ).fetchone()[0]
+    return count
+
+
+def test_writes_that_are_not_in_the_index_yet_are_few_and_are_read_and_deleted(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver, HoldfastSaver(path) as other:
+        config = put(saver)
+        for at in range(3 * MOST_UNFILED + 5):
+            saver.put_writes(config, [("unforgettable", at)], f"task {at:03}")
+        assert 0 < unfiled(saver) < MOST_UNFILED
+        assert [value for _, _, value in pending(other)] == list(range(3 * MOST_UNFILED + 5))
+        other.delete_thread("t")
+        assert tables(saver)["writes"] == unfiled(saver) == 0
+        assert b"unforgettable" not in bytes_of(path)
 
 
 def test_a_copy_takes_the_place_of_what_a_task_wrote_in_the_other_thread(tmp_path: Path) -> None:
