@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test check versions demo bench bench-speed bench-retrieval bench-tokens help
+.PHONY: install format lint types contracts spelling lock house test plain check versions demo bench bench-speed bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -32,6 +32,10 @@ house: ## versions in step, nothing named that must not be
 
 test: ## all tests
 	$(RUN) pytest
+
+plain: ## all tests on the standard library's SQLite, as where sqlcipher3 has no wheel
+	UV_PROJECT_ENVIRONMENT=.venv/plain uv sync -q --all-packages --no-install-package sqlcipher3
+	.venv/plain/bin/python -m pytest -q
 
 check: lint types contracts spelling lock house ## everything but the tests
 

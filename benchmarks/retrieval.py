@@ -5,7 +5,8 @@
 One store per conversation, through the public API; the local embedder unless the extra flags say
 otherwise; no LLM. A match counts for the turn it is (or, of a fact, for its source turns). The
 plain ways see the question as it stands: `dense` (what a vector store returns), `keywords` (BM25
-over the turns), `convex` (half of each). `--ablate` switches every cue off in turn.
+over the turns), `lifted` (the cosine, lifted by BM25: hybrid search of items). `--ablate` switches
+every cue off in turn.
 """
 
 from __future__ import annotations
@@ -53,12 +54,13 @@ def plain(found: cues.Cues, query: str) -> cues.Cues:
     return cues.Cues(dense=query, groups=found.groups)
 
 
-PLAIN = {"change": plain, "names": False, "lent": (0.0, 0.0, 0.0)}
+OWN = (1.0, 0.0, 0.0, 0.0)  # no words but a turn's own
+PLAIN = {"change": plain, "names": False, "lent": OWN}
 WAYS = (
     Way("holdfast"),
     Way("dense", rank=ranking.items["vector"], **PLAIN),  # type: ignore[arg-type]
     Way("keywords", rank=ranking.items["keyword"], **PLAIN),  # type: ignore[arg-type]
-    Way("convex", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
+    Way("lifted", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
 )
 
 
@@ -69,7 +71,7 @@ def ablations() -> Iterator[Way]:
             yield Way(ALONE + one.name, replace(DEFAULT, **{one.name: 0.0}))
     yield Way(ALONE + "name as I", change=lambda found, query: replace(found, dense=query))
     yield Way(ALONE + "names", names=False)
-    yield Way(ALONE + "neighbours' words", lent=(0.0, 0.0, 0.0))
+    yield Way(ALONE + "neighbours' words", lent=OWN)
     yield Way(ALONE + "pairs", change=lambda found, query: replace(found, pairs=()))
 
 

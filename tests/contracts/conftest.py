@@ -7,10 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.drivers import needs_encryption
 from support.faces import FACES, Face
 
 
-@pytest.fixture(params=FACES)
+def _param(kind: str) -> Any:
+    return pytest.param(kind, marks=needs_encryption) if kind == "encrypted" else kind
+
+
+@pytest.fixture(params=map(_param, FACES))
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 

@@ -56,7 +56,7 @@ def naive(
         for phrase, weight in wanted:
             documents = sum(count(texts[n], phrase) > 0 for n in live)
             idf = math.log1p((len(live) - documents + 0.5) / (documents + 0.5))
-            lenders = zip((1.0, *LENT), (at, before, before_that, after), strict=True)
+            lenders = zip(LENT, (at, before, before_that, after), strict=True)
             sum_ = sum(share * frequency(n, phrase) for share, n in lenders)
             total += weight * idf * sum_ * (K1 + 1) / (sum_ + K1)
         return total
@@ -71,7 +71,10 @@ TEXTS = st.lists(st.lists(WORDS, max_size=8), min_size=1, max_size=12)
 @st.composite
 def stores(draw: st.DrawFn) -> tuple[list[list[str]], list[int], set[int]]:
     texts = draw(TEXTS)
-    previous = [draw(st.integers(-1, at - 1)) for at in range(len(texts))]
+    previous: list[int] = []
+    for at in range(len(texts)):  # no two turns follow the same one
+        free = [-1, *(set(range(at)) - set(previous))]
+        previous.append(draw(st.sampled_from(free)))
     removed = draw(st.sets(st.integers(0, len(texts) - 1), max_size=4))
     return texts, previous, removed
 

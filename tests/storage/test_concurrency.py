@@ -17,6 +17,7 @@ from blockbuster import blockbuster_ctx
 from holdfast import Memory
 from holdfast.items import Search
 from holdfast.testing import HashEmbedder
+from support.drivers import needs_encryption
 
 PROCESSES = int(os.environ.get("HOLDFAST_TEST_PROCESSES", "4"))
 WRITES = int(os.environ.get("HOLDFAST_TEST_WRITES", "25"))
@@ -57,6 +58,7 @@ def test_every_process_sees_every_write(tmp_path: Path) -> None:
     assert told == [{"found": total, "listed": total, "problems": []}] * PROCESSES
 
 
+@needs_encryption
 def test_processes_make_one_encrypted_file_together(tmp_path: Path) -> None:
     told = crowd(tmp_path / "m.db", 3, 3, KEY)
     assert told == [{"found": 9, "listed": 9, "problems": []}] * 3
@@ -201,7 +203,9 @@ FORKS = """
 """
 
 
-@pytest.mark.parametrize("key", ["", KEY], ids=["plain", "encrypted"])
+@pytest.mark.parametrize(
+    "key", ["", pytest.param(KEY, marks=needs_encryption)], ids=["plain", "encrypted"]
+)
 def test_a_forked_child_goes_on_with_the_memory_it_inherits(tmp_path: Path, key: str) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(FORKS), tmp_path / "m.db", key],

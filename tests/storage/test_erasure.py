@@ -17,6 +17,7 @@ from holdfast.storage.file import File
 from holdfast.storage.records import Draft, Indexed, add
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
+from support.drivers import needs_encryption
 
 NOW = datetime.now(timezone.utc)
 PAST = NOW - timedelta(days=1)
@@ -261,6 +262,7 @@ def test_a_write_waits_for_no_reader_to_finish_an_erasure(path: Path) -> None:
         assert reader.stats().erasure_pending is False
 
 
+@needs_encryption
 def test_an_encrypted_file_erases_as_well(path: Path) -> None:
     with Memory(path, embedder=HashEmbedder(), key=bytes(32)) as memory:
         (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")

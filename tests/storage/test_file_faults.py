@@ -20,6 +20,7 @@ from holdfast import (
     WrongKeyError,
 )
 from holdfast.testing import HashEmbedder
+from support.drivers import needs_encryption
 
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
@@ -122,6 +123,7 @@ def test_a_migration_that_fails_leaves_no_step_half_done(tmp_path: Path) -> None
 # -- keys ---------------------------------------------------------------------------------------
 
 
+@needs_encryption
 def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
     with opened(tmp_path / "m.db", key=KEY) as memory:
         memory.add("the password is quinoa", user_id="ada-lovelace")
@@ -133,6 +135,7 @@ def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
     assert not (tmp_path / "m.db").read_bytes().startswith(b"SQLite format 3")
 
 
+@needs_encryption
 @pytest.mark.parametrize("key", [None, OTHER, "passphrase", b"short"], ids=repr)
 def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(tmp_path: Path, key: Any) -> None:
     path = tmp_path / "m.db"
@@ -145,12 +148,14 @@ def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(tmp_path: Path, ke
         assert len(memory.list(user_id="ada")) == 1
 
 
+@needs_encryption
 def test_a_key_on_a_plain_file_says_that_it_is_not_encrypted(tmp_path: Path) -> None:
     fill(tmp_path / "m.db")
     with pytest.raises(WrongKeyError, match="not encrypted; open it without key="):
         opened(tmp_path / "m.db", key=KEY)
 
 
+@needs_encryption
 @pytest.mark.parametrize("key", ["", b""])
 def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     with pytest.raises(WrongKeyError, match="empty"):
@@ -158,12 +163,14 @@ def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_encryption
 def test_a_passphrase_opens_what_it_closed(tmp_path: Path) -> None:
     fill(tmp_path / "m.db", key="correct horse ☃")
     with opened(tmp_path / "m.db", key="correct horse ☃") as memory:
         assert len(memory.list(user_id="ada")) == 1
 
 
+@needs_encryption
 def test_rekey_changes_the_key(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     with opened(path, key=KEY) as memory:
@@ -181,6 +188,7 @@ def test_rekey_changes_the_key(tmp_path: Path) -> None:
         assert len(memory.list(user_id="ada")) == 2
 
 
+@needs_encryption
 def test_rekey_while_another_reads_is_an_error_and_harms_nothing(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     fill(path, key=KEY)

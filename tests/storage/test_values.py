@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import operator
 from typing import Any
 
@@ -17,9 +18,7 @@ ORDERS: dict[Operator, Any] = {
     "lt": operator.lt,
     "lte": operator.le,
 }
-rows = st.tuples(st.just("integer"), st.integers(-200, 200)) | st.tuples(
-    st.just("text"), st.text("abz\x00é\U0001f600", max_size=3)
-)
+rows = st.integers(-200, 200) | st.text('abz\x00"é\U0001f600', max_size=3)
 
 
 @settings(max_examples=60, deadline=None)
@@ -33,12 +32,11 @@ def test_an_order_takes_in_what_comes_later(
     first: list[Any], later: list[list[Any]], bound: Any, sign: Operator
 ) -> None:
     values, known = Values(), []
-    kind = "text" if isinstance(bound, str) else "integer"
     for some in (first, *later):
-        values.extend(some)
+        values.extend([("json", json.dumps(value)) for value in some])
         known += some
         told = values.compared(Comparison(("metadata", "a"), sign, bound))
-        wanted = [one == kind and ORDERS[sign](value, bound) for one, value in known]
+        wanted = [type(one) is type(bound) and ORDERS[sign](one, bound) for one in known]
         np.testing.assert_array_equal(told, wanted)
 
 
@@ -46,7 +44,7 @@ def test_members_of_lists_that_come_later_are_found() -> None:
     values = Values()
     holds = Comparison(("metadata", "a"), "contains", 1)
     for count in range(1, 4):
-        values.extend([("array", "[1,true]"), ("array", f"[{count}.0,[1]]"), ("true", 1)])
+        values.extend([("json", "[1,true]"), ("json", f"[{count}.0,[1]]"), ("json", "true")])
         assert values.compared(holds).tolist() == [True, True, False] + [True, False, False] * (
             count - 1
         )

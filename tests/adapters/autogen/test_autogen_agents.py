@@ -27,6 +27,7 @@ from holdfast.testing import HashEmbedder
 from holdfast_autogen import HoldfastMemory, connect, serving
 from PIL import Image as Pixels
 from support.autogen_agents import Witness, agent, texts
+from support.drivers import needs_encryption
 
 pytestmark = pytest.mark.anyio
 
@@ -260,6 +261,7 @@ async def test_an_agent_is_dumped_and_loaded_with_its_memory(path: Path) -> None
     connect(path).close()
 
 
+@needs_encryption
 def test_a_dump_holds_where_the_memory_is_and_no_secret(path: Path) -> None:
     key = "correct horse battery staple"
     with connect(path, embedder=HashEmbedder(), key=key):

@@ -116,8 +116,9 @@ def test_a_file_is_opened_once_in_a_process(path: Path) -> None:
     memory = connect(path, embedder=HashEmbedder())
 
     assert connect(path) is memory
-    with pytest.raises(InvalidInputError, match="open in this process with other options"):
-        connect(path, embedder=HashEmbedder())
+    assert connect(path, embedder=HashEmbedder()) is memory
+    with pytest.raises(InvalidInputError, match="open in this process with another embedder"):
+        connect(path, embedder=HashEmbedder(32))
     memory.close()
     with connect(path, embedder=HashEmbedder()) as again:
         assert again is not memory

@@ -14,6 +14,7 @@ from holdfast import WrongKeyError
 from holdfast.testing import HashEmbedder
 from holdfast_crewai import HoldfastFlowPersistence, HoldfastMemory
 from pydantic import BaseModel
+from support.drivers import needs_encryption
 
 
 class Counter(BaseModel):
@@ -142,6 +143,7 @@ def test_states_and_memories_lie_in_one_file(path: str, states: HoldfastFlowPers
     assert states.load_state("f") == {"n": 1}
 
 
+@needs_encryption
 def test_an_encrypted_file_needs_its_key(tmp_path: Any) -> None:
     path = str(tmp_path / "secret.db")
     HoldfastFlowPersistence(path=path, key="sesame").save_state("f", "one", {"n": 1})

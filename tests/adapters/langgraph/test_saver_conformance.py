@@ -15,8 +15,14 @@ from langgraph.checkpoint.conformance.capabilities import ALL_CAPABILITIES
 from langgraph.checkpoint.conformance.initializer import RegisteredCheckpointer
 from langgraph.checkpoint.conformance.report import CapabilityReport
 from support.checkpoints import SyncShell, encrypted
+from support.drivers import needs_encryption
 
-KINDS = ("memory", "file", "encrypted file", "encrypting serializer")
+KINDS = (
+    "memory",
+    "file",
+    pytest.param("encrypted file", marks=needs_encryption),
+    "encrypting serializer",
+)
 TESTS = {  # of langgraph-checkpoint-conformance 0.0.2
     "put": 17,
     "put_writes": 10,

@@ -9,6 +9,7 @@ import pytest
 from holdfast_langgraph import HoldfastSaver
 from langgraph.checkpoint.conformance.capabilities import DetectedCapabilities
 from support.checkpoints import bytes_of, chat, put, thread, values_of
+from support.drivers import needs_encryption
 
 
 @pytest.fixture
@@ -74,6 +75,7 @@ def test_a_second_connection_waits_for_a_busy_writer(path: Path) -> None:
             assert connection.execute("PRAGMA busy_timeout").fetchone()[0] >= 30_000
 
 
+@needs_encryption
 def test_a_key_encrypts_metadata_too(path: Path) -> None:
     """Every stock saver leaves metadata and thread ids in the clear, cipher or not."""
     with HoldfastSaver(path, key=bytes(range(32))) as saver:

@@ -21,6 +21,7 @@ from langgraph.store.base import (
     SearchOp,
 )
 from pydantic import BaseModel
+from support.drivers import needs_encryption
 from support.word_embeddings import WordEmbeddings
 
 NOTES = ("notes", "ada")
@@ -304,6 +305,7 @@ def test_making_a_store_touches_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_encryption
 def test_a_key_encrypts_values_too(tmp_path: Path) -> None:
     with HoldfastStore(tmp_path / "a.db", key="secret") as store:
         store.put(NOTES, "1", {"text": "plainly readable"})

@@ -7,6 +7,7 @@ from holdfast import InvalidInputError, Memory
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from holdfast_llamaindex import HoldfastMemory, HoldfastMemoryBlock, connect, share
 from llama_index.core.embeddings import MockEmbedding
+from support.drivers import needs_encryption
 
 
 def test_one_path_is_one_memory(path: Path, opened: Memory) -> None:
@@ -56,6 +57,7 @@ def test_options_that_come_too_late_are_refused(path: Path, opened: Memory) -> N
         connect(path, key="secret")
 
 
+@needs_encryption
 def test_a_file_is_encrypted_with_a_key(tmp_path: Path) -> None:
     path = tmp_path / "secret.db"
     with connect(path, embedder=MockEmbedding(embed_dim=3), key="secret") as memory:

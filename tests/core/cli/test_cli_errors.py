@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.cli import Terminal
+from support.drivers import needs_encryption
 
 SEARCH = ("search", "tea", "--user-id", "ada")
 
@@ -137,6 +138,7 @@ def test_a_model_folder_without_a_model_is_named(terminal: Terminal) -> None:
     assert "nowhere" in ran.err
 
 
+@needs_encryption
 def test_the_key_comes_from_the_environment(terminal: Terminal) -> None:
     terminal.run("add", "I like gooseberries", "--user-id", "ada", HOLDFAST_KEY="a secret")
 
@@ -145,6 +147,7 @@ def test_the_key_comes_from_the_environment(terminal: Terminal) -> None:
     assert terminal.json("stats", HOLDFAST_KEY="a secret")["records"] == {"turn": 1}
 
 
+@needs_encryption
 def test_a_missing_or_wrong_key_is_an_error(terminal: Terminal) -> None:
     terminal.run("add", "I like tea", "--user-id", "ada", HOLDFAST_KEY="a secret")
 
@@ -153,6 +156,7 @@ def test_a_missing_or_wrong_key_is_an_error(terminal: Terminal) -> None:
         assert "cannot be read with this key" in ran.err
 
 
+@needs_encryption
 def test_the_key_can_be_typed_and_is_asked_twice_for_a_new_file(terminal: Terminal) -> None:
     add = ("add", "I like tea", "--user-id", "ada", "--key")
 

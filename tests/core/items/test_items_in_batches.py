@@ -116,7 +116,7 @@ def test_pages_of_a_ranking_make_up_the_whole(items: Items) -> None:
 def test_a_hybrid_score_is_the_cosine_where_no_word_is_shared(items: Items) -> None:
     items.put(NOTES, "1", {}, texts=["green tea"])
 
-    plain = items.search(Search(NOTES, "black coffee"))[0]
+    plain = items.search(Search(NOTES, "black coffee", explain=True))[0]
     same = items.search(Search(NOTES, "green tea"))[0]
 
     assert plain.score == pytest.approx(plain.parts["dense"])

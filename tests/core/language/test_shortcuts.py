@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from holdfast.language import dates, terms, traits
+import re
+
+import pytest
+from holdfast.language import cues, dates, terms, traits
+from holdfast.language.clues import Clued, said
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,3 +40,20 @@ def test_ascii_tells_a_time_as_the_full_pattern_says(text: str) -> None:
 @given(st.from_regex(traits._TIME_IN_ASCII, alphabet=st.characters(max_codepoint=127)))
 def test_no_time_expression_goes_without_a_clue(text: str) -> None:
     assert traits.traits(text).tells_time
+
+
+@pytest.mark.parametrize("clued", [cues._WHEN, cues._NOW, cues._TO_ASSISTANT])
+@given(data=st.data())
+def test_no_cue_in_a_question_goes_without_its_word(clued: Clued, data: st.DataObject) -> None:
+    found = data.draw(_matching(clued.pattern.pattern))
+    before, behind = data.draw(_ENDS), data.draw(_ENDS)
+    text = before + found + behind
+    assert clued.found(text, said(text)) == (clued.pattern.search(text) is not None)
+
+
+_ENDS = st.sampled_from(["", " ", "What ", "? ", "x", "_", "1", "'s"])
+
+
+def _matching(pattern: str) -> st.SearchStrategy[str]:
+    plain = re.compile(pattern, re.ASCII)
+    return st.from_regex(plain, alphabet=st.characters(max_codepoint=127), fullmatch=True)

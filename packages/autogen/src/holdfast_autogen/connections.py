@@ -11,8 +11,8 @@ import os
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
-from holdfast import InvalidInputError
-from holdfast.connections import IN_MEMORY, Opened, claim, give_back, name_of, offer, take
+from holdfast import InvalidInputError, connections
+from holdfast.connections import IN_MEMORY, Opened, give_back, name_of, offer, take
 
 if TYPE_CHECKING:
     from holdfast import LLM, Embedder, Memory
@@ -40,30 +40,11 @@ def connect(
         key: Encrypts the whole file.
 
     Raises:
-        InvalidInputError: The file is open already, and not with these options.
+        InvalidInputError: The file is open already with another embedder or key, or without an
+            LLM; or the memory open on it was made elsewhere, and it is not known with what.
         StorageError, ProviderError: As of `holdfast.Memory`.
     """
-    options = (embedder, llm, key)
-    opened = claim(path, lambda: _opened(path, embedder, llm, key))
-    if any(given is not None for given in options) and opened.options != options:
-        raise InvalidInputError(
-            f"{path} is open in this process with other options: connect before the file's "
-            "first use, or hand the open memory on"
-        )
-    opened.borrowed = True
-    return opened.memory
-
-
-def _opened(
-    path: str | os.PathLike[str],
-    embedder: Embedder | None = None,
-    llm: LLM | None = None,
-    key: str | bytes | None = None,
-) -> Opened:
-    # Here, for the front door loads the database and the index: this module must stay light.
-    from holdfast import Memory
-
-    return Opened(Memory(path, embedder=embedder, llm=llm, key=key), (embedder, llm, key))
+    return connections.connect(path, embedder=embedder, llm=llm, key=key)
 
 
 class Handle:
@@ -84,8 +65,7 @@ class Handle:
             return
         in_memory = place.database.in_memory
         self._path = IN_MEMORY if in_memory else name_of(place.database.path)
-        self._opened = Opened(place, borrowed=True)
-        offer(self._opened)
+        self._opened = offer(place)
 
     @classmethod
     def of(cls, place: Place) -> Handle:
@@ -107,7 +87,7 @@ class Handle:
         """Return the memory; open the file if it is not open."""
         with self._lock:
             if self._opened is None:
-                self._opened = take(self._path, lambda: _opened(self._path))
+                self._opened = take(self._path)
             return self._opened.memory
 
     async def memory(self) -> Memory:

@@ -208,6 +208,7 @@ class Collection:
             tree=_tree(filters),
             min_score=min_score,
             score=ranking.item_scores[mode],
+            explain=True,
         )
         found = self._storage.documents.search(self._region(below), probe)
         return [Scored(self._item(hit.item), hit.score or 0.0, hit.parts["dense"]) for hit in found]

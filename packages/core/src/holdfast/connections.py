@@ -14,12 +14,22 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from holdfast.errors import StorageClosedError
+from holdfast.errors import InvalidInputError, StorageClosedError
 
 if TYPE_CHECKING:
     from holdfast.memory import Memory
+    from holdfast.providers import LLM, Embedder
 
 IN_MEMORY = ":memory:"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a file was opened with."""
+
+    embedder: Embedder
+    llm: LLM | None
+    key: str | bytes | None
 
 
 @dataclass(slots=True)
@@ -28,13 +38,13 @@ class Opened:
 
     Attributes:
         memory: The memory.
-        options: What it was opened with, as its opener wrote it down; None: it was handed over.
+        options: What it was opened with; None: it was handed over, and nobody knows.
         borrowed: Somebody holds it, so handles never close it.
         handles: How many of them use it.
     """
 
     memory: Memory
-    options: object = None
+    options: Options | None = None
     borrowed: bool = False
     handles: int = 0
 
@@ -48,34 +58,56 @@ def name_of(path: str | os.PathLike[str]) -> str:
     return str(Path(path).resolve())
 
 
-def claim(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
-    """Return what is open on a path, or open it; a memory in RAM is a new one each time."""
+# -- for users: a memory that stays open until its `close` ----------------------------------------
+
+
+def connect(
+    path: str | os.PathLike[str],
+    *,
+    embedder: Embedder | None = None,
+    llm: LLM | None = None,
+    key: str | bytes | None = None,
+    background: bool = False,
+) -> Memory:
+    """Open a file for this process, or return the memory that is open on it.
+
+    Args:
+        path: The file, made when missing. ``":memory:"`` is a new one each time.
+        embedder, key: If given, those of the memory that is open already.
+        llm: Derives facts; a memory that is open already goes on with its own.
+        background: See `Memory`; where the file is opened now.
+
+    Raises:
+        InvalidInputError: The file is open already, and not with these options.
+        StorageError, ProviderError: As of `Memory`.
+    """
     with _lock:
-        return _claim(path, opening)
+        opened = _claim(path, lambda: _opened(path, embedder, llm, key, background))
+        _check(opened, embedder, llm, key)
+        opened.borrowed = True
+    return opened.memory
 
 
-def _claim(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
-    if str(path) == IN_MEMORY:
-        return opening()
-    return _alive(name_of(path)) or _open.setdefault(name_of(path), opening())
-
-
-def offer(opened: Opened) -> None:
+def offer(memory: Memory) -> Opened:
     """Let those who name its path find a memory, unless another one is open there.
 
     Raises:
         ScopeError: It is a bound handle, which does not reach the whole file.
     """
-    database = opened.memory.database
+    opened, database = Opened(memory, borrowed=True), memory.database
     with _lock:
         if not database.in_memory and _alive(name_of(database.path)) is None:
             _open[name_of(database.path)] = opened
+    return opened
 
 
-def take(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
-    """Claim a path for a handle, which `give_back`s it."""
+# -- for handles: a memory that is open as long as one of them uses it ----------------------------
+
+
+def take(path: str | os.PathLike[str]) -> Opened:
+    """Return what is open on a path, or open it, for a handle, which `give_back`s it."""
     with _lock:  # once, or the last handle might close the memory in between
-        opened = _claim(path, opening)
+        opened = _claim(path, lambda: _opened(path))
         opened.handles += 1
         return opened
 
@@ -93,6 +125,15 @@ def give_back(opened: Opened) -> None:
             opened.memory.close()
 
 
+# -- what is open ---------------------------------------------------------------------------------
+
+
+def _claim(path: str | os.PathLike[str], opening: Callable[[], Opened]) -> Opened:
+    if str(path) == IN_MEMORY:
+        return opening()
+    return _alive(name_of(path)) or _open.setdefault(name_of(path), opening())
+
+
 def _alive(name: str) -> Opened | None:
     """Return what is open under a name; forget it if it was closed."""
     opened = _open.get(name)
@@ -104,3 +145,40 @@ def _alive(name: str) -> Opened | None:
     except StorageClosedError:
         del _open[name]
         return None
+
+
+def _opened(
+    path: str | os.PathLike[str],
+    embedder: Embedder | None = None,
+    llm: LLM | None = None,
+    key: str | bytes | None = None,
+    background: bool = False,
+) -> Opened:
+    # Here, for they load the database and the index: this module must stay light.
+    from holdfast.memory import Memory
+    from holdfast.providers import default_embedder
+
+    options = Options(embedder or default_embedder(), llm, key)
+    memory = Memory(path, embedder=options.embedder, llm=llm, key=key, background=background)
+    return Opened(memory, options)
+
+
+def _check(
+    opened: Opened, embedder: Embedder | None, llm: LLM | None, key: str | bytes | None
+) -> None:
+    """Refuse options that an open memory does not have: they would have no effect."""
+    if embedder is None and llm is None and key is None:
+        return
+    known = opened.options
+    fits = (
+        known is not None
+        and (embedder is None or embedder.fingerprint == known.embedder.fingerprint)
+        and (llm is None or known.llm is not None)
+        and key in (None, known.key)
+    )
+    if not fits:
+        raise InvalidInputError(
+            f"{opened.memory.database.path} is open in this process with another embedder or key, "
+            "or without an LLM, or it was handed over: give them where it is opened first, or hand "
+            "on the open memory"
+        )

@@ -29,8 +29,8 @@ class ItemMatch:
     Attributes:
         item: The whole item.
         score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
-        parts: ``dense`` (cosine) and ``keywords`` (share of the best; 0 where the mode asks for no
-            words), before weighing.
+        parts: With ``explain``, ``dense`` (cosine) and ``keywords`` (share of the best; 0 where the
+            mode asks for no words), before weighing.
         text: Which of the item's texts matched, by number.
     """
 
@@ -88,6 +88,7 @@ class Search:
         min_score: Least score.
         expired: Find also what has expired and is not swept yet.
         unscored: Let items without texts follow the ranked ones, the latest put first.
+        explain: Fill `ItemMatch.parts`.
     """
 
     prefix: Labels
@@ -101,6 +102,7 @@ class Search:
     min_score: float | None = None
     expired: bool = False
     unscored: bool = False
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

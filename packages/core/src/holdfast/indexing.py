@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from holdfast.providers.base import Vector
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.records import Indexed
+
+# Less than the length of any vector but that of zeros, which has no direction and stays zeros.
+_TINY: Final = 1e-300
 
 
 def spans_of(text: str) -> tuple[Span, ...]:
@@ -76,8 +80,7 @@ def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     if not math.isfinite(lengths.sum()):
         raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
-    lengths[lengths == 0] = 1
-    unit: Floats = (matrix / lengths[:, None]).astype(np.float32)
+    unit: Floats = (matrix / np.maximum(lengths, _TINY)[:, None]).astype(np.float32)
     return unit
 
 

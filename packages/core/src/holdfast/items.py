@@ -349,6 +349,7 @@ def _probe(search: Search, words: KeywordQuery, tree: Filter | None, vector: Flo
         tree=tree,
         min_score=search.min_score,
         score=ranking.item_scores[search.mode],
+        explain=search.explain,
     )
 
 

@@ -15,7 +15,7 @@ from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
-from holdfast.storage.searching import Found, Probe
+from holdfast.storage.searching import UNTOLD, Found, Probe
 from holdfast.types import Kind, Match, utc_now
 
 
@@ -71,6 +71,7 @@ async def _search(
         tree=question.tree,
         valid_at=maybe_micros(question.valid_at),
         min_score=question.min_score,
+        explain=question.explain,
     )
     as_of = maybe_micros(question.as_of)
     if question.graph:
@@ -93,4 +94,4 @@ def _read(
 def _match(found: Found, explain: bool) -> Match:
     start, end = found.span
     passage = found.record.text[start:end]
-    return Match(found.record, found.score, passage, found.parts if explain else {})
+    return Match(found.record, found.score, passage, found.parts if explain else UNTOLD)

@@ -35,9 +35,13 @@ def check_id(name: str, value: object) -> str:
         raise ScopeError(
             f"{name} must be a string of 1 to {MAX_ID_LENGTH} characters, not {value!r:.80}"
         )
-    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in value):
+    if not value.isprintable() and any(map(_spoils, value)):
         raise ScopeError(f"{name} {value!r:.80} holds a control character or a lone surrogate")
     return value
+
+
+def _spoils(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs"}
 
 
 class Within(str):

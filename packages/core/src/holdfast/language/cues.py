@@ -14,6 +14,7 @@ from typing import Final
 
 import regex
 
+from holdfast.language.clues import Clued, said
 from holdfast.language.dates import Range, ranges
 from holdfast.language.terms import Group, Word, fold, has_unspaced, language_of, words
 
@@ -21,25 +22,38 @@ from holdfast.language.terms import Group, Word, fold, has_unspaced, language_of
 _PARTIES: Final = frozenset({"user", "assistant", "system", "tool", "human", "ai", "bot"})
 _NICKNAME: Final = 3  # letters that suffice for a name's beginning
 
-_WHEN: Final = regex.compile(
-    r"""(?xi)\b(?:when|how\ (?:long|recently)|since\ when
-      |(?:what|which)\ (?:\w+\ )?(?:year|month|day|date|time|week|season|weekend)
-      |wann|wie\ lange|(?:welche[mnrs]?|an\ welchem|in\ welchem)\ (?:jahr|monat|tag|datum|woche)
-      |cu[aá]ndo|cu[aá]nto\ tiempo|qu[eé]\ (?:año|mes|d[ií]a|fecha|semana)
-      |quand|depuis\ quand|quelle\ (?:année|date|heure)|quando|когда)\b
-      |什么时候|什麼時候|何时|何時|几时|几点|幾點|哪[一]?[天年月]|几[月号]|多久|多长时间|いつ|何[年月日]"""
+_WHEN: Final = Clued(
+    regex.compile(
+        r"""(?xi)\b(?:when|how\ (?:long|recently)|since\ when
+        |(?:what|which)\ (?:\w+\ )?(?:year|month|day|date|time|week|season|weekend)
+        |wann|wie\ lange|(?:welche[mnrs]?|an\ welchem|in\ welchem)\ (?:jahr|monat|tag|datum|woche)
+        |cu[aá]ndo|cu[aá]nto\ tiempo|qu[eé]\ (?:año|mes|d[ií]a|fecha|semana)
+        |quand|depuis\ quand|quelle\ (?:année|date|heure)|quando|когда)\b
+        |什么时候|什麼時候|何时|何時|几时|几点|幾點|哪[一]?[天年月]|几[月号]|多久|多长时间|いつ|何[年月日]"""
+    ),
+    """when long recently year month day date time week season weekend wann lange jahr monat
+    tag datum woche cuando tiempo mes dia fecha semana quand heure quando""",
 )
-_NOW: Final = regex.compile(
-    r"""(?xi)\b(?:current(?:ly)?|latest|newest|most\ recent(?:ly)?|right\ now|nowadays|these\ days
-      |at\ the\ moment|so\ far|up\ to\ date|aktuell\w*|derzeit|zurzeit|neueste[nrs]?
-      |actualmente|actuellement|attualmente)\b|目前|现在|現在|最新"""
+_NOW: Final = Clued(
+    regex.compile(
+        r"""(?xi)\b(?:current(?:ly)?|latest|newest|most\ recent(?:ly)?|right\ now|nowadays
+        |these\ days|at\ the\ moment|so\ far|up\ to\ date|aktuell(?:(?:st)?e[mnrs]?)?|derzeit
+        |zurzeit|neueste[nrs]?|actualmente|actuellement|attualmente)\b|目前|现在|現在|最新"""
+    ),
+    """current currently latest newest recent recently now nowadays days moment far date
+    aktuell aktuelle aktuellem aktuellen aktueller aktuelles aktuellste aktuellstem
+    aktuellsten aktuellster aktuellstes derzeit zurzeit neueste neuesten neuester neuestes
+    actualmente actuellement attualmente""",
 )
-_TO_ASSISTANT: Final = regex.compile(
-    r"""(?xi)\b(?:(?:did|have|had)\ you|you(?:'ve|\ have|\ had)?\ (?:\w+\ )?(?:said|told|gave
-      |given|suggested|recommended|mentioned|explained|listed|provided|proposed|wrote|shared
-      |described|advised|showed|created)|your\ (?:\w+\ )?(?:suggestions?|advice|recommendations?
-      |answers?|explanations?|response|list)|assistant)\b
-      |你(?:说|給|给|推荐|建议|提到)|hast\ du|dijiste|recomendaste"""
+_TO_ASSISTANT: Final = Clued(
+    regex.compile(
+        r"""(?xi)\b(?:(?:did|have|had)\ you|you(?:'ve|\ have|\ had)?\ (?:\w+\ )?(?:said|told|gave
+        |given|suggested|recommended|mentioned|explained|listed|provided|proposed|wrote|shared
+        |described|advised|showed|created)|your\ (?:\w+\ )?(?:suggestions?|advice
+        |recommendations?|answers?|explanations?|response|list)|assistant
+        |hast\ du|dijiste|recomendaste)\b|你(?:说|給|给|推荐|建议|提到)"""
+    ),
+    "you your assistant hast dijiste recomendaste",
 )
 _QUOTED: Final = regex.compile(
     r"\"([^\"]{2,200})\"|“([^”]{2,200})”|«([^»]{2,200})»|「([^」]{2,200})」"
@@ -87,15 +101,16 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
     named = _named(found, everybody)
     people = tuple(dict.fromkeys([*inside, *named.values()]))
     groups, pairs = _wanted(found, named)
+    runs = said(query)
     return Cues(
         dense=_as_me(query, found, named) if named and len(people) == 1 else query,
         speakers=people,
-        role="assistant" if _TO_ASSISTANT.search(query) else None,
+        role="assistant" if _TO_ASSISTANT.found(query, runs) else None,
         groups=groups,
         pairs=pairs,
         quotes=_quotes(query),
-        when=_WHEN.search(query) is not None,
-        now=_NOW.search(query) is not None,
+        when=_WHEN.found(query, runs),
+        now=_NOW.found(query, runs),
         ranges=ranges(query, now),
     )
 
@@ -119,6 +134,8 @@ def _without_unspaced(query: str, speakers: tuple[str, ...]) -> tuple[str, list[
 
 def _named(found: Sequence[Word], speakers: tuple[str, ...]) -> dict[int, str]:
     """Return the speaker each word names, by the word's place."""
+    if not speakers:
+        return {}
     full, first = _names(speakers)
     named: dict[int, str] = {}
     for at, word in enumerate(found):
@@ -185,6 +202,8 @@ def _wanted(
 
 def _quotes(query: str) -> tuple[tuple[Group, ...], ...]:
     """Return the words of every quoted phrase of two terms and more."""
+    if query.isascii() and '"' not in query:
+        return ()
     phrases = (next(filter(None, match.groups())) for match in _QUOTED.finditer(query))
     terms = (
         tuple(group for word in words(phrase, whole=True) for group in word.groups)

@@ -17,10 +17,9 @@ import threading
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from hashlib import blake2b
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import regex
@@ -72,8 +71,7 @@ _SAMPLE = 200
 _stemmers = threading.local()  # a Snowball stemmer must not be shared between threads
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """One word of a query.
 
     Attributes:
@@ -116,17 +114,15 @@ def words(query: str, *, whole: bool = False) -> list[Word]:
         whole: Keep function words inside scripts without spaces too, as a phrase needs them.
     """
     places = _places(query)
-    folded = [_plain(query[start:end]) for start, end, _ in places]
-    spaced = [word for word, place in zip(folded, places, strict=True) if not place[2]]
-    language = language_of(spaced)
+    language = language_of([folded for _, _, folded, unspaced in places if not unspaced])
     stops = _stops(language)
     found: list[Word] = []
-    for (start, end, unspaced), word in zip(places, folded, strict=True):
+    for start, end, folded, unspaced in places:
         if not unspaced:
-            groups: tuple[Group, ...] = (alternatives(word, language),)
-            stop = word in stops
+            groups: tuple[Group, ...] = (alternatives(folded, language),)
+            stop = folded in stops
         else:
-            terms = grams(word)
+            terms = grams(folded)
             kept = terms if whole else [term for term in terms if term not in stops]
             groups = tuple((term,) for term in kept or terms)
             stop = all(term in stops for term in terms)
@@ -134,11 +130,14 @@ def words(query: str, *, whole: bool = False) -> list[Word]:
     return found
 
 
-def _places(query: str) -> list[tuple[int, int, bool]]:
-    """Return where each word begins and ends, and whether its script puts no spaces between."""
+def _places(query: str) -> list[tuple[int, int, str, bool]]:
+    """Return where each word begins and ends, folded, and if its script puts no spaces between."""
     if query.isascii():
-        return [(*match.span(), False) for match in _ASCII_WORD.finditer(query.lower())]
-    return [(*match.span(), match["unspaced"] is not None) for match in _WORD.finditer(query)]
+        return [(*match.span(), match[0], False) for match in _ASCII_WORD.finditer(query.lower())]
+    return [
+        (*match.span(), _plain(match[0]), match["unspaced"] is not None)
+        for match in _WORD.finditer(query)
+    ]
 
 
 @cache

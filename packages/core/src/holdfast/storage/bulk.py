@@ -12,7 +12,7 @@ import numpy as np
 from holdfast.filters import Filter
 from holdfast.storage import codec, items, namespaces
 from holdfast.storage.codec import Floats
-from holdfast.storage.conditions import Condition, path_sql
+from holdfast.storage.conditions import Condition, place
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
 from holdfast.storage.items import Item, ItemDraft
@@ -47,7 +47,8 @@ class Order:
     def sql(self) -> str:
         """Return the terms after ORDER BY."""
         way = "DESC" if self.descending else "ASC"
-        column = f"json_extract(r.value, {path_sql(self.path)})" if self.path else "r.updated_at"
+        where = ", ".join(place("r.value", self.path))
+        column = f"json_extract({where})" if self.path else "r.updated_at"
         return f"{column} {way}, r.id {way}"
 
 
@@ -145,11 +146,11 @@ def counts(file: File, region: Region) -> dict[tuple[str, ...], int]:
 
 def tally(file: File, region: Region, path: tuple[str, ...]) -> dict[Any, int]:
     """Count the items by the value of a field, or by each member where it is a list."""
-    field = path_sql(path)
+    field = " -> ".join(place("r.value", path))
     with file.database.read() as connection:
         # Grouped as they stand: of many items few differ, and only those are taken apart.
         rows = connection.execute(
-            f"SELECT r.value -> {field}, count(*) FROM namespaces n JOIN items r ON {ROWS}"
+            f"SELECT {field}, count(*) FROM namespaces n JOIN items r ON {ROWS}"
             f" WHERE {region.condition} GROUP BY 1",
             region.parameters,
         ).fetchall()

@@ -75,6 +75,11 @@ class Rows:
     The passages of a row lie together. A session is a run, else a day of a namespace. Its
     passages are linked in their order, over the turns; a turn that was said anew has ended, and
     its new words alone stand in the line.
+
+    Attributes:
+        speakers: Number of each speaker.
+        kinds: Those that there are.
+        single: Whether every row has one passage.
     """
 
     def __init__(self) -> None:
@@ -82,6 +87,8 @@ class Rows:
         self._count = 0
         self._alive = Column(np.bool_)  # that field of the table, in one piece
         self.speakers: dict[str, int] = {}
+        self.kinds: set[str] = set()
+        self.single = True
         self._sessions: dict[tuple[int, int], int] = {}
         self._last: dict[int, int] = {}  # session -> position of its last passage
         self._mortal = False  # some row ends or expires
@@ -99,6 +106,10 @@ class Rows:
     def table(self) -> NDArray[Any]:
         """The rows, one structured entry a position."""
         return self._table[: self._count]
+
+    def taken(self, positions: Ints) -> NDArray[Any]:
+        """Return the rows of some positions, ascending; all of them without a copy."""
+        return self.table if len(positions) == self._count else self.table.take(positions)
 
     def visible(
         self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
@@ -153,6 +164,7 @@ class Rows:
     def _fill(self, fresh: NDArray[Any], rows: Sequence[Row], counts: Ints) -> None:
         """Copy what the file says of each row to all its passages."""
         columns = list(zip(*rows, strict=True))
+        self.kinds.update(columns[2])
         read: dict[str, Iterable[Any]] = dict(zip(_COPIED, columns, strict=False))
         read["kind"] = (KIND_CODES[kind] for kind in columns[2])
         read["role"] = (ROLE_CODES.get(role, -1) for role in columns[3])
@@ -163,6 +175,7 @@ class Rows:
             column = np.fromiter(values, ROW[name], len(rows))
             fresh[name] = column if single else np.repeat(column, counts)
         if not single:
+            self.single = False
             fresh["passages"] = np.repeat(counts, counts)
             fresh["passage"] = np.arange(len(fresh)) - np.repeat(np.cumsum(counts) - counts, counts)
         self._mortal = self._mortal or min(map(min, columns[9], columns[10])) < NEVER

@@ -1,16 +1,17 @@
 """Filters as SQL over ``records r`` or ``items r``. Every value is bound.
 
-Only paths are spelled out, quoted by `path_sql`: a metadata field listed in `Memory`'s
+Only paths are spelled out, quoted by `place`: a metadata field listed in `Memory`'s
 ``indexed`` has an index on exactly that expression, and SQLite must recognise it.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from holdfast.filters import TIME_FIELDS, All, Comparison, Filter, Not, Value
-from holdfast.storage.codec import to_micros
+from holdfast.storage.codec import to_json, to_micros
+from holdfast.storage.opening import CUTS_AT_NUL, NUL
 
 Field: TypeAlias = tuple[str | int, ...]
 
@@ -87,37 +88,46 @@ class Condition:
     # -- paths into the document ----------------------------------------------------------------
 
     def _type(self, field: Field) -> str:
-        return f"json_type({self.document}, {path_sql(field[1:])})"
+        return f"json_type({self._place(field)})"
 
     def _value(self, field: Field) -> str:
-        return f"json_extract({self.document}, {path_sql(field[1:])})"
+        return f"json_extract({self._place(field)})"
+
+    def _place(self, field: Field) -> str:
+        return ", ".join(place(self.document, field[1:]))
+
+    def _whole(self, field: Field, value: Value) -> str:
+        """Return what to ask before texts are compared: an error where one would be cut at NUL."""
+        if not (CUTS_AT_NUL and isinstance(value, str)):
+            return ""
+        document, path = place(self.document, field[1:])
+        spelled = f"replace({document} -> {path}, '\\\\', '')"
+        return f"iif(instr({spelled}, '\\u0000'), json_type('1', '{NUL}'), TRUE) AND "
 
     def _equals(self, field: Field, value: Any) -> str:
         if isinstance(value, tuple):
             return self._same_list(field, value)
         if value is None:
             return f"({self._type(field)} IS NULL OR {self._type(field)} = 'null')"
-        types = _json_types(value)
-        same = f"{self._value(field)} = {self._json(value)}"
-        return f"(({same} AND {self._type(field)} {types}) IS TRUE)"
+        return self._ordered(field, "=", value)
 
     def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
-        members = [self._equals((*field, place), member) for place, member in enumerate(value)]
-        length = f"json_array_length({self.document}, {path_sql(field[1:])}) = {len(value)}"
+        members = [self._equals((*field, number), member) for number, member in enumerate(value)]
+        length = f"json_array_length({self._place(field)}) = {len(value)}"
         same = _joined([length, *members, f"{self._type(field)} = 'array'"], " AND ")
         return f"({same} IS TRUE)"
 
     def _ordered(self, field: Field, sign: str, value: Any) -> str:
         types = _json_types(value)
         return (
-            f"(({self._value(field)} {sign} {self._json(value)}"
+            f"(({self._whole(field, value)}{self._value(field)} {sign} {self._json(value)}"
             f" AND {self._type(field)} {types}) IS TRUE)"
         )
 
     def _contains(self, field: Field, value: Any) -> str:
         member = (
             f"({self._type(field)} = 'array' AND EXISTS (SELECT 1 FROM"
-            f" json_each({self.document}, {path_sql(field[1:])}) e"
+            f" json_each({self._place(field)}) e"
             f" WHERE e.value IS {self._json(value)} AND e.type {_json_types(value)}))"
         )
         if not isinstance(value, str):
@@ -126,12 +136,15 @@ class Condition:
             f"({self._type(field)} = 'text'"
             f" AND instr({self._value(field)}, {self._json(value)}) > 0)"
         )
-        return f"(({member} OR {part}) IS TRUE)"
+        return f"(({self._whole(field, value)}({member} OR {part})) IS TRUE)"
 
     def _json(self, value: Value) -> str:
         """Bind a value as JSON holds it: times in ISO 8601, booleans as 0 and 1."""
-        bound = value.isoformat() if isinstance(value, datetime) else value
-        self.values.append(bound)
+        if isinstance(value, float):
+            # As SQLite reads the stored one: from its digits, which not every version does exactly.
+            self.values.append(to_json(value))
+            return "json_extract(?, '$')"
+        self.values.append(value.isoformat() if isinstance(value, datetime) else value)
         return "?"
 
 
@@ -153,13 +166,25 @@ def _json_types(value: Any) -> str:
     return "= 'text'"
 
 
-def path_sql(path: Field) -> str:
-    """Return a JSON path as an SQL string literal; a number is a place in a list."""
-    parts = "".join(
-        f"[{part:d}]" if isinstance(part, int) else f'."{_clean(part)}"' for part in path
-    )
-    return "'$" + parts.replace("'", "''") + "'"
+def place(document: str, path: Field) -> tuple[str, str]:
+    """Return a document and a path in it as SQL, as all of SQLite's JSON functions take them.
+
+    Before 3.45, SQLite compares a name in a path letter by letter with the name as the document
+    spells it, and takes the first quotation mark for its end. So names are spelled as `codec`
+    spells them; where one holds that mark, path and document both spell it without.
+
+    Args:
+        document: SQL.
+        path: Names, and numbers of places in lists.
+    """
+    steps = [f"[{part:d}]" if isinstance(part, int) else f".{to_json(part)}" for part in path]
+    way = "".join(("$", *steps))
+    if any(isinstance(part, str) and '"' in part for part in path):
+        for sign, code in _CODES:
+            document = f"replace({document}, '{sign}', '{code}')"
+            way = way.replace(sign, code)
+    return document, "'" + way.replace("'", "''") + "'"
 
 
-def _clean(part: str) -> str:
-    return part.replace("\\", "\\\\").replace('"', '\\"')
+# The backslash first: it may stand before the mark that ends a text.
+_CODES: Final = (("\\\\", "\\u005c"), ('\\"', "\\u0022"))

@@ -18,7 +18,15 @@ from holdfast.errors import (
 )
 from holdfast.storage import keys
 from holdfast.storage.committing import Pen
-from holdfast.storage.opening import CAN_ENCRYPT, DriverError, Durability, Opening, claim, unmapped
+from holdfast.storage.opening import (
+    CAN_ENCRYPT,
+    DriverError,
+    Durability,
+    Opening,
+    check_version,
+    claim,
+    unmapped,
+)
 
 __all__ = ["BREATH", "Connection", "Cursor", "Database", "Durability", "unmapped"]
 
@@ -69,7 +77,7 @@ class Database:
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
         SchemaVersionError: The file belongs to another program.
-        StorageError: The file cannot be opened.
+        StorageError: The file cannot be opened, or SQLite is too old.
     """
 
     def __init__(
@@ -82,6 +90,7 @@ class Database:
     ) -> None:
         if durability not in ("normal", "full"):
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+        check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
         self.path = Path(path)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.filters import NUMBER_FIELDS, TIME_FIELDS, All, Comparison, Filter, Not
-from holdfast.storage.conditions import COLUMNS, path_sql
+from holdfast.storage.conditions import COLUMNS, place
 from holdfast.storage.database import Connection
 from holdfast.storage.values import Bools, Numbers, Values
 
@@ -108,11 +108,10 @@ class _Field:
     def __init__(self, table: Table, path: Path) -> None:
         name = path[0]
         if name == "metadata":
-            where = f"{_DOCUMENT[table]}, {path_sql(path[1:])}"
-            columns = f"json_type({where}), json_extract({where})"
+            value = " -> ".join(place(_DOCUMENT[table], path[1:]))
+            columns = f"'json', {value}"
         else:
-            column = COLUMNS.get(name, f"r.{name}")
-            columns = f"iif({column} IS NULL, NULL, 'text'), {column}"
+            columns = f"'text', {COLUMNS.get(name, f'r.{name}')}"
         self._sql = f"SELECT r.id, {columns} FROM {table} r WHERE r.id IN"
         numeric = name in TIME_FIELDS | NUMBER_FIELDS
         self.values = Numbers(whole=name != "importance") if numeric else Values()

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from holdfast.errors import EmbedderMismatchError
 from holdfast.storage import codec
-from holdfast.storage.conditions import path_sql
+from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
 from holdfast.storage.remains import EVERY, Caretaker
@@ -67,13 +67,13 @@ class File:
         return self._clock.tick()
 
     def _index(self, name: str) -> None:
-        path = path_sql(tuple(name.removeprefix("metadata.").split(".")))
+        where = place("metadata", tuple(name.removeprefix("metadata.").split(".")))
         # In hex, for SQLite takes two names that differ in case alone for one.
         label = name.encode().hex()
         with self.database.write() as connection:
             connection.execute(
                 f"CREATE INDEX IF NOT EXISTS records_by_{label}"
-                f" ON records(json_extract(metadata, {path}))"
+                f" ON records(json_extract({', '.join(where)}))"
             )
 
     # -- whose vectors --------------------------------------------------------------------------

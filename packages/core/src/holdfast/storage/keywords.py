@@ -7,16 +7,16 @@ is scanned, and merged in when it grows long.
 
 Scores follow BM25F (Robertson, Zaragoza and Taylor, 2004): a position's own words, those of the
 turn before and of the one before that are three fields of falling weight, each by its own
-length; the words of the turn after, often the answer, are a fourth. They are all reached through
-links; nothing is copied.
+length; the words of the turn after, often the answer, are a fourth. Every occurrence that is
+found is lent along links to its neighbours; nothing is copied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,13 @@ from holdfast.storage.growing import Column
 from holdfast.storage.postings import Hashes, Ints, Postings, Tail, spaced
 
 Floats = NDArray[np.float32]
+Sums = NDArray[np.float64]
+Links = NDArray[np.int32]
 
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
-LENT: Final = (0.5, 0.25, 0.4)  # words of the turn before, of the one before it, of the next
+# What a word counts: where it stands, in the turn after, in the one after that, in the one before.
+LENT: Final = (1.0, 0.5, 0.25, 0.4)
 PAIR: Final = 0.7  # two neighbouring query words found as neighbours, against one word
 QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
 
@@ -68,20 +71,19 @@ class Keywords:
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
-        self._links: tuple[Ints, ...] = ()  # whose words each position is lent, by `LENT`
 
     def __len__(self) -> int:
         """Return the number of positions, removed ones included."""
         return self._lengths.size
 
-    def extend(self, words: Hashes, lengths: Ints, previous: NDArray[np.int32]) -> None:
+    def extend(self, words: Hashes, lengths: Ints, previous: Links) -> None:
         """Append positions.
 
         Args:
             words: The term hashes (`term_hashes`) of all of them, in the order of their texts.
             lengths: How many words each position has.
             previous: For each, the position of the turn before it in its session, or -1. It
-                must be an earlier position.
+                must be an earlier position, and no two turns follow the same one.
         """
         if not len(lengths):
             return
@@ -106,14 +108,13 @@ class Keywords:
             self._owners.extend(np.repeat(new, lengths + 1))
             self._tail.extend(spaced(words, lengths))
 
-    def _link_after(self, previous: NDArray[np.int32]) -> None:
-        """Note the new positions as the ones after; the latest counts where there are several."""
+    def _link_after(self, previous: Links) -> None:
+        """Note the new positions as the ones after."""
         start = self._after.size
         self._after.fill(-1, len(previous))
         followed = (previous >= 0).nonzero()[0]
         self._linked |= bool(len(followed))
         self._after.values[previous[followed]] = start + followed
-        self._links = ()
 
     def remove(self, position: int) -> None:
         """Forget a position: it scores 0, lends no words and leaves the statistics."""
@@ -125,7 +126,6 @@ class Keywords:
 
     def relink(self, position: int, previous: int) -> None:
         """Let a position follow another one (-1: none), after what lay between is gone."""
-        self._links = ()
         self._before.values[position] = previous
         if previous >= 0:
             self._after.values[previous] = position
@@ -145,15 +145,14 @@ class Keywords:
         if not found:
             return scores
         owners, columns = self._owned(found)
-        hit = np.bincount(owners, minlength=len(self)).nonzero()[0]
-        if not len(hit):
-            return scores
-        slots = self._slots(hit)
-        own, documents = self._frequencies(hit, slots[owners], columns, len(found))
-        rows, lent = self._lend(slots, own) if self._linked else (hit, own[:-1])
-        idf = np.log1p((self._live - documents + 0.5) / (documents + 0.5))
-        worth = np.asarray(weights) * idf * (K1 + 1)
-        scores[rows] = (lent / (lent + K1)) @ worth.astype(np.float32)
+        rows, lent = self._lend(owners, columns, len(found))
+        documents = _documents(owners, columns, len(found))
+        worth = [
+            weight * (K1 + 1) * math.log1p((self._live - count + 0.5) / (count + 0.5))
+            for weight, count in zip(weights, documents, strict=True)
+        ]
+        # Not `@`: of many rows numpy would wait for other threads (see `inner_products`).
+        scores[rows] = np.einsum("ij,j->i", lent / (lent + K1), np.array(worth))
         return scores
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
@@ -162,7 +161,7 @@ class Keywords:
             [*query.groups, *(word for quote in query.quotes for word in quote)]
         )
         words = [_any_of(known, group) for group in query.groups]
-        pairs = _side_by_side(known, query, words, self._owners.size)
+        pairs = [_adjacent((words[first], words[second])) for first, second in query.pairs]
         quotes = [[_any_of(known, word) for word in quote] for quote in query.quotes]
         weighted = [(places, 1.0) for places in words]
         weighted += [(places, PAIR) for places in pairs]
@@ -170,17 +169,18 @@ class Keywords:
         kept = [(places, weight) for places, weight in weighted if len(places)]
         return [places for places, _ in kept], [weight for _, weight in kept]
 
-    def _occurrences(self, groups: Sequence[Group]) -> dict[int, Ints]:
+    def _occurrences(self, groups: Sequence[Group]) -> dict[str, Ints]:
         """Return where each term stands that stands anywhere, ascending."""
-        terms = list(dict.fromkeys(term_hash(term) for group in groups for term in group))
+        terms = {term: term_hash(term) for group in groups for term in group}
         known = {}
-        for term, places in zip(terms, self._postings.of(terms), strict=True):
-            late = self._tail.of(term)
+        found = self._postings.of(list(terms.values()))
+        for (term, number), places in zip(terms.items(), found, strict=True):
+            late = self._tail.of(number)
             if late or len(places):
                 known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
         return known
 
-    def _owned(self, found: Sequence[Ints]) -> tuple[Ints, Ints]:
+    def _owned(self, found: Sequence[Ints]) -> tuple[Links, Ints]:
         """Return the live position that owns each place, and which of `found` it is for."""
         counts = [len(places) for places in found]
         columns = np.repeat(np.arange(len(found)), counts)
@@ -190,45 +190,37 @@ class Keywords:
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
-    def _frequencies(
-        self, hit: Ints, owners: Ints, columns: Ints, width: int
-    ) -> tuple[Floats, NDArray[np.int64]]:
-        """Return how often each of `hit` owns each thing, by its length, and how many of them do.
+    def _lend(self, owners: Links, columns: Ints, width: int) -> tuple[Ints, Sums]:
+        """Return the live positions with words of their own or lent ones, and their sums.
 
-        `owners` are rows of `hit`. Shapes (h + 1, width) whose last row is zero, and (width,).
+        Args:
+            owners: The position of each occurrence.
+            columns: What occurs there: a number below `width`.
+
+        Returns:
+            Positions, ascending, and for each the sum of every column: what occurrences count
+            there (`LENT`), each by the length of its owner. Shape (positions, width).
         """
-        cells = (len(hit) + 1) * width
-        counts = np.bincount(owners * width + columns, minlength=cells).reshape(-1, width)
-        length = self._lengths.values[hit] / max(self._words / max(self._live, 1), 1.0)
-        own = counts.astype(np.float32)
-        own[:-1] /= (1 - B + B * length)[:, None]
-        return own, np.count_nonzero(counts, axis=0)
+        length = self._lengths.values[owners] / max(self._words / max(self._live, 1), 1.0)
+        takers, counts = owners, 1 / (1 - B + B * length)
+        if self._linked:
+            takers, counts = self._takers(owners), np.multiply.outer(LENT, counts)
+        touched = np.zeros(len(self) + 1, dtype=np.bool_)  # the last one is -1: nobody
+        touched[takers] = True
+        touched[:-1] &= self._alive.values
+        rows = touched[:-1].nonzero()[0]
+        slots = np.full(len(self) + 1, len(rows))
+        slots[rows] = np.arange(len(rows))
+        cells = slots[takers] * width + columns
+        # Of weights the sums are floats, which numpy's stubs do not know.
+        sums: Any = np.bincount(cells.ravel(), counts.ravel(), (len(rows) + 1) * width)
+        return rows, sums.reshape(-1, width)[:-1]
 
-    def _slots(self, hit: Ints) -> Ints:
-        """Return the row of each position in arrays over `hit`, for others the row behind them.
-
-        The entry behind the last position is that of position -1: none.
-        """
-        slots = np.full(len(self) + 1, len(hit), dtype=np.int64)
-        slots[hit] = np.arange(len(hit))
-        return slots
-
-    def _lend(self, slots: Ints, own: Floats) -> tuple[Ints, Floats]:
-        """Return the live positions with words of their own or lent ones, and their sums."""
-        lenders = [slots[link] for link in self._lenders()]
-        touched = np.minimum.reduce([slots[:-1], *lenders]) < len(own) - 1
-        rows = (touched & self._alive.values).nonzero()[0]
-        lent = own[slots[rows]]
-        for weight, lender in zip(LENT, lenders, strict=True):
-            lent += weight * own[lender[rows]]
-        return rows, lent
-
-    def _lenders(self) -> tuple[Ints, ...]:
-        """Return for each position the turn before, the one before that, and the next; or -1."""
-        if not self._links:
-            before = np.append(self._before.values, -1)  # so that -1 has nothing before it either
-            self._links = (before[:-1], before[before[:-1]], self._after.values)
-        return self._links
+    def _takers(self, owners: Links) -> Links:
+        """Return to whom positions lend their words, a row for each of `LENT`; -1: to nobody."""
+        after = self._after.values  # nothing is after the last position, which -1 is the index of
+        follower = after[owners]
+        return np.stack([owners, follower, after[follower], self._before.values[owners]])
 
     def settle(self) -> None:
         """Fold the tail in, as is worth it after many positions at once."""
@@ -240,39 +232,21 @@ class Keywords:
         self._tail = Tail(self._postings.end)
 
 
-def _any_of(known: Mapping[int, Ints], group: Group) -> Ints:
+def _documents(owners: Links, columns: Ints, width: int) -> list[int]:
+    """Return in how many positions each column occurs; occurrences in one lie side by side."""
+    first = np.empty(len(owners), dtype=np.bool_)
+    first[:1] = True
+    first[1:] = (owners[1:] != owners[:-1]) | (columns[1:] != columns[:-1])
+    counts: list[int] = np.bincount(columns[first], minlength=width).tolist()
+    return counts
+
+
+def _any_of(known: Mapping[str, Ints], group: Group) -> Ints:
     """Return where any term of a group stands, ascending."""
-    slices = [places for term in group if (places := known.get(term_hash(term))) is not None]
+    slices = [known[term] for term in group if term in known]
     if len(slices) > 1:
         return np.sort(np.concatenate(slices))
     return slices[0] if slices else np.empty(0, np.int64)
-
-
-def _side_by_side(
-    known: Mapping[int, Ints], query: KeywordQuery, words: Sequence[Ints], size: int
-) -> Iterator[Ints]:
-    """Yield, for each pair of words, where the first stands with the second behind it.
-
-    Every place is marked with its term, so the place behind says at once which word it is.
-    """
-    firsts = [words[first] for first, _ in query.pairs]
-    counts = list(map(len, firsts))
-    if not sum(counts):
-        return
-    number = {term: at for at, term in enumerate(known, start=1)}
-    marks = np.zeros(size + 1, dtype=np.uint16 if len(number) < 1 << 16 else np.uint32)
-    lengths = list(map(len, known.values()))
-    marks[np.concatenate(list(known.values()))] = np.repeat(list(number.values()), lengths)
-    behind = marks[np.concatenate(firsts) + 1]
-    holds = np.zeros(len(behind), dtype=np.bool_)
-    seconds = [query.groups[second] for _, second in query.pairs]
-    for terms in zip_longest(*seconds, fillvalue=""):
-        wanted = [number.get(term_hash(term), -1) if term else -1 for term in terms]
-        holds |= behind == np.repeat(wanted, counts)
-    start = 0
-    for places in firsts:
-        yield places[holds[start : start + len(places)]]
-        start += len(places)
 
 
 def _adjacent(words: Sequence[Ints]) -> Ints:
@@ -281,7 +255,7 @@ def _adjacent(words: Sequence[Ints]) -> Ints:
     for offset, following in enumerate(words[1:], start=1):
         if not len(first) or not len(following):
             return first[:0]
-        at = np.searchsorted(following, first + offset)
-        at[at == len(following)] = 0
-        first = first[following[at] == first + offset]
+        wanted = first + offset
+        behind = following.take(np.searchsorted(following, wanted), mode="clip")
+        first = first[behind == wanted]
     return first

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from holdfast.errors import SchemaVersionError, StorageError
 from holdfast.storage import keys
@@ -27,6 +27,11 @@ except ImportError:  # no wheel for this platform
 
 Durability = Literal["normal", "full"]
 DriverError = driver.Error
+
+OLDEST: Final = (3, 38)  # the first that has ``->``, and JSON in every build
+CUTS_AT_NUL: Final = driver.sqlite_version_info < (3, 45)
+"""Whether its JSON functions return a text up to its first NUL only."""
+NUL: Final = "a text with NUL"  # no path; SQLite names it in the error that it raises
 
 APPLICATION_ID = 0x484F4C44  # "HOLD"
 MOMENT = 200  # milliseconds; upkeep gives way to readers
@@ -44,6 +49,8 @@ _ADVICE = {
     "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
+    NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
+    "only up to there; take the NUL out, or install sqlcipher3",
 }
 
 
@@ -159,6 +166,23 @@ class Opening:
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
+
+
+def check_version(found: tuple[int, ...] = driver.sqlite_version_info) -> None:
+    """Refuse a SQLite that does not understand our SQL.
+
+    Raises:
+        StorageError: It is older than `OLDEST`.
+    """
+    if found < OLDEST:
+        raise StorageError(
+            f"Holdfast needs SQLite {_dotted(OLDEST)} or newer, and this is {_dotted(found)}; "
+            "install the sqlcipher3 package, which brings its own, or a Python with a newer one"
+        )
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def claim(connection: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,13 +41,14 @@ class Postings:
         """Return the places of each term."""
         if not len(self._terms):
             return [self._places] * len(terms)
-        wanted = np.array(terms, dtype=np.uint64)
-        at = np.searchsorted(self._terms, wanted)
+        at = np.searchsorted(self._terms, np.array(terms, dtype=np.uint64))
         at[at == len(self._terms)] = 0
-        starts, ends = self._bounds[at], self._bounds[at + 1]
-        ends = np.where(self._terms[at] == wanted, ends, starts)
-        bounds = zip(starts.tolist(), ends.tolist(), strict=True)
-        return [self._places[start:end] for start, end in bounds]
+        starts, ends = self._bounds[at].tolist(), self._bounds[at + 1].tolist()
+        there = zip(terms, self._terms[at].tolist(), starts, ends, strict=True)
+        return [
+            self._places[start : end if known == term else start]
+            for term, known, start, end in there
+        ]
 
     def merge(self, words: Hashes) -> None:
         """Append the words that follow in the stream."""
@@ -69,15 +71,15 @@ class Postings:
 class Tail:
     """The words behind the postings, from place `start` on; looked up once somebody asks.
 
-    Places are kept in tuples: Python's garbage collector looks at one of numbers once and never
-    again. Lists would be tens of thousands of objects that it looks through, all threads at rest.
+    It holds nothing but numbers, which Python's garbage collector does not look at: a list for
+    each word of each view would be tens of thousands of objects, all threads at rest meanwhile.
     """
 
     def __init__(self, start: int) -> None:
         self._start = start
         self._words = Column(np.uint64)
-        self._places: dict[int, tuple[int, ...]] = {}
-        self._known = 0  # so many words are in `_places`
+        self._last: dict[int, int] = {}  # where each word stands last
+        self._before = array("i")  # for each place, where its word stands before that, or -1
 
     @property
     def size(self) -> int:
@@ -91,7 +93,7 @@ class Tail:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, roughly: a list's entry and a number for each word, once one is asked for."""
+        """Bytes held, roughly: an entry of a dict for each word, once one is asked for."""
         return self._words.nbytes + 100 * self.size
 
     def extend(self, words: Hashes) -> None:
@@ -102,18 +104,23 @@ class Tail:
         """Leave a place empty."""
         self._words.fill(NO_WORD, 1)
 
-    def of(self, term: int) -> Sequence[int]:
+    def of(self, term: int) -> list[int]:
         """Return the places of a term, ascending."""
-        if self._known < self.size:
-            fresh = enumerate(self.words[self._known :].tolist(), self._start + self._known)
-            places = self._places
-            for place, word in fresh:
-                if word in places:
-                    places[word] += (place,)
-                elif word != NO_WORD:
-                    places[word] = (place,)
-            self._known = self.size
-        return self._places.get(term, ())
+        if len(self._before) < self.size:
+            self._note()
+        places = []
+        place = self._last.get(term, -1)
+        while place >= 0:
+            places.append(self._start + place)
+            place = self._before[place]
+        return places[::-1]
+
+    def _note(self) -> None:
+        """Take note of where the words stand that came since."""
+        last, known = self._last, len(self._before)
+        for place, word in enumerate(self.words[known:].tolist(), known):
+            self._before.append(last.get(word, -1))
+            last[word] = place
 
 
 def spaced(words: Hashes, lengths: Ints) -> Hashes:

@@ -364,25 +364,25 @@ def _scope(*ids: str | None) -> Scope:
 def _record(row: Sequence[Any]) -> Record:
     _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
     created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
-    message_id, sources, *ids, _ = row[18:]
+    message_id, sources, user_id, agent_id, run_id, app_id, _ = row[18:]
     created_at = codec.from_micros(created)
-    return Record(
-        id=key,
-        text=text,
-        kind=kind,
-        scope=_scope(*ids),
-        role=role,
-        speaker=speaker,
-        metadata=codec.from_json(metadata),
-        created_at=created_at,
-        updated_at=created_at if recorded == created else codec.from_micros(recorded),
-        occurred_at=created_at if occurred == created else codec.from_micros(occurred),
-        valid_from=codec.maybe_moment(valid_from),
-        valid_to=codec.maybe_moment(valid_to),
-        retired_at=codec.maybe_moment(retired),
-        expires_at=codec.maybe_moment(expires),
-        importance=importance,
-        version=version,
-        sources=tuple(codec.from_json(sources)),
-        message_id=message_id,
+    return Record(  # in the order of its fields: names take a third of a microsecond
+        key,
+        text,
+        kind,
+        _scope(user_id, agent_id, run_id, app_id),
+        role,
+        speaker,
+        codec.from_json(metadata),
+        created_at,
+        created_at if recorded == created else codec.from_micros(recorded),
+        created_at if occurred == created else codec.from_micros(occurred),
+        codec.maybe_moment(valid_from),
+        codec.maybe_moment(valid_to),
+        codec.maybe_moment(retired),
+        codec.maybe_moment(expires),
+        importance,
+        version,
+        tuple(codec.from_json(sources)),
+        message_id,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypeAlias
+from itertools import repeat
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,8 @@ POOL = 200
 MOST = 20_000
 # Where a score alone ranks, so many suffice for a page; more only in case of long texts.
 FEW = 50
+UNTOLD: Final[Mapping[str, float]] = MappingProxyType({})
+"""The parts of a score that nobody asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class Candidates:
         rows: The columns (`columns.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
         graph: By how much relations lift it, 0 to 1; None where they were not asked.
+        single: Every row is known to have one passage.
     """
 
     dense: Floats
@@ -51,6 +56,7 @@ class Candidates:
     rows: NDArray[np.void]
     speakers: Mapping[str, int]
     graph: Floats | None = None
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class Probe:
         score: Score of a passage by its cosine and its keywords, where ranking asks no more: then
             the candidates are the best by it, and every page is cut from one order. It never falls
             as the cosine rises.
+        explain: Tell what each channel added to a score.
     """
 
     vector: Floats
@@ -98,6 +105,7 @@ class Probe:
     ended: bool = False
     min_score: float | None = None
     score: Callable[[Floats, Floats], Floats] | None = None
+    explain: bool = False
 
 
 Lift: TypeAlias = Callable[[Connection, View], Floats]
@@ -105,7 +113,7 @@ Lift: TypeAlias = Callable[[Connection, View], Floats]
 
 
 class Hit(NamedTuple):
-    """A row found: its id, its best passage by number, its score and the parts of it."""
+    """A row found: its id, its best passage by number, its score; its parts, if asked for."""
 
     row_id: int
     passage: int
@@ -199,9 +207,9 @@ def find(
         cosines = view.cosines(connection, probe.vector, more)
         places, dense = _joined(places, dense, more, cosines)
         lifted = lifts[places]
-    table = view.rows.table
-    rows = table if len(places) == len(table) else table.take(places)
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, view.rows.speakers, lifted))
+    rows = view.rows.taken(places)
+    speakers, single = view.rows.speakers, view.rows.single
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
     return _hits(probe, ranked, rows)
 
 
@@ -223,7 +231,7 @@ def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
 def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
-    if 0 < len(probe.kinds) < len(KIND_CODES) - 1:
+    if probe.kinds and not view.rows.kinds.issubset(probe.kinds):
         wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
         allowed &= wanted[view.rows.table["kind"]]
     if probe.tree is not None:
@@ -271,7 +279,7 @@ def _few(wanted: int) -> int:
 
 def _rows(view: View, places: Positions) -> int:
     """Return to how many rows these positions belong."""
-    if (view.rows.table["passages"][places] == 1).all():
+    if view.rows.single:
         return len(places)
     return len(np.unique(view.rows.table["id"][places]))
 
@@ -326,6 +334,8 @@ def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> list[Hit]:
         best = best[ranked.scores[best] >= probe.min_score]
     ids, passages = rows["id"][best].tolist(), rows["passage"][best].tolist()
     scores = ranked.scores[best].tolist()
-    columns = [values[best].tolist() for values in ranked.parts.values()]
-    parts = [dict(zip(ranked.parts, row, strict=True)) for row in zip(*columns, strict=True)]
-    return list(map(Hit, ids, passages, scores, parts or [{}] * len(ids)))
+    parts: Iterable[Mapping[str, float]] = repeat(UNTOLD)
+    if probe.explain:
+        columns = [values[best].tolist() for values in ranked.parts.values()]
+        parts = [dict(zip(ranked.parts, row, strict=True)) for row in zip(*columns, strict=True)]
+    return list(map(Hit, ids, passages, scores, parts))

@@ -28,6 +28,7 @@ Known: TypeAlias = tuple[str, Any]
 
 MISSING: Final[Known] = ("missing", None)
 _NULL: Final[Known] = ("null", None)
+_NAMED: Final[dict[str, Known]] = {"true": ("bool", True), "false": ("bool", False), "null": _NULL}
 _ORDER: Final[dict[str, Callable[[Any, Any], Any]]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 _SIDES: Final = {
     "gt": (bisect_right, None),
@@ -60,7 +61,10 @@ class Values:
         return self._numbers.nbytes + self._bytes + self._members.nbytes
 
     def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Append the values of further positions: kinds of `json_type`, and values."""
+        """Append the values of further positions: ``"json"`` or ``"text"``, and so spelled.
+
+        None is a missing one, however it is spelled.
+        """
         numbers = {row: self._number(_known(*row)) for row in dict.fromkeys(rows)}
         self._numbers.extend(np.fromiter(map(numbers.__getitem__, rows), np.int32, len(rows)))
 
@@ -203,7 +207,7 @@ class Numbers:
         return self._column.nbytes
 
     def extend(self, rows: Sequence[tuple[Any, Any]]) -> None:
-        """Append the values of further positions, which stand behind whether there is one."""
+        """Append the values of further positions, which stand behind how they are spelled."""
         numbers = [_NONE if value is None else value for _, value in rows]
         self._column.extend(np.array(numbers, dtype=self._column.values.dtype))
 
@@ -231,15 +235,25 @@ def _micros(value: Any) -> Any:
     return _NONE if value is None else value
 
 
-def _known(kind: str | None, value: Any) -> Known:
-    """Return a value as filters tell values apart; true is not 1."""
-    if kind is None:
+def _known(form: str, spelled: str | None) -> Known:
+    """Return a value as filters tell values apart; true is not 1.
+
+    JSON is read here and not by SQLite: old ones cut a text at NUL or round a number.
+    """
+    if spelled is None:
         return MISSING
-    if kind in ("true", "false"):
-        return "bool", kind == "true"
-    if kind in ("integer", "real"):
-        return "number", value
-    return kind, value
+    if form == "text":
+        return form, spelled
+    first = spelled[0]
+    if first == '"':
+        return "text", _decoded(spelled) if "\\" in spelled else spelled[1:-1]
+    if first in "[{":
+        return "array" if first == "[" else "object", spelled
+    return _NAMED.get(spelled) or ("number", _number(spelled))
+
+
+def _number(spelled: str) -> int | float:
+    return _integer(spelled) if spelled.removeprefix("-").isdigit() else float(spelled)
 
 
 def _asked(value: Any) -> Known:

@@ -44,13 +44,15 @@ class Vectors:
 
     def __init__(self, dimension: int, many: int = MANY) -> None:
         self._index = faiss.IndexFlatIP(dimension)
+        self._count = 0
+        self._start: Any = None  # where they lie in memory
         self._codes: _Codes | None = None
         self._many = many
         self.dimension = dimension
 
     def __len__(self) -> int:
         """Return the number of positions."""
-        return int(self._index.ntotal) if self._codes is None else len(self._codes)
+        return self._count if self._codes is None else len(self._codes)
 
     @property
     def coded(self) -> bool:
@@ -69,7 +71,9 @@ class Vectors:
             self._codes.extend(vectors)
             return
         self._index.add(vectors)
-        if self._index.ntotal >= self._many:
+        self._count = int(self._index.ntotal)
+        self._start = self._index.get_xb()
+        if self._count >= self._many:
             self._codes = _Codes(_whole(self._index))
             self._index.reset()
 
@@ -80,27 +84,17 @@ class Vectors:
         10,000 (384 dimensions), less than any selection of candidates before it.
         """
         assert self._codes is None, "whole vectors are not kept"
-        products = np.empty(len(self), dtype=np.float32)
-        if len(self):
-            vector = np.ascontiguousarray(query, dtype=np.float32)
-            faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
-                faiss.swig_ptr(products),
-                faiss.swig_ptr(vector),
-                self._index.get_xb(),
-                self.dimension,
-                len(self),
-            )
-        return products
+        return _products(query, self._start, self._count)
 
     def cosines_of(self, query: Floats, places: Positions) -> Floats:
         """Return the same where only these positions count; of others it may be 0.
 
         To collect an eighth of the vectors takes less time than to scan them all.
         """
-        if SELECTIVE * len(places) > len(self):
+        if SELECTIVE * len(places) > self._count:
             return self.cosines(query)
-        cosines = np.zeros(len(self), dtype=np.float32)
-        cosines[places] = _whole(self._index)[places] @ query
+        cosines = np.zeros(self._count, dtype=np.float32)
+        cosines[places] = inner_products(_whole(self._index)[places], query)
         return cosines
 
     def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
@@ -193,7 +187,7 @@ class _Codes:
         near: Floats = np.empty(len(positions), dtype=np.float32)
         for start in range(0, len(positions), _CHUNK):
             some = slice(start, start + _CHUNK)
-            near[some] = _decoded(self._index, positions[some]) @ query
+            near[some] = inner_products(_decoded(self._index, positions[some]), query)
         near = near / self._scale + float(self._mean @ query)
         errors: Floats = self._errors.values
         # By Cauchy and Schwarz, for a query of length 1.
@@ -219,6 +213,27 @@ class _Codes:
         last = float(products[0][-1]) / (scale * self._scale) + float(self._mean @ query)
         lost = float(np.linalg.norm(query - whole / scale)) * self._longest
         return positions, last + self._worst + lost + self._slack
+
+
+def inner_products(vectors: Floats, query: Floats) -> Floats:
+    """Return the inner product of every vector with a query, shape (vectors,).
+
+    numpy would share the work of some dozen vectors between threads: where the cores are busy, each
+    search waits ten milliseconds for the others.
+    """
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    return _products(query, faiss.swig_ptr(vectors), len(vectors))
+
+
+def _products(query: Floats, start: Any, count: int) -> Floats:
+    """Return the same of vectors that lie one behind the other in memory."""
+    products: Floats = np.empty(count, dtype=np.float32)
+    if count:
+        vector = np.ascontiguousarray(query, dtype=np.float32)
+        faiss.fvec_inner_products_ny(  # type: ignore[attr-defined]
+            faiss.swig_ptr(products), faiss.swig_ptr(vector), start, len(vector), count
+        )
+    return products
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from holdfast.storage.fields import Fields, Table
 from holdfast.storage.keywords import Keywords
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
-from holdfast.storage.vectors import MANY, Positions, Vectors
+from holdfast.storage.vectors import MANY, Positions, Vectors, inner_products
 
 Bools = NDArray[np.bool_]
 
@@ -122,7 +122,8 @@ class View:
         cosines = np.empty(len(positions), dtype=np.float32)
         for start in range(0, len(positions), _CHUNK):
             some = slice(start, start + _CHUNK)
-            cosines[some] = self._vectors(connection, positions[some]) @ query
+            vectors = self._vectors(connection, positions[some])
+            cosines[some] = inner_products(vectors, query)
         return cosines
 
     def _vectors(self, connection: Connection, positions: Positions) -> Floats:
