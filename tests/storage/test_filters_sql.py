@@ -304,6 +304,21 @@ def test_the_records_own_fields_can_be_filtered() -> None:
             assert len(memory.list(user_id="ada", filters={"NOT": filters})) == 0
 
 
+def test_a_filter_over_an_indexed_field_reads_no_other_rows() -> None:
+    with Memory(":memory:", embedder=HashEmbedder(16), indexed=["room"]) as memory:
+        memory.add("one", user_id="ada", metadata={"room": 7})
+        asked: list[str] = []
+        with memory.database.bare() as connection:
+            connection.set_trace_callback(asked.append)  # type: ignore[attr-defined]
+        memory.list(user_id="ada", filters={"room": 7})
+        with memory.database.bare() as connection:
+            connection.set_trace_callback(None)  # type: ignore[attr-defined]
+            listed = next(sql for sql in asked if "json_extract" in sql)
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {listed}").fetchall()
+
+    assert any("USING INDEX records_within_" in step[-1] for step in plan)
+
+
 def test_an_index_changes_no_answer() -> None:
     fields = ["topic", "Topic", "a.b", "a_b", 'q"t', "it's"]
     with Memory(":memory:", embedder=HashEmbedder(16), indexed=fields) as memory:
@@ -315,6 +330,6 @@ def test_an_index_changes_no_answer() -> None:
             assert [r.text for r in memory.list(user_id="ada", filters=filters)] == ["two"]
         with memory.database.read() as connection:
             made = connection.execute(
-                "SELECT count(*) FROM sqlite_master WHERE name LIKE 'records_by_%'"
+                "SELECT count(*) FROM sqlite_master WHERE name LIKE 'records_within_%'"
             ).fetchone()
         assert made[0] == len(fields)

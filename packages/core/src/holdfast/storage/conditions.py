@@ -1,7 +1,7 @@
 """Filters as SQL over ``records r`` or ``items r``. Every value is bound.
 
 Only paths are spelled out, quoted by `place`: a metadata field listed in `Memory`'s
-``indexed`` has an index on exactly that expression, and SQLite must recognise it.
+``indexed`` has an index on exactly that expression (`File`), and SQLite must recognise it.
 """
 
 from __future__ import annotations
@@ -118,11 +118,12 @@ class Condition:
         return f"({same} IS TRUE)"
 
     def _ordered(self, field: Field, sign: str, value: Any) -> str:
-        types = _json_types(value)
-        return (
-            f"(({self._whole(field, value)}{self._value(field)} {sign} {self._json(value)}"
-            f" AND {self._type(field)} {types}) IS TRUE)"
-        )
+        compared = f"{self._value(field)} {sign} {self._json(value)}"
+        typed = f"({self._type(field)} {_json_types(value)}) IS TRUE"
+        if whole := self._whole(field, value):
+            return f"(({whole}{compared} AND {typed}) IS TRUE)"
+        # Never NULL: without a value there is no type. So an index sees what is compared.
+        return f"({compared} AND {typed})"
 
     def _contains(self, field: Field, value: Any) -> str:
         member = (

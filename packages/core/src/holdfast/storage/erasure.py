@@ -16,7 +16,7 @@ from holdfast.storage import codec, ends, log, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS
+from holdfast.storage.schema import NAMESPACE_BITS, RECORDS, ROWS
 
 REDO = 1 << 30  # turns since the last summary, when there is none any more
 
@@ -231,16 +231,14 @@ def erase_region(
     condition = Condition("r.metadata")
     where = "TRUE" if tree is None else f"r.retired_at IS NULL AND {condition.sql(tree)}"
     keys = connection.execute(
-        "SELECT DISTINCT r.key FROM namespaces n JOIN records r"
-        f" ON r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
+        f"SELECT DISTINCT r.key FROM namespaces n JOIN records r ON {RECORDS}"
         f" WHERE {region.condition} AND {where}",
         (*region.parameters, *condition.values),
     ).fetchall()
     gone = erase(connection, [row[0] for row in keys], now, keep_away=False)
     connection.execute(
-        f"DELETE FROM namespaces AS n WHERE {region.condition} AND NOT EXISTS (SELECT 1"
-        f" FROM records r WHERE r.id >= n.no << {NAMESPACE_BITS}"
-        f" AND r.id < (n.no + 1) << {NAMESPACE_BITS})",
+        f"DELETE FROM namespaces AS n WHERE {region.condition}"
+        f" AND NOT EXISTS (SELECT 1 FROM records r WHERE {ROWS})",
         region.parameters,
     )
     return gone

@@ -17,7 +17,7 @@ from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
 from holdfast.storage.remains import EVERY, Caretaker
-from holdfast.storage.schema import STEPS
+from holdfast.storage.schema import NAMESPACE_BITS, STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
 
@@ -72,8 +72,8 @@ class File:
         label = name.encode().hex()
         with self.database.write() as connection:
             connection.execute(
-                f"CREATE INDEX IF NOT EXISTS records_by_{label}"
-                f" ON records(json_extract({', '.join(where)}))"
+                f"CREATE INDEX IF NOT EXISTS records_within_{label}"
+                f" ON records(id >> {NAMESPACE_BITS}, json_extract({', '.join(where)}))"
             )
 
     # -- whose vectors --------------------------------------------------------------------------

@@ -177,7 +177,7 @@ class Keywords:
         for (term, number), places in zip(terms.items(), found, strict=True):
             late = self._tail.of(number)
             if late or len(places):
-                known[term] = np.concatenate([places, late]).astype(np.int64) if late else places
+                known[term] = np.concatenate([places, late]) if late else places
         return known
 
     def _owned(self, found: Sequence[Ints]) -> tuple[Links, Ints]:

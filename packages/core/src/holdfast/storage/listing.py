@@ -13,7 +13,7 @@ from holdfast.storage import codec, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import ROWS
+from holdfast.storage.schema import RECORDS, ROWS
 from holdfast.types import Kind, Page, Record, Scope
 
 ORDERS = {
@@ -30,10 +30,11 @@ VISIBLE = (
 
 def selected(connection: Connection, table: str, region: Region, tree: Filter) -> list[int]:
     """Return the row ids of a region that a filter lets through."""
-    condition = Condition("r.metadata" if table == "records" else "r.value")
+    document, rows_of = ("r.metadata", RECORDS) if table == "records" else ("r.value", ROWS)
+    condition = Condition(document)
     where = condition.sql(tree)
     rows = connection.execute(
-        f"SELECT r.id FROM namespaces n JOIN {table} r ON {ROWS}"
+        f"SELECT r.id FROM namespaces n JOIN {table} r ON {rows_of}"
         f" WHERE {region.condition} AND {where}",
         (*region.parameters, *condition.values),
     )
@@ -78,7 +79,7 @@ def page(
         where.append(f"({column}, r.id) {sign} (?, ?)")
         values += _read_cursor(cursor, order)
     rows = connection.execute(
-        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {ROWS}"
+        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {RECORDS}"
         f" WHERE {region.condition} AND {' AND '.join(where)}"
         f" ORDER BY {column} {way}, r.id {way} LIMIT ?",
         (*region.parameters, *values, limit + 1),

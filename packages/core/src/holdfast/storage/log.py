@@ -78,7 +78,7 @@ def touched(connection: Connection, namespaces: Sequence[int], after: int) -> li
 
     None says that so much was written that building anew costs less.
     """
-    if last(connection) - after > TOO_FAR and len(namespaces) > FEW:
+    if len(namespaces) > FEW and last(connection) - after > TOO_FAR:
         return None
     if len(namespaces) <= FEW:
         marks = ",".join("?" * len(namespaces))

@@ -12,6 +12,11 @@ NAMESPACE_BITS = 32
 # The rows ``r`` of a namespace ``n``: one range of row ids, found without an index of its own.
 ROWS = f"r.id >= n.no << {NAMESPACE_BITS} AND r.id < (n.no + 1) << {NAMESPACE_BITS}"
 
+# The same of records, so that SQLite may take the index of a metadata field (`Memory`'s
+# ``indexed``) in place of the range. The plus takes the column's affinity away, which would keep
+# it from that.
+RECORDS = f"{ROWS} AND r.id >> {NAMESPACE_BITS} = +n.no"
+
 # When a record ``r`` expires: the newest version says so for those before it.
 EXPIRY = (
     "iif(r.valid_to IS NULL AND r.retired_at IS NULL, r.expires_at, (SELECT v.expires_at"
