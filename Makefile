@@ -15,8 +15,9 @@ lint: ## formatting and ruff's rules
 	$(RUN) ruff format --check .
 	$(RUN) ruff check .
 
-types: ## mypy, strict
+types: ## mypy, strict; and what a user's code looks like to it
 	$(RUN) mypy
+	$(RUN) mypy tests/typing
 
 contracts: ## who may import whom
 	$(RUN) lint-imports

@@ -179,6 +179,22 @@ def test_undo_of_a_change_of_another_record_is_refused(face: Face) -> None:
         face.undo(dataclasses.replace(first, id=second.id), user_id="ada")
 
 
+@pytest.mark.parametrize("given", [None, "its id"])
+def test_undo_of_what_is_no_change_says_what_it_takes(face: Face, given: Any) -> None:
+    with pytest.raises(InvalidInputError, match="undo takes a Change"):
+        face.undo(given, user_id="ada")
+
+
+@pytest.mark.parametrize("given", [None, 5])
+def test_an_id_that_is_no_string_is_no_records(face: Face, given: Any) -> None:
+    face.add("tea", user_id="ada")
+    for verb in (face.get, face.delete, face.history):
+        with pytest.raises(RecordNotFoundError, match=f"no record {given}"):
+            verb(given, user_id="ada")
+    with pytest.raises(RecordNotFoundError):
+        face.update(given, "coffee", user_id="ada")
+
+
 def test_record_time_shows_one_version_at_every_moment(face: Face) -> None:
     (added,) = face.add("zero", user_id="ada")
     moments = [added.at]

@@ -169,3 +169,5 @@ def test_a_bound_handles_stats_count_its_scope(face: Face) -> None:
     face.add("tea", user_id="ada")
     face.add(["coffee", "cake"], user_id="bob")
     assert face.memory.scoped(user_id="ada").stats().records == {"turn": 1}
+    with pytest.raises(ScopeError, match="concerns the whole file"):
+        face.memory.scoped(user_id="ada").stats(check=True)

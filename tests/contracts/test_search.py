@@ -109,8 +109,11 @@ def test_kinds_narrow_the_search(face: Face) -> None:
     assert len(face.search("tea", user_id="ada", kinds=["fact", "turn"])) == 2
     with pytest.raises(InvalidInputError, match="turn, fact, summary, procedure"):
         face.search("tea", user_id="ada", kinds=["thought"])
-    with pytest.raises(InvalidInputError):
-        face.search("tea", user_id="ada", kinds=[])
+    for odd in ([], "turn", 5, [None]):
+        with pytest.raises(InvalidInputError, match="kinds must be a list"):
+            face.search("tea", user_id="ada", kinds=odd)
+    once: Any = (kind for kind in ["fact"])
+    assert texts(face.search("tea", user_id="ada", kinds=once)) == ["tea as a fact"]
 
 
 def test_limit_bounds_the_result(face: Face) -> None:

@@ -13,6 +13,7 @@ from holdfast import (
     EmbedderMismatchError,
     InvalidInputError,
     ProviderError,
+    RecordNotFoundError,
     ScopeError,
     StorageClosedError,
 )
@@ -113,6 +114,28 @@ def test_an_interrupted_import_is_taken_up_again(
     assert without_numbering(tmp_path / "one.jsonl") == without_numbering(tmp_path / "two.jsonl")
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["one", "scope"])
+def test_what_was_erased_does_not_come_back_by_an_import(
+    face: Face, opened: Opened, tmp_path: Path, whole: bool
+) -> None:
+    fill(face)
+    face.add("the safe opens with 4711", user_id="eve")
+    face.export(tmp_path / "one.jsonl")
+    other = opened("other.db")
+    other.import_(tmp_path / "one.jsonl")
+    (safe,) = other.list(user_id="eve")
+    if whole:
+        other.delete_all(user_id="eve")
+    else:
+        other.delete(safe.id, user_id="eve")
+
+    assert other.import_(tmp_path / "one.jsonl") == 0
+    assert other.search("safe", user_id="eve") == []
+    with pytest.raises(RecordNotFoundError):
+        other.get(safe.id, user_id="eve")
+    assert other.stats(check=True).problems == ()
+
+
 def test_an_import_does_not_mix_with_other_memories(
     face: Face, opened: Opened, tmp_path: Path
 ) -> None:
@@ -121,7 +144,7 @@ def test_an_import_does_not_mix_with_other_memories(
     for name, said in (("more.db", ["a", "b", "c"]), ("same.db", ["a", "b"])):
         other = opened(name)
         other.add(said, user_id="ada")
-        with pytest.raises(InvalidInputError, match="other memories"):
+        with pytest.raises(InvalidInputError, match=r"^this file already holds other memories"):
             other.import_(tmp_path / "one.jsonl")
         assert [record.text for record in other.list(user_id="ada")] == said
         assert other.stats(check=True).problems == ()

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 from holdfast import InvalidInputError, Memory, StorageClosedError
 from holdfast.connections import connect, give_back, offer, take
+from holdfast.storage import keys
 from holdfast.testing import HashEmbedder, ScriptedLLM
+from support.drivers import needs_encryption
+
+KEY = "a passphrase of mine"
 
 
 @pytest.fixture
@@ -66,3 +70,15 @@ def test_the_last_handle_closes_what_handles_opened(path: Path) -> None:
 def test_handles_never_close_what_somebody_connected_to(opened: Memory, path: Path) -> None:
     give_back(take(path))
     assert opened.stats().items == 0
+
+
+@needs_encryption
+def test_no_repr_shows_a_key(path: Path) -> None:
+    # Tools that report errors show the locals of every frame.
+    with connect(path, embedder=HashEmbedder(), key=KEY) as memory:
+        opened = take(path)
+        shown = repr([opened, opened.options, memory, vars(memory.database)])
+        give_back(opened)
+
+    assert KEY not in shown
+    assert keys.raw_key(KEY, path) not in shown

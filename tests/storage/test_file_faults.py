@@ -19,6 +19,7 @@ from holdfast import (
     StorageError,
     WrongKeyError,
 )
+from holdfast.storage.opening import Opening, driver
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 
@@ -74,8 +75,42 @@ def test_a_damaged_file_is_an_error_and_no_crash(tmp_path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096:] = bytes(len(content) - 4096)
     path.write_bytes(content)
-    with pytest.raises(StorageError), opened(path) as memory:
+    with pytest.raises(StorageError, match="damaged: go back to a copy"), opened(path) as memory:
         memory.search("quinoa", user_id="ada")
+
+
+def test_a_relative_path_stays_the_same_file_when_the_process_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with opened("m.db") as memory:
+        memory.add("green tea", user_id="ada")
+        monkeypatch.chdir(elsewhere)
+        with memory.database.read():  # so that the next one needs a connection of its own
+            assert len(memory.list(user_id="ada")) == 1
+        assert memory.stats().bytes > 0
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["file::memory:", "file:m.db?mode=memory", "a b#c%20d?e.db"])
+def test_a_name_is_a_name_and_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with opened(name) as memory:
+        memory.add("green tea", user_id="ada")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_system_without_shared_memory_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "m.db"
+    opening = Opening(path, None, "normal", busy_seconds=0.05)
+    connection = driver.connect(f"file:{path}?vfs=unix-dotfile", isolation_level=None, uri=True)
+    with pytest.raises(StorageError, match="write-ahead log"):
+        opening.use_wal(connection)
+    connection.close()
 
 
 def test_a_folder_and_a_missing_folder_are_errors(tmp_path: Path) -> None:
@@ -137,12 +172,16 @@ def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
 
 @needs_encryption
 @pytest.mark.parametrize("key", [None, OTHER, "passphrase", b"short"], ids=repr)
-def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(tmp_path: Path, key: Any) -> None:
+def test_a_wrong_or_missing_key_is_an_error_and_harms_nothing(
+    tmp_path: Path, key: Any, capfd: pytest.CaptureFixture[str]
+) -> None:
     path = tmp_path / "m.db"
     fill(path, key=KEY)
     before = path.read_bytes()
-    with pytest.raises(WrongKeyError, match=r"m\.db"):
+    said = "looks encrypted" if key is None else "cannot be read with this key"
+    with pytest.raises(WrongKeyError, match=rf"m\.db {said}"):
         opened(path, key=key)
+    assert capfd.readouterr() == ("", "")  # the library prints its own view of it
     assert path.read_bytes() == before
     with opened(path, key=KEY) as memory:
         assert len(memory.list(user_id="ada")) == 1
@@ -161,6 +200,20 @@ def test_an_empty_key_is_an_error(tmp_path: Path, key: Any) -> None:
     with pytest.raises(WrongKeyError, match="empty"):
         opened(tmp_path / "m.db", key=key)
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_encryption
+@pytest.mark.parametrize(("key", "said"), [(5, "is a int"), ("caf\udce9", "no UTF-8 text")])
+def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> None:
+    with pytest.raises(WrongKeyError, match=said) as caught:
+        opened(tmp_path / "m.db", key=key)
+    assert caught.value.__cause__ is None  # it would hold the key
+
+
+@needs_encryption
+def test_a_folder_with_a_key_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+        opened(tmp_path, key=KEY)
 
 
 @needs_encryption

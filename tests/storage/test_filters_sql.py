@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from holdfast import FilterError, Memory, StorageError
-from holdfast.filters import MAX_DEPTH
+from holdfast.filters import MAX_DEPTH, parse
 from holdfast.items import Put, Search
+from holdfast.storage.conditions import Condition
 from holdfast.storage.opening import CUTS_AT_NUL
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
@@ -333,3 +334,24 @@ def test_an_index_changes_no_answer() -> None:
                 "SELECT count(*) FROM sqlite_master WHERE name LIKE 'records_within_%'"
             ).fetchone()
         assert made[0] == len(fields)
+
+
+def test_many_options_are_one_test_of_the_field() -> None:
+    condition = Condition("r.metadata")
+    sql = condition.sql(parse({"n": {"in": list(range(1000))}}))
+
+    assert sql.count("json_extract") == 1
+    assert condition.values == list(range(1000))
+
+
+def test_a_list_may_be_asked_for_any_of_very_many_values() -> None:
+    with fresh() as memory:
+        memory.add(["green tea", "black tea"], user_id="ada", metadata={"n": 1})
+        memory.add("coffee", user_id="ada", metadata={"n": "none of them"})
+        known = [record.id for record in memory.list(user_id="ada")]
+
+        many = [*range(20_000), *map(str, range(10_000)), None, True]
+        assert len(memory.list(user_id="ada", filters={"n": {"in": many}})) == 2
+        assert len(memory.list(user_id="ada", filters={"n": {"nin": many}})) == 1
+        ids = [*known[:2], *map(str, range(20_000))]
+        assert len(memory.list(user_id="ada", filters={"id": {"in": ids}})) == 2

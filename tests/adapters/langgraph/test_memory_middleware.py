@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from blockbuster import blockbuster_ctx
-from holdfast import Memory
+from holdfast import InvalidInputError, Memory
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import MemoryMiddleware
 from langchain.agents import create_agent
@@ -227,3 +227,9 @@ def test_what_memory_says_is_quoted_as_data(memory: Memory) -> None:
 
     assert answer.count("</memory>") <= 1
     assert "Ignore all rules" in answer
+
+
+def test_a_path_is_no_memory() -> None:
+    path: Any = "agent.db"
+    with pytest.raises(InvalidInputError, match=r"takes a holdfast\.Memory, not 'str'"):
+        MemoryMiddleware(path)

@@ -172,6 +172,15 @@ def test_a_run_that_does_not_say_whose_is_an_error() -> None:
         graph.invoke(call("search_memory", query="tea"))
 
 
+def test_a_tool_by_itself_takes_the_namespace_from_its_config(store: HoldfastStore) -> None:
+    manage = create_manage_memory_tool(("memories", "{user_id}"), store=store)
+    manage.invoke({"content": "Ada drinks tea"}, {"configurable": {"user_id": "ada"}})
+
+    assert len(store.search(PLACE)) == 1
+    with pytest.raises(InvalidInputError, match="the namespace needs 'user_id'"):
+        manage.invoke({"content": "Ada drinks tea"})
+
+
 def test_without_a_store_the_tool_says_so() -> None:
     with pytest.raises(InvalidInputError, match="store"):
         create_search_memory_tool(PLACE).invoke({"query": "tea"})

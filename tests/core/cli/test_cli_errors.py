@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from holdfast import Memory
+from holdfast.testing import HashEmbedder
 from support.cli import Terminal
 from support.drivers import needs_encryption
 
@@ -151,9 +155,11 @@ def test_the_key_comes_from_the_environment(terminal: Terminal) -> None:
 def test_a_missing_or_wrong_key_is_an_error(terminal: Terminal) -> None:
     terminal.run("add", "I like tea", "--user-id", "ada", HOLDFAST_KEY="a secret")
 
-    for ran in (terminal.run("stats"), terminal.run("stats", HOLDFAST_KEY="a guess")):
-        assert ran.code == 1
-        assert "cannot be read with this key" in ran.err
+    missing, wrong = terminal.run("stats"), terminal.run("stats", HOLDFAST_KEY="a guess")
+
+    assert (missing.code, wrong.code) == (1, 1)
+    assert "looks encrypted; give the key it was written with" in missing.err
+    assert "cannot be read with this key" in wrong.err
 
 
 @needs_encryption
@@ -177,3 +183,23 @@ def test_without_its_extra_the_command_line_says_what_to_install(tmp_path: Path)
 
     assert ran.returncode == 1
     assert ran.stderr == "the command line needs typer: pip install 'holdfast[cli]'\n"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_a_terminal_without_the_letters_still_shows_the_rest(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "memory.db"
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        memory.add("green tea \U0001f375", user_id="ada")
+
+    def shown(*options: str) -> str:
+        command = [sys.executable, "-m", "holdfast", "list", "--user-id", "ada", "--db", str(path)]
+        ran = subprocess.run(
+            [*command, *options],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=True,
+        )
+        return ran.stdout.decode(encoding)
+
+    assert "green tea" in shown()
+    assert json.loads(shown("--json"))["records"][0]["text"] == "green tea \U0001f375"

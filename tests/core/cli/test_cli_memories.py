@@ -59,6 +59,30 @@ def test_a_search_takes_filters_kinds_and_moments(terminal: Terminal) -> None:
     assert before == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ('{"occurred_at": {"gte": "2024-01-01", "lt": "2025-01-01T00:00+01:00"}}', 1),
+        ('{"NOT": {"occurred_at": {"lt": "2024-01-01"}}}', 1),
+        ('{"OR": [{"occurred_at": {"in": ["2024-05-01"]}}, {"expires_at": null}]}', 1),
+        ('{"occurred_at": {"lt": "2024-01-01"}}', 0),
+    ],
+)
+def test_a_filter_may_ask_for_times(terminal: Terminal, asked: str, found: int) -> None:
+    terminal.add("green tea", "ada", "--occurred-at", "2024-05-01")
+
+    page = terminal.json("list", "--user-id", "ada", "--filter", asked)
+    assert len(page["records"]) == found
+
+
+def test_a_filter_with_a_time_that_is_none_says_so(terminal: Terminal) -> None:
+    asked = '{"occurred_at": {"gt": "yesterday"}}'
+    ran = terminal.run("list", "--user-id", "ada", "--filter", asked)
+
+    assert ran.code == 2
+    assert "'yesterday' is no ISO 8601 time" in ran.complaint
+
+
 def test_json_has_every_field_of_a_match(terminal: Terminal) -> None:
     identifier = terminal.add("I moved to Lisbon", "ada", "--occurred-at", "2025-03-02T10:00+01:00")
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from holdfast import Memory
+from holdfast import Memory, ProviderError
 from holdfast.items import Search
 from holdfast.runtime import SYNC, questions, run
 from holdfast.testing import HashEmbedder
@@ -93,6 +93,21 @@ def test_a_failure_is_not_kept() -> None:
         with pytest.raises(RuntimeError):
             ask(embedder, "tea")
     assert len(embedder.asked) == 2
+
+
+class Mute(HashEmbedder):
+    """Gives no vector."""
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return []
+
+
+def test_a_question_without_a_vector_is_the_embedders_failure() -> None:
+    with Memory(":memory:", embedder=Mute()) as memory:
+        with pytest.raises(ProviderError, match="asked for 1 vector and gave 0"):
+            memory.search("tea?", user_id="ada")
+        with pytest.raises(ProviderError, match="asked for 1 vector and gave 0"):
+            asyncio.run(memory.asearch("tea?", user_id="ada"))
 
 
 def test_questions_go_with_their_embedder() -> None:

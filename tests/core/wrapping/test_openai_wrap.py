@@ -225,6 +225,16 @@ def test_a_bad_budget_is_an_error_at_once(client: openai.OpenAI) -> None:
         wrap(client, Notebook(), user_id="ann", max_tokens=-1)
 
 
+def test_a_path_in_the_place_of_a_memory_is_an_error_at_once(client: openai.OpenAI) -> None:
+    with pytest.raises(InvalidInputError, match=r"takes an open holdfast\.Memory, not 'str'"):
+        wrap(client, "memory.db", user_id="ann")  # type: ignore[arg-type]
+
+
+def test_an_unknown_place_is_an_error_at_once(client: openai.OpenAI) -> None:
+    with pytest.raises(InvalidInputError, match="before_question or after_system, not 'last'"):
+        wrap(client, Notebook(), user_id="ann", place="last")  # type: ignore[arg-type]
+
+
 def test_options_keep_the_memory(client: openai.OpenAI, openai_server: OpenAIServer) -> None:
     notebook = Notebook()
     openai_server.script(said(BREWED))

@@ -20,8 +20,13 @@ def message_of(content: MemoryContent) -> Message:
     """Return a content as a message to store; equal contents have equal ids.
 
     Raises:
-        InvalidInputError: It would not come back as it is.
+        InvalidInputError: It would not come back as it is, or is none.
     """
+    if not isinstance(content, MemoryContent):
+        raise InvalidInputError(
+            "memory takes a MemoryContent(content=..., mime_type=...), "
+            f"not {type(content).__name__!r}"
+        )
     mime = _mime(content)
     text, form = _text(content, mime)
     if content.metadata and KEY in content.metadata:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from autogen_core.model_context import ChatCompletionContext
 from autogen_core.models import LLMMessage, SystemMessage, UserMessage
+from holdfast import InvalidInputError
 from pydantic import TypeAdapter
 
 InjectAs = Literal["user", "system"]
@@ -35,6 +36,10 @@ class Injection:
 
     name: str = DEFAULT_NAME
     inject_as: InjectAs = "user"
+
+    def __post_init__(self) -> None:
+        if self.inject_as not in get_args(InjectAs):
+            raise InvalidInputError(f"inject_as must be 'user' or 'system', not {self.inject_as!r}")
 
     def message(self, text: str) -> LLMMessage:
         """Return memory as a message."""

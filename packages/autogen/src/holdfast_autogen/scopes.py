@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
-from holdfast import Scope, ScopeError
+from holdfast import InvalidInputError, Scope, ScopeError
 
 Sessions = Literal["all", "this"]
 """What is recalled: all sessions of the owner, or the session at hand."""
@@ -65,6 +65,10 @@ class Owner:
     run_id: str | None = None
     app_id: str | None = None
     sessions: Sessions = "all"
+
+    def __post_init__(self) -> None:
+        if self.sessions not in get_args(Sessions):
+            raise InvalidInputError(f"sessions must be 'all' or 'this', not {self.sessions!r}")
 
     def writing(self, more: Mapping[str, str] | None = None) -> Ids:
         """Return the ids to write under.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -29,7 +29,7 @@ class Options:
 
     embedder: Embedder
     llm: LLM | None
-    key: str | bytes | None
+    key: str | bytes | None = field(repr=False)
 
 
 @dataclass(slots=True)

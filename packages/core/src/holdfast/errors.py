@@ -51,12 +51,16 @@ class EmbedderMismatchError(HoldfastError):
     """The file's vectors were made by another embedder than the one given."""
 
     def __init__(self, stored: str, given: str) -> None:
-        super().__init__(
-            f"this file was written with embedder {stored!r} but {given!r} was given: open it with "
-            "the first, or call Memory.reembed() to compute every vector anew with the second"
-        )
+        super().__init__(stored, given)  # both, or it could not be pickled
         self.stored = stored
         self.given = given
+
+    def __str__(self) -> str:
+        return (
+            f"this file was written with embedder {self.stored!r} but {self.given!r} was given: "
+            "open it with the first, or call Memory.reembed() to compute every vector anew with "
+            "the second"
+        )
 
 
 class ProviderError(HoldfastError):

@@ -99,7 +99,9 @@ def check_text(text: object) -> str:
         InvalidInputError: It is empty, longer than `MAX_TEXT`, or holds NUL or lone surrogates.
     """
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInputError(f"a text to remember must be a non-empty string, not {text!r:.80}")
+        raise InvalidInputError(
+            f"a text to remember or to ask for must be a non-empty string, not {text!r:.80}"
+        )
     if len(text) > MAX_TEXT:
         raise InvalidInputError(
             f"a text of {len(text):,} characters is longer than {MAX_TEXT:,}; "

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
-from holdfast import Memory, Message
+from holdfast import InvalidInputError, Memory, Message
 from holdfast.providers.failures import tolerated
 from langchain.agents.middleware import (
     AgentMiddleware,
@@ -99,6 +99,11 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         wait: bool = False,
     ) -> None:
         super().__init__()
+        if not isinstance(memory, Memory):
+            raise InvalidInputError(
+                f"the middleware takes a holdfast.Memory, not {type(memory).__name__!r}: open one "
+                "and hand it on, MemoryMiddleware(Memory(path))"
+            )
         self._memory = memory
         self._scope = scope or ids_of_run
         self._max_tokens = max_tokens

@@ -35,7 +35,7 @@ def current_config() -> RunnableConfig:
 def current_context() -> object:
     """Return the context of the run at hand; None outside of any."""
     try:
-        return get_runtime().context
+        return getattr(get_runtime(), "context", None)  # a tool by itself has a config, no run
     except (RuntimeError, KeyError):
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_framework import AgentSession, HistoryProvider, Message, SessionContext
-from holdfast import ScopeError
+from holdfast import InvalidInputError, ScopeError
 
 from holdfast_autogen.agent_framework.sessions import NAMES, stated
 from holdfast_autogen.agent_framework.shelf import Shelf
@@ -53,6 +53,8 @@ class HoldfastHistoryProvider(HistoryProvider):
         store_outputs: bool = True,
         limit: int | None = None,
     ) -> None:
+        if limit is not None and limit < 1:
+            raise InvalidInputError(f"limit must be at least 1, or None for all, not {limit}")
         super().__init__(
             source_id,
             load_messages=load_messages,

@@ -7,6 +7,7 @@ The environment is read here and nowhere else: ``HOLDFAST_DB``, ``HOLDFAST_KEY``
 
 from __future__ import annotations
 
+import io
 import sys
 
 
@@ -19,4 +20,6 @@ def main() -> None:
         if error.name not in ("rich", "typer"):
             raise
         sys.exit(f"the command line needs {error.name}: pip install 'holdfast[cli]'")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal may lack the letters of a memory
+        sys.stdout.reconfigure(errors="replace")
     app()

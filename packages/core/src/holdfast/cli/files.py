@@ -62,10 +62,11 @@ def import_(
     model: Model = None,
     json: AsJson = False,
 ) -> None:
-    """Read a Holdfast export, or conversations in JSON (LoCoMo's format, or a plain one).
+    """Read a Holdfast export, or conversations in JSON: LoCoMo's format, or a plain one.
 
-    A conversation's name becomes the user id, its sessions become runs. Importing again, or after
-    an interruption, stores nothing twice.
+    The plain one is {"name", "turns": [{"id", "session", "speaker", "role", "when", "text"}]}, or
+    a list of such; id, session and text are needed. A conversation's name becomes the user id, its
+    sessions become runs. Importing again, or after an interruption, stores nothing twice.
     """
     begun = time.monotonic()
     ids = scope(user_id, agent_id, None, app_id)

@@ -10,6 +10,8 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
+from holdfast.filters import TIME_FIELDS
+
 DEFAULT_DB = Path("holdfast.db")
 _SCOPE = "Scope (at least one is needed)"
 
@@ -67,8 +69,33 @@ def read_object(text: str) -> Mapping[str, Any]:
     return value
 
 
+def read_filter(text: str) -> Mapping[str, Any]:
+    """Read a filter: JSON has no times, so those of a record are ISO 8601."""
+    return _with_times(read_object(text))
+
+
+def _with_times(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: _read_part(name, value) for name, value in tree.items()}
+
+
+def _read_part(name: str, value: Any) -> Any:
+    if name in ("AND", "OR", "NOT"):
+        several = value if isinstance(value, list) else [value]
+        read = [_with_times(part) if isinstance(part, dict) else part for part in several]
+        return read if isinstance(value, list) else read[0]
+    return _moments(value) if name in TIME_FIELDS else value
+
+
+def _moments(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {operator: _moments(item) for operator, item in value.items()}
+    if isinstance(value, list):
+        return [_moments(item) for item in value]
+    return read_time(value) if isinstance(value, str) else value
+
+
 Filters: TypeAlias = Annotated[
-    Any, typer.Option("--filter", parser=read_object, metavar="JSON", help="See holdfast.filters.")
+    Any, typer.Option("--filter", parser=read_filter, metavar="JSON", help="See holdfast.filters.")
 ]
 
 

@@ -18,9 +18,9 @@ class Memory(Adding, Searching, Records, Relating, Keeping):
         memory.add("I moved to Berlin", user_id="ada")
         memory.search("Where does Ada live?", user_id="ada")
 
-    Safe for many threads, many event loops and many processes on one file. Every verb has an
-    async twin with an ``a`` before its name. Every verb needs a scope: at least one of
-    ``user_id``, ``agent_id``, ``run_id`` (a session) and ``app_id``.
+    Safe for many threads, many event loops and many processes on one file. Every verb but `rekey`
+    has an async twin with an ``a`` before its name. Every verb that reads or writes memories needs
+    a scope: at least one of ``user_id``, ``agent_id``, ``run_id`` (a session) and ``app_id``.
 
     Args:
         path: The file, made when missing, or ``":memory:"``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from holdfast.errors import InvalidInputError
 from holdfast.types import KINDS, Kind
@@ -41,9 +41,9 @@ def kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
     """
     if kinds is None:
         return KINDS
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if isinstance(kinds, str) or unknown or not kinds:
+    wanted = () if isinstance(kinds, str) or not isinstance(kinds, Iterable) else tuple(kinds)
+    if not wanted or any(kind not in KINDS for kind in wanted):
         raise InvalidInputError(
             f"kinds must be a list of some of {', '.join(KINDS)}, not {kinds!r}"
         )
-    return tuple(kinds)
+    return wanted

@@ -45,6 +45,12 @@ class Handle:
         background: bool = False,
         graph: bool | None = None,
     ) -> None:
+        _check_kind("embedder", embedder, Embedder)
+        _check_kind("llm", llm, LLM)
+        _check_kind("reranker", reranker, Reranker)
+        _check_kind("guidance", guidance, Guidance)
+        if isinstance(indexed, str):
+            raise InvalidInputError(f"indexed must be a list of fields, not the string {indexed!r}")
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
@@ -179,3 +185,11 @@ class Handle:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _check_kind(name: str, given: object, wanted: type) -> None:
+    """Refuse what would fail at its first use; its words may be a key, so they stay unsaid."""
+    if given is not None and not isinstance(given, wanted):
+        raise InvalidInputError(
+            f"{name} must be a holdfast.{wanted.__name__}, not {type(given).__name__!r}"
+        )

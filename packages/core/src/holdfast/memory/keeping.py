@@ -10,6 +10,7 @@ from holdfast.maintenance import Progress, Stats
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
 from holdfast.storage.database import Database
+from holdfast.storage.namespaces import Region
 
 
 class Keeping(Handle):
@@ -39,14 +40,22 @@ class Keeping(Handle):
         """Count what this handle can reach: the whole file, or the scope it is bound to.
 
         Args:
-            check: Also prove the file sound (whole file only); `Stats.problems` says what is not.
+            check: Also prove the file sound; `Stats.problems` says what is not.
+
+        Raises:
+            ScopeError: `check` was asked of a bound handle; it concerns the whole file.
         """
-        return maintenance.stats(self._storage, self._reach(), check=check)
+        return maintenance.stats(self._storage, self._checked(check), check=check)
 
     async def astats(self, *, check: bool = False) -> Stats:
         """Async twin of `stats`."""
-        reach = self._reach()
+        reach = self._checked(check)
         return await self._async.store(maintenance.stats, self._storage, reach, check=check)
+
+    def _checked(self, check: bool) -> Region | None:
+        if check:
+            self._need_whole_file("stats(check=True)")
+        return self._reach()
 
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Write everything this handle can reach as JSON Lines; return the number of lines.
@@ -65,6 +74,8 @@ class Keeping(Handle):
 
     def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Read an export into this file; return how many records and items were new.
+
+        It can be interrupted and called again. What this file has erased stays erased.
 
         Raises:
             InvalidInputError: It is no export, or this file has other memories in its scopes.

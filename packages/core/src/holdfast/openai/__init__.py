@@ -23,7 +23,7 @@ question.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
 from openai.resources.chat import AsyncChat, Chat
@@ -32,6 +32,7 @@ from openai.resources.responses import AsyncResponses, Responses
 
 from holdfast.context.compiling import check_budget
 from holdfast.context.window import part
+from holdfast.errors import InvalidInputError
 from holdfast.openai.exchanges import ChatExchange, Exchange, Place, ResponseExchange
 from holdfast.openai.turns import Remembers, Turns, failing_open
 from holdfast.types import Scope
@@ -72,9 +73,16 @@ def wrap(
 
     Raises:
         ScopeError: No id was given, or a malformed one.
-        InvalidInputError: The budget is no whole number, or negative.
+        InvalidInputError: The budget is no whole number, or negative; `memory` is none, or `place`
+            is not one of the two.
     """
     check_budget(max_tokens)
+    if not hasattr(memory, "acontext"):
+        raise InvalidInputError(
+            f"wrap takes an open holdfast.Memory, not {type(memory).__name__!r}: Memory(path)"
+        )
+    if place not in get_args(Place):
+        raise InvalidInputError(f"place must be {' or '.join(get_args(Place))}, not {place!r}")
     scope = Scope(user_id, agent_id, run_id, app_id)
     turns = Turns(memory, scope, max_tokens=max_tokens, infer=infer, wait=wait)
     return _attached(cast(Client, client.with_options()), turns, place)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from holdfast.errors import ProviderError
 from holdfast.types import Answer, Tool
 
 Vector: TypeAlias = Sequence[float]
@@ -45,13 +46,19 @@ class Embedder(ABC):
 
     def embed_query(self, text: str) -> Vector:
         """Embed a question; override where the model treats questions differently."""
-        return self.embed([text])[0]
+        return _only(self.embed([text]))
 
     async def aembed_query(self, text: str) -> Vector:
         """Async twin of `embed_query`."""
         if type(self).embed_query is not Embedder.embed_query:
             return await asyncio.to_thread(self.embed_query, text)
-        return (await self.aembed([text]))[0]
+        return _only(await self.aembed([text]))
+
+
+def _only(vectors: Sequence[Vector]) -> Vector:
+    if len(vectors) != 1:
+        raise ProviderError(f"the embedder was asked for 1 vector and gave {len(vectors)}")
+    return vectors[0]
 
 
 class LLM(ABC):

@@ -67,8 +67,12 @@ class Pen:
     def writing(self) -> Iterator[Any]:
         """Lend a connection inside a write transaction; return when it is committed."""
         self._take()
+        group = None
         try:
-            group, self._open = self._open or self._begin(), None
+            if self._open is None:
+                self._begin()
+            group, self._open = self._open, None
+            assert group is not None
             try:
                 with group:
                     yield group.connection
@@ -76,6 +80,9 @@ class Pen:
                 self._pass_on(group)
             if self._gathering:
                 return
+        except KeyboardInterrupt:
+            self._rescue(group)
+            raise
         finally:
             self._lock.release()
         group.wait()
@@ -106,16 +113,25 @@ class Pen:
         if group is not None:
             group.wait()
 
-    def _begin(self) -> _Group:
+    def _begin(self) -> None:
+        """Leave a new transaction open for the one who asks."""
         if self._lost is not None:
             raise self._lost
         connection = self._borrow()
         try:
             connection.execute("BEGIN IMMEDIATE")
+            self._open = _Group(connection)
         except BaseException:
+            if connection.in_transaction:  # interrupted as soon as it was open
+                connection.execute("ROLLBACK")
             self._give_back(connection)
             raise
-        return _Group(connection)
+
+    def _rescue(self, group: _Group | None) -> None:
+        """End what an interrupt left open on its way out: nobody else would."""
+        self._settle()
+        if group is not None:
+            self._end(group)
 
     def _take(self) -> None:
         if self._lock.acquire(blocking=False):
@@ -152,7 +168,9 @@ class Pen:
         finally:
             if self._gathering:
                 self._lost = self._lost or group.error
-            self._give_back(group.connection)
+            if not group.returned and not group.connection.in_transaction:
+                group.returned = True
+                self._give_back(group.connection)
 
 
 class _Group:
@@ -163,22 +181,26 @@ class _Group:
     Attributes:
         members: Writes that will be committed.
         shared: Set when the transaction has ended; None while one thread has it for itself.
+        returned: Its connection is no longer its own.
     """
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.members = 0
+        self.returned = False
+        self._whole = True  # no write is half done
         self.shared: threading.Event | None = None
         self.error: Exception | None = None
 
     @property
     def joinable(self) -> bool:
         """Whether another write may join."""
-        return self.members > 0 and bool(self.connection.in_transaction)
+        return self.members > 0 and self._whole and bool(self.connection.in_transaction)
 
     def __enter__(self) -> None:
         if self.members:
             self.connection.execute("SAVEPOINT member")
+        self._whole = False
 
     def __exit__(
         self,
@@ -193,6 +215,7 @@ class _Group:
             self._undo(failed)
             raise
         if error is None:
+            self._whole = True
             self.members += 1
         else:
             self._undo(error)
@@ -206,10 +229,15 @@ class _Group:
             self.connection.execute("RELEASE member")
         else:
             self.connection.execute("ROLLBACK")
+        self._whole = True
 
     def end(self) -> None:
         """Commit what the members wrote, and let them return."""
+        if self.returned:
+            return
         try:
+            if not self._whole:  # interrupted before it could be undone
+                self._undo(KeyboardInterrupt())
             if self.connection.in_transaction:
                 self.connection.execute("COMMIT")
         except Exception as error:

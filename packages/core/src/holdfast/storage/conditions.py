@@ -44,7 +44,7 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = _joined([self._equals(field, option) for option in value], " OR ")
+                options = self._among(field, value)
                 return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return self._equals(field, value)
@@ -65,7 +65,9 @@ class Condition:
         match comparison.operator:
             case "in" | "nin":
                 assert isinstance(value, tuple)
-                options = _joined([f"{column} IS {self._bind(option)}" for option in value], " OR ")
+                known = [self._bind(option) for option in value if option is not None]
+                parts = [f"({column} IN ({','.join(known)})) IS TRUE"] if known else []
+                options = _joined(parts + [f"{column} IS NULL"] * (None in value), " OR ")
                 return options if comparison.operator == "in" else f"NOT {options}"
             case "eq":
                 return f"({column} IS {self._bind(value)})"
@@ -111,6 +113,20 @@ class Condition:
             return f"({self._type(field)} IS NULL OR {self._type(field)} = 'null')"
         return self._ordered(field, "=", value)
 
+    def _among(self, field: Field, options: tuple[Value, ...]) -> str:
+        """Test a field once for all options of a type: SQLite keeps what it reads for each test."""
+        alike: dict[str, list[Value]] = {}
+        parts = []
+        for option in options:
+            if option is None or isinstance(option, tuple):
+                parts.append(self._equals(field, option))
+            else:
+                alike.setdefault(_json_types(option), []).append(option)
+        for types, some in alike.items():
+            found = f"{self._value(field)} IN ({','.join(map(self._json, some))})"
+            parts.append(self._typed(field, found, types, some[0]))
+        return _joined(parts, " OR ")
+
     def _same_list(self, field: Field, value: tuple[Any, ...]) -> str:
         members = [self._equals((*field, number), member) for number, member in enumerate(value)]
         length = f"json_array_length({self._place(field)}) = {len(value)}"
@@ -119,7 +135,11 @@ class Condition:
 
     def _ordered(self, field: Field, sign: str, value: Any) -> str:
         compared = f"{self._value(field)} {sign} {self._json(value)}"
-        typed = f"({self._type(field)} {_json_types(value)}) IS TRUE"
+        return self._typed(field, compared, _json_types(value), value)
+
+    def _typed(self, field: Field, compared: str, types: str, value: Value) -> str:
+        """Let a comparison hold for fields of its value's type alone."""
+        typed = f"({self._type(field)} {types}) IS TRUE"
         if whole := self._whole(field, value):
             return f"(({whole}{compared} AND {typed}) IS TRUE)"
         # Never NULL: without a value there is no type. So an index sees what is compared.

@@ -20,6 +20,7 @@ from holdfast.storage import keys
 from holdfast.storage.committing import Pen
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
+    IN_MEMORY,
     DriverError,
     Durability,
     Opening,
@@ -93,11 +94,12 @@ class Database:
         check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
-        self.path = Path(path)
+        self.in_memory = str(path) == IN_MEMORY
+        # Absolute: a later connection must find the same file, wherever the process works by then,
+        # and SQLite reads a relative path that begins with "file:" as a URI.
+        self.path = Path(path) if self.in_memory else Path(path).absolute()
         self._opening = Opening(self.path, None, durability, busy_seconds)
-        self.in_memory = self._opening.in_memory
         self._closed = False
-        self._opened = False
         self._translated = _Translated(self)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
@@ -133,6 +135,11 @@ class Database:
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    def refuse_closed(self) -> None:
+        """Raise `StorageClosedError` after `close`."""
+        if self._closed:
+            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
 
     @property
     def durability(self) -> Durability:
@@ -205,20 +212,26 @@ class Database:
                 self._push(connection)
 
     def _borrow(self) -> Any:
+        if self.in_memory:
+            return self._only()
         with self._idle_lock:
             idle = self._idle.pop() if self._idle else None
-        return idle or self._open()
+        return idle or self._opening.connect()
 
-    def _open(self) -> Any:
-        if self.in_memory and self._opened:
+    def _only(self) -> Any:
+        """Return the one connection of a memory database: it is the data, so it stays at hand."""
+        if not self._idle:
+            self.refuse_closed()  # another thread may have closed it just now
+            self._idle.append(self._opening.connect())
+        if self._idle[0].in_transaction:
             raise StorageError("a memory database has one connection; do not nest its transactions")
-        self._opened = True
-        return self._opening.connect()
+        return self._idle[0]
 
     def _push(self, connection: Any) -> None:
         with self._idle_lock:
             if not self._closed:
-                self._idle.append(connection)
+                if not self.in_memory:
+                    self._idle.append(connection)
                 return
         connection.close()
 
@@ -299,8 +312,7 @@ class _Translated:
         self._database = database
 
     def __enter__(self) -> None:
-        if self._database.closed:
-            raise StorageClosedError(f"{self._database.path} is closed; open a new Memory on it")
+        self._database.refuse_closed()
 
     def __exit__(
         self,

@@ -143,12 +143,14 @@ class File:
         view = self.views.get(reading, known[1])
         begin = self.database.write if writing else self.database.read
         with view.lock:
+            followed = False
             try:
                 with begin() as connection:
                     view.follow(connection, self._newest(connection, known))
+                    followed = not writing  # else what it followed may be taken back
                     yield connection, view
-            except BaseException:
-                if writing:  # what it followed of others' writes may have been taken back
+            except BaseException as error:
+                if not followed or not isinstance(error, Exception):  # interrupted half-way
                     view.clear()
                 raise
             finally:

@@ -116,6 +116,13 @@ class GraphView:
         newest = log.last(connection)
         if newest == self._seq and self._namespaces:
             return
+        try:
+            self._follow(connection, newest)
+        except BaseException:  # interrupted half-way
+            self._clear()
+            raise
+
+    def _follow(self, connection: Connection, newest: int) -> None:
         written: list[int] | None = []
         if self._namespaces:
             written = log.touched(connection, self._namespaces, self._seq)

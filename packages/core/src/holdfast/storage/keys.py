@@ -17,9 +17,12 @@ PLAIN_HEADER = b"SQLite format 3\x00"
 def raw_key(key: str | bytes, path: Path) -> str:
     """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
     salt = os.urandom(SALT_BYTES)
-    if path.exists() and path.stat().st_size >= SALT_BYTES:
-        with path.open("rb") as file:
-            salt = file.read(SALT_BYTES)
+    try:
+        if path.exists() and path.stat().st_size >= SALT_BYTES:
+            with path.open("rb") as file:
+                salt = file.read(SALT_BYTES)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
     return derive(key, salt)
 
 
@@ -27,13 +30,18 @@ def derive(key: str | bytes, salt: bytes) -> str:
     """Return key and salt in hex.
 
     Raises:
-        WrongKeyError: The key is empty.
+        WrongKeyError: The key is empty, or neither text nor bytes.
     """
     if not key:
         raise WrongKeyError("the key is empty; give a passphrase or 32 raw bytes")
+    if not isinstance(key, str | bytes | bytearray):
+        raise WrongKeyError(f"the key is a {type(key).__name__}; give a passphrase or 32 raw bytes")
     if isinstance(key, bytes) and len(key) == 32:
         return key.hex() + salt.hex()
-    phrase = key.encode() if isinstance(key, str) else key
+    try:
+        phrase = key.encode() if isinstance(key, str) else key
+    except UnicodeEncodeError:  # from nowhere, for it holds the key
+        raise WrongKeyError("the key is no UTF-8 text; give its bytes") from None
     return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
 
 
@@ -43,9 +51,10 @@ def unreadable(path: Path, keyed: bool) -> StorageError:
         head = file.read(512)
     if head.startswith(PLAIN_HEADER):
         return WrongKeyError(f"{path} is not encrypted; open it without key=")
-    looks_encrypted = len(head) == 512 and sum(byte < 128 for byte in head) < 400
-    if keyed or looks_encrypted:
+    if keyed:
         return WrongKeyError(
             f"{path} cannot be read with this key; give the key it was written with"
         )
+    if len(head) == 512 and sum(byte < 128 for byte in head) < 400:
+        return WrongKeyError(f"{path} looks encrypted; give the key it was written with")
     return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -28,6 +28,7 @@ except ImportError:  # no wheel for this platform
 Durability = Literal["normal", "full"]
 DriverError = driver.Error
 
+IN_MEMORY = ":memory:"
 OLDEST: Final = (3, 38)  # the first that has ``->``, and JSON in every build
 CUTS_AT_NUL: Final = driver.sqlite_version_info < (3, 45)
 """Whether its JSON functions return a text up to its first NUL only."""
@@ -49,6 +50,7 @@ _ADVICE = {
     "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
+    "malformed": "the file is damaged: go back to a copy, or export what can still be read",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
     "only up to there; take the NUL out, or install sqlcipher3",
 }
@@ -66,14 +68,14 @@ class Opening:
     """
 
     path: Path
-    key: str | None
+    key: str | None = field(repr=False)
     durability: Durability
     busy_seconds: float
 
     @property
     def in_memory(self) -> bool:
         """Whether there is no file."""
-        return str(self.path) == ":memory:"
+        return str(self.path) == IN_MEMORY
 
     def connect(self) -> Any:
         """Open a connection.
@@ -90,6 +92,8 @@ class Opening:
         )
         try:
             if self.key is not None:
+                # It would print to stderr what `explained` says in words.
+                connection.execute("PRAGMA cipher_log_level = NONE")
                 connection.execute(f"PRAGMA key = \"x'{self.key}'\"")
             self._refuse_foreign(connection)
             self._configure(connection)
@@ -124,7 +128,11 @@ class Opening:
         deadline = time.monotonic() + self.busy_seconds
         while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
+                if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+                    raise StorageError(
+                        f"{self.path} cannot have a write-ahead log: its file system lets no two "
+                        "processes share memory; keep it on a local disk"
+                    )
             except driver.OperationalError as error:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise

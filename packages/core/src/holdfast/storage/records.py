@@ -287,8 +287,10 @@ def check_key(key: str) -> str:
     """Return a key that SQLite can look for.
 
     Raises:
-        RecordNotFoundError: It holds a lone surrogate, so nothing can be stored under it.
+        RecordNotFoundError: It is no string, or holds a lone surrogate: nothing is stored under it.
     """
+    if not isinstance(key, str):
+        raise RecordNotFoundError(key)
     try:
         key.encode()
     except UnicodeEncodeError as error:

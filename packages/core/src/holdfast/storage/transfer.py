@@ -48,6 +48,12 @@ _BESIDE = {
         " WHERE e.record = records.id)"
     ),
 }
+# What was erased here, by a line's key: it stays erased, whatever an older export remembers. Of the
+# log by its trace alone, for an export's own log goes on after it has told of an erasure.
+_ERASED = {
+    "records": "SELECT 1 FROM log WHERE key = ? AND operation = 'ERASE'",
+    "log": "SELECT 1 FROM erasures WHERE key = ?",
+}
 _MIXED = (
     "this file already holds other memories in a scope of the export: import into a new file, or "
     "delete_all() that scope first"
@@ -136,6 +142,8 @@ class Importer:
         """
         try:
             return sum(self._line(connection, line) for line in batch)
+        except InvalidInputError:
+            raise
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInputError(f"not a line of a Holdfast export: {error}") from error
 
@@ -146,7 +154,11 @@ class Importer:
         name, columns = TABLES[line["table"]]
         kept = [column for column in columns if column != "seq"]
         values = [self._decode(line["table"], column, line[column]) for column in kept]
+        if name in _ERASED and connection.execute(_ERASED[name], (line["key"],)).fetchone():
+            return 0
         if name == "log" and self._logged(connection, line, values):
+            return 0
+        if name == "queue" and not _has_record(connection, values[0]):
             return 0
         if name in ("records", "items"):
             self._refuse_another(connection, name, line)
@@ -224,3 +236,8 @@ class Importer:
             "INSERT OR IGNORE INTO slots VALUES (?, ?)", [(slot, row_id) for slot in line["slots"]]
         )
         ends.keep(connection, row_id, line.get("ends", ()))
+
+
+def _has_record(connection: Connection, row_id: int) -> bool:
+    known = connection.execute("SELECT 1 FROM records WHERE id = ?", (row_id,))
+    return known.fetchone() is not None

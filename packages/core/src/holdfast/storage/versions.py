@@ -197,6 +197,8 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
         InvalidInputError: A later change rests on this one, nothing was changed, or the
             record was erased.
     """
+    if not isinstance(taken_back, Change):
+        raise InvalidInputError(f"undo takes a Change, as history() lists, not {taken_back!r:.80}")
     past = history(connection, region, taken_back.id)
     newest = next((item for item in reversed(past) if item.event != "NONE"), None)
     if newest is None or newest.seq != taken_back.seq:

@@ -16,7 +16,6 @@ from holdfast.items import Items, Mode, Put
 from langgraph.store.base import (
     NOT_PROVIDED,
     BaseStore,
-    IndexConfig,
     NotProvided,
     Op,
     Result,
@@ -25,7 +24,7 @@ from langgraph.store.base import (
 
 from holdfast_langgraph.embeddings import LangChainEmbedder
 from holdfast_langgraph.store import importing
-from holdfast_langgraph.store.index import Choice, Index, read_index
+from holdfast_langgraph.store.index import Choice, Index, IndexOptions, read_index
 from holdfast_langgraph.store.memories import Memories
 from holdfast_langgraph.store.operations import Habits, check, lifetime, returned, translated
 from holdfast_langgraph.store.sweeper import Sweeper, Sweeping
@@ -70,7 +69,7 @@ class HoldfastStore(BaseStore):
         self,
         path: str | os.PathLike[str],
         *,
-        index: IndexConfig | None = None,
+        index: IndexOptions | None = None,
         ttl: TTLConfig | None = None,
         mode: Mode = "hybrid",
         key: str | bytes | None = None,
@@ -87,7 +86,7 @@ class HoldfastStore(BaseStore):
         self,
         opened: Callable[[], Items],
         read: Index,
-        index: IndexConfig | None,
+        index: IndexOptions | None,
         ttl: TTLConfig | None,
         mode: Mode,
     ) -> None:
@@ -110,7 +109,7 @@ class HoldfastStore(BaseStore):
         cls,
         conn_string: str,
         *,
-        index: IndexConfig | None = None,
+        index: IndexOptions | None = None,
         ttl: TTLConfig | None = None,
     ) -> HoldfastStore:
         """Return a store on a file, to be used with ``with``, with ``async with``, or as it is."""
@@ -121,7 +120,7 @@ class HoldfastStore(BaseStore):
         cls,
         memory: Memory,
         *,
-        index: IndexConfig | None = None,
+        index: IndexOptions | None = None,
         ttl: TTLConfig | None = None,
         mode: Mode = "hybrid",
         memories: str | None = MEMORIES,

@@ -14,6 +14,9 @@ from holdfast_langgraph.embeddings import Embed, LangChainEmbedder
 Choice: TypeAlias = Literal[False] | Sequence[str] | None
 """Of one put: None the configured fields, a list of paths instead, False nothing."""
 
+IndexOptions: TypeAlias = IndexConfig | Mapping[str, Any]
+"""LangGraph's, of which ``dims`` may be left out; ``embed`` may be a Holdfast `Embedder`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -39,7 +42,7 @@ class Index:
         return tuple(dict.fromkeys(text.replace("\x00", " ") for text in texts))
 
 
-def read_index(config: IndexConfig | None, embedder: Embedder | None = None) -> Index:
+def read_index(config: IndexOptions | None, embedder: Embedder | None = None) -> Index:
     """Return how to embed.
 
     Args:
