@@ -65,7 +65,9 @@ def store_lines(figures: Any) -> list[Line]:
 def checkpoint_lines(rows: Any) -> list[Line]:
     """Compare the checkpointers."""
     tasks = [
-        task for task in rows["holdfast normal"] if task.startswith("put") and "mean" not in task
+        task
+        for task in rows["holdfast normal"]
+        if task.startswith(("put", "list")) and "mean" not in task
     ]
     lines = [
         (

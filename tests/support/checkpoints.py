@@ -101,13 +101,11 @@ def notebook(saver: BaseCheckpointSaver[Any]) -> Any:
 
 def tables(saver: HoldfastSaver) -> dict[str, int]:
     """Return how many rows each of the saver's tables has."""
-    names = ("threads", "checkpoints", "writes")
+    names = {"threads": "threads", "checkpoints": "all", "writes": "pending"}
     with saver.database.read() as connection:
         counts = {
-            name: connection.execute(
-                f"SELECT count(*) FROM langgraph_{name.replace('checkpoints', 'all')}"
-            ).fetchone()[0]
-            for name in names
+            name: connection.execute(f"SELECT count(*) FROM langgraph_{table}").fetchone()[0]
+            for name, table in names.items()
         }
     return {**counts, "blobs": len(blobs_of(saver))}
 

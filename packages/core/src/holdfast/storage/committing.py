@@ -45,12 +45,23 @@ class Pen:
         """Whether a thread's writes wait for the end of `together`."""
         return self._gathering
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Keep writers away."""
-        with self._lock:
-            self._settle()
-            yield
+        self._lock.acquire()
+        if self._open is not None:
+            try:
+                self._settle()
+            except BaseException:
+                self._lock.release()
+                raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._lock.release()
 
     @contextmanager
     def writing(self) -> Iterator[Any]:
@@ -130,7 +141,7 @@ class Pen:
         try:
             self._lock.acquire()
         except BaseException:  # interrupted: what was left open for us must not stay so
-            with self.held():
+            with self:
                 raise
         finally:
             with self._count:

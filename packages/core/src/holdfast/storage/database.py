@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
@@ -152,7 +152,7 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
         self._own()
-        with self._pen.held() if self.in_memory else nullcontext(), self._translated:
+        with self._pen if self.in_memory else nullcontext(), self._translated:
             connection = self._borrow()
             try:
                 connection.execute("BEGIN")
@@ -188,15 +188,13 @@ class Database:
             yield
         self.after_write()
 
-    @contextmanager
-    def bare(self) -> Iterator[Connection]:
+    def bare(self) -> AbstractContextManager[Connection]:
         """Lend a connection outside any transaction, while nobody else of this process writes.
 
         For pragmas, checkpoints, and a single statement, which is a transaction of its own.
         """
         self._own()
-        with self._pen.held(), self._checkout() as connection:
-            yield connection
+        return _Bare(self, self._pen, self._translated)
 
     def _own(self) -> None:
         """Begin anew in a forked child."""
@@ -324,6 +322,39 @@ class _Translated:
     ) -> None:
         if isinstance(error, DriverError):
             raise self._database.explained(error) from error
+
+
+class _Bare:
+    """Lends a connection while it holds the pen; one generator in its place takes twice as long."""
+
+    __slots__ = ("_connection", "_database", "_pen", "_translated")
+
+    def __init__(self, database: Database, pen: Pen, translated: _Translated) -> None:
+        self._database, self._pen, self._translated = database, pen, translated
+
+    def __enter__(self) -> Connection:
+        self._pen.__enter__()
+        try:
+            with self._translated:
+                connection: Connection = self._database._borrow()
+        except BaseException:
+            self._pen.__exit__(None, None, None)
+            raise
+        self._connection = connection
+        return connection
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._database._push(self._connection)
+        finally:
+            self._pen.__exit__(None, None, None)
+        if error is not None:
+            self._translated.__exit__(kind, error, trace)
 
 
 def _step(connection: Connection, name: str) -> int:

@@ -9,9 +9,8 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import carried_number, renumber
 from holdfast_langgraph.checkpoint.packing import (
-    pack,
     pack_manifest,
-    unpack,
+    renumbered,
     unpack_carried,
     unpack_manifest,
 )
@@ -92,12 +91,20 @@ def _renumbered(row: int, manifest: bytes, numbers: Mapping[int, int]) -> bytes:
 def _copy_writes(
     connection: Connection, source: int, target: int, numbers: Mapping[int, int]
 ) -> None:
-    columns = "ns, checkpoint_id, task_id, idx, task_path, channel, value"
+    columns = "ns, checkpoint_id, task_id, task_path, idx, channel, value"
     rows = connection.execute(
-        f"SELECT {columns} FROM langgraph_writes WHERE thread = ?", (source,)
+        f"SELECT {columns} FROM langgraph_tasks WHERE filed = 1 AND thread = ? ORDER BY id",
+        (source,),
     ).fetchall()
     connection.executemany(
-        f"INSERT OR REPLACE INTO langgraph_writes(thread, {columns})"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(target, *row[:-1], pack(renumber(unpack(row[-1]), numbers))) for row in rows],
+        "DELETE FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
+        [(target, *row[:3]) for row in rows],
+    )
+    connection.executemany(
+        f"INSERT INTO langgraph_tasks(filed, thread, {columns}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (target, *where, idx, channel, renumbered(idx, channel, data, numbers))
+            for *where, idx, channel, data in rows
+        ],
     )

@@ -1,9 +1,9 @@
-"""Filing checkpoints: their entries in the index are made some at a time.
+"""Filing: a table's rows get their entries in its index some at a time.
 
-A put that goes on where its thread's last one ended leaves its row unfiled, and so writes one page
-instead of two. No filed row is younger than an unfiled one: the unfiled are the last of the table,
-few enough to be read through, and the view `langgraph_all` shows both kinds. Whoever puts
-otherwise, copies or deletes files them first.
+A put that goes on where its thread's last one ended leaves its row unfiled, and so do a task's
+writes: each writes one page instead of two. No filed row is younger than an unfiled one: the
+unfiled are the last of their table, few enough to be read through, and the views `langgraph_all`
+and `langgraph_pending` show both kinds. Whoever puts otherwise, copies or deletes files them first.
 """
 
 from __future__ import annotations
@@ -19,9 +19,17 @@ from holdfast_langgraph.checkpoint.writing import add_checkpoint
 
 MOST_UNFILED = 32
 
-_LAST = "SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
-_UNFILED = "FROM langgraph_checkpoints NOT INDEXED WHERE filed = 0 AND id > ?"
-_FILE = "UPDATE OR IGNORE langgraph_checkpoints SET filed = 1 WHERE filed = 0 AND id > ?"
+_LAST = "SELECT id FROM {} NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1"
+_FILE = "UPDATE OR IGNORE {} SET filed = 1 WHERE filed = 0 AND id > ?"
+_LEFT = (
+    "SELECT id, thread, ns, checkpoint_id FROM langgraph_checkpoints NOT INDEXED"
+    " WHERE filed = 0 AND id > ? ORDER BY id"
+)
+_FILED = (
+    "SELECT id FROM langgraph_checkpoints"
+    " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?"
+)
+_SET = "UPDATE langgraph_checkpoints SET filed = ? WHERE id = ?"
 
 
 def is_due(row: int) -> bool:
@@ -30,7 +38,7 @@ def is_due(row: int) -> bool:
 
 
 def file_all(database: Database) -> None:
-    """File every checkpoint, in a transaction of its own; if that fails, the next one makes up."""
+    """File every row, in a transaction of its own; if that fails, the next one makes up."""
     with suppress(StorageError), database.write() as connection:
         file(connection)
 
@@ -48,23 +56,21 @@ def add_filed(
 
 
 def file(connection: Connection) -> None:
-    """File every checkpoint."""
-    last = (connection.execute(_LAST).fetchone() or (0,))[0]
-    connection.execute(_FILE, (last,))
-    if connection.execute(f"SELECT 1 {_UNFILED} LIMIT 1", (last,)).fetchone():
-        connection.execute("UPDATE langgraph_checkpoints SET filed = 0 WHERE id > ?", (last,))
-        _drop_older(connection, last)
-        connection.execute(_FILE, (last,))
+    """File every row; of checkpoints that two savers have put, the youngest stays."""
+    _file(connection, "langgraph_tasks")
+    last = _file(connection, "langgraph_checkpoints")
+    going: dict[int, list[int]] = {}
+    for younger, thread, *place in connection.execute(_LEFT, (last,)).fetchall():
+        (older,) = connection.execute(_FILED, (thread, *place)).fetchone()
+        connection.execute(_SET, (0, older))
+        connection.execute(_SET, (1, younger))
+        going.setdefault(thread, []).append(older)
+    for thread, rows in going.items():
+        sweep(connection, thread, rows)
 
 
-def _drop_older(connection: Connection, last: int) -> None:
-    """Let checkpoints that two savers have put give way to the younger ones."""
-    places = f"SELECT id, thread, ns, checkpoint_id {_UNFILED}"
-    for row in connection.execute(places, (last,)).fetchall():
-        older = connection.execute(
-            "SELECT id FROM langgraph_all WHERE id < ? AND thread = ? AND ns = ?"
-            " AND checkpoint_id = ?",
-            row,
-        ).fetchall()
-        if older:
-            sweep(connection, row[1], [id for (id,) in older])
+def _file(connection: Connection, table: str) -> int:
+    """File the rows of a table; return the id of the last that was filed before."""
+    last: int = (connection.execute(_LAST.format(table)).fetchone() or (0,))[0]
+    connection.execute(_FILE.format(table), (last,))
+    return last

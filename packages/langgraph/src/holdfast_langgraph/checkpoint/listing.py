@@ -1,4 +1,4 @@
-"""Listing checkpoints, newest first: their keys at once, themselves page by page.
+"""Listing checkpoints, newest first: their keys with a first page, then page by page.
 
 No transaction outlives its page.
 """
@@ -15,14 +15,9 @@ from holdfast import Connection, FilterError
 from langchain_core.runnables import RunnableConfig
 
 from holdfast_langgraph.checkpoint.packing import unpack_metadata
-from holdfast_langgraph.checkpoint.reading import (
-    COLUMNS,
-    TABLES,
-    Row,
-    read_row,
-)
+from holdfast_langgraph.checkpoint.reading import Row, find_ids, read_row
 
-FIRST_PAGE = 4
+FIRST_PAGE = 4  # many a caller wants only the newest
 LARGEST_PAGE = 64
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -66,7 +61,7 @@ def read_query(
     end = before["configurable"].get("checkpoint_id") if before is not None else None
     if end:
         where.append(("c.checkpoint_id < ?", end))
-    return Query(tuple(where), _check_filter(filter or {}))
+    return Query(tuple(where), _check_filter(filter) if filter else {})
 
 
 def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,7 +76,7 @@ def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:
     return checked
 
 
-def find_ids(connection: Connection, query: Query, most: int | None) -> list[int]:
+def find(connection: Connection, query: Query, most: int | None) -> list[int]:
     """Return the row ids of the checkpoints in question, newest first.
 
     Args:
@@ -89,20 +84,14 @@ def find_ids(connection: Connection, query: Query, most: int | None) -> list[int
         query: Which.
         most: How many will be wanted; with a metadata filter any number may have to be looked at.
     """
-    conditions = " AND ".join(["c.buried = 0", *(sql for sql, _ in query.where)])
-    limit = -1 if most is None or query.metadata else most
-    # Only by columns of its result is a view sorted through an index.
-    rows = connection.execute(
-        f"SELECT c.id, c.checkpoint_id FROM {TABLES} WHERE {conditions}"
-        " ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT ?",
-        (*(value for _, value in query.where), limit),
-    )
-    return [row[0] for row in rows]
+    if most is not None and most <= 0:
+        return []
+    return find_ids(connection, query.where, None if query.metadata else most)
 
 
 def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut row ids into pages, small ones first: many a caller wants only the newest."""
-    begin, size = 0, FIRST_PAGE
+    """Cut the row ids after the first page into larger and larger pages."""
+    begin, size = FIRST_PAGE, 2 * FIRST_PAGE
     while begin < len(ids):
         yield ids[begin : begin + size]
         begin, size = begin + size, min(2 * size, LARGEST_PAGE)
@@ -110,14 +99,8 @@ def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Row]:
     """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
-    rows = connection.execute(
-        f"SELECT {COLUMNS} FROM json_each(?) page, langgraph_checkpoints c"
-        " JOIN langgraph_threads t ON t.no = c.thread WHERE c.id = page.value AND c.buried = 0"
-        " ORDER BY page.key",
-        (json.dumps(ids),),
-    ).fetchall()
-    found = [read_row(row) for row in rows]
-    return [row for row in found if _matches(row, query.metadata)]
+    rows = [read_row(connection, id) for id in ids]
+    return [row for row in rows if row is not None and _matches(row, query.metadata)]
 
 
 def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:

@@ -7,16 +7,19 @@ time to write.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import ormsgpack
 
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, placed
-from holdfast_langgraph.checkpoint.zipping import deflated, inflated
+from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored, placed, renumber
+from holdfast_langgraph.checkpoint.zipping import SHORT, deflated, inflated
 
-LEAST = 192  # a write's value shorter than this is not zipped
+Numbered: TypeAlias = tuple[int, str, Stored]
+"""One write of a task: index, channel, value."""
+
 _ZIPPED = b"\xc1"  # the one byte with which no msgpack begins
+_BUNDLE = ""  # the one key of a map, which no stored value is
 # What msgpack would write and JSON would not, or otherwise, is refused.
 _AS_JSON = (
     ormsgpack.OPT_PASSTHROUGH_DATACLASS
@@ -49,15 +52,24 @@ def unpack_metadata(data: bytes | str) -> dict[str, Any]:
     return metadata
 
 
-def pack(stored: Stored) -> bytes:
-    """Write the value of a write, zipped if it is long."""
-    data = ormsgpack.packb(stored)
-    return data if len(data) < LEAST else _ZIPPED + deflated(data)
+def pack_bundle(writes: Sequence[Numbered]) -> bytes:
+    """Write all that a task wrote in one call, zipped if it is long."""
+    data = ormsgpack.packb({_BUNDLE: writes})
+    return data if len(data) < SHORT else _ZIPPED + deflated(data)
 
 
-def unpack(data: bytes) -> Stored:
-    """Read what `pack` wrote."""
-    return _read(ormsgpack.unpackb(inflated(data[1:]) if data[:1] == _ZIPPED else data))
+def unpack_row(idx: int, channel: str, data: bytes) -> list[Numbered]:
+    """Return the writes of a row: those of its bundle, or the one it is."""
+    value = ormsgpack.unpackb(inflated(data[1:]) if data[:1] == _ZIPPED else data)
+    if isinstance(value, dict):
+        return [(at, name, _read(one)) for at, name, one in value[_BUNDLE]]
+    return [(idx, channel, _read(value))]
+
+
+def renumbered(idx: int, channel: str, data: bytes, numbers: Mapping[int, int]) -> bytes:
+    """Return the value of a row with other numbers for those of its blobs that have moved."""
+    row = unpack_row(idx, channel, data)
+    return pack_bundle([(at, name, renumber(value, numbers)) for at, name, value in row])
 
 
 def pack_manifest(manifest: Mapping[str, Stored]) -> bytes:

@@ -20,6 +20,7 @@ from holdfast_langgraph.checkpoint import sweeping
 from holdfast_langgraph.checkpoint.filing import file
 from holdfast_langgraph.checkpoint.forms import Stored
 from holdfast_langgraph.checkpoint.packing import pack_manifest, unpack_manifest, unpack_metadata
+from holdfast_langgraph.checkpoint.writing import keep_writes
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
 
@@ -180,16 +181,26 @@ def _bury(connection: Connection, thread: int, stone: Stone, channels: set[str])
         " type = 'null', body = x'', manifest = ? WHERE id = ?",
         (pack_manifest(manifest), stone.id),
     )
-    connection.execute(
-        "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?"
-        " AND channel NOT IN (SELECT value FROM json_each(?))",
-        (thread, stone.ns, stone.checkpoint_id, json.dumps(sorted(channels))),
-    )
+    _strip_writes(connection, thread, stone, channels)
+
+
+def _strip_writes(
+    connection: Connection, thread: int, stone: Stone, channels: Collection[str]
+) -> None:
+    """Keep what was written to these channels alone."""
+    rows = connection.execute(
+        "SELECT id, idx, channel, value FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?",
+        (thread, stone.ns, stone.checkpoint_id),
+    ).fetchall()
+    for id, *row in rows:
+        keep_writes(connection, id, row, lambda write: write[1] in channels)
 
 
 def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
     connection.execute(
-        "DELETE FROM langgraph_writes WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
+        "DELETE FROM langgraph_tasks"
+        " WHERE filed = 1 AND thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, stone.ns, stone.checkpoint_id),
     )
 
@@ -197,8 +208,8 @@ def _drop_writes(connection: Connection, thread: int, stone: Stone) -> None:
 def delete_thread(connection: Connection, thread: int) -> None:
     """Delete a thread and everything in it."""
     file(connection)
-    for table in ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs"):
-        filed = " AND filed = 1" if table == "langgraph_checkpoints" else ""
+    for table in ("langgraph_checkpoints", "langgraph_tasks", "langgraph_blobs"):
+        filed = "" if table == "langgraph_blobs" else " AND filed = 1"
         connection.execute(f"DELETE FROM {table} WHERE thread = ?{filed}", (thread,))
     connection.execute("DELETE FROM langgraph_threads WHERE no = ?", (thread,))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from holdfast import Connection
 from langchain_core.runnables import RunnableConfig
@@ -21,21 +20,21 @@ from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.encoding import Codec
 from holdfast_langgraph.checkpoint.forms import Digest, Sealed, Stored, carrier, references
 from holdfast_langgraph.checkpoint.packing import (
-    unpack,
     unpack_carried,
     unpack_manifest,
     unpack_metadata,
+    unpack_row,
 )
 
-COLUMNS = (
-    "c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id, c.metadata,"
-    " c.type, c.body, c.manifest"
+_TABLES = "langgraph_all c JOIN langgraph_threads t ON t.no = c.thread"
+_ROW = (
+    "SELECT c.id, t.thread_id, t.no, t.salt, t.epoch, c.ns, c.checkpoint_id, c.parent_id,"
+    " c.metadata, c.type, c.body, c.manifest FROM langgraph_checkpoints c"
+    " JOIN langgraph_threads t ON t.no = c.thread WHERE c.id = ? AND c.buried = 0"
 )
-TABLES = "langgraph_all c JOIN langgraph_threads t ON t.no = c.thread"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A checkpoint as it lies in the file; `manifest` is unpacked."""
 
     id: int
@@ -52,8 +51,7 @@ class Row:
     manifest: Mapping[str, Stored]
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(NamedTuple):
     """A pending write as it lies in the file; `value` is unpacked."""
 
     task_path: str
@@ -69,21 +67,39 @@ Fetched = tuple[Row, list[Write], dict[int, Sealed]]
 
 def find(connection: Connection, address: Address) -> Row | None:
     """Return the checkpoint at an address; the latest where it names none."""
-    which, values = "", [address.thread_id, address.ns]
+    where = [("t.thread_id = ?", address.thread_id), ("c.ns = ?", address.ns)]
     if address.checkpoint_id is not None:
-        which = " AND c.checkpoint_id = ?"
-        values.append(address.checkpoint_id)
-    row = connection.execute(
-        f"SELECT {COLUMNS} FROM {TABLES} WHERE t.thread_id = ? AND c.ns = ? AND c.buried = 0"
-        f"{which} ORDER BY c.checkpoint_id DESC, c.id DESC LIMIT 1",
-        values,
-    ).fetchone()
-    return None if row is None else read_row(row)
+        where.append(("c.checkpoint_id = ?", address.checkpoint_id))
+    ids = find_ids(connection, where, 1)
+    return read_row(connection, ids[0]) if ids else None
 
 
-def read_row(row: Sequence[Any]) -> Row:
-    """Return a row of `COLUMNS` with its manifest unpacked."""
-    return Row(*(*row[:-1], unpack_manifest(row[-1], row[0])))
+def find_ids(
+    connection: Connection, where: Iterable[tuple[str, Any]], most: int | None
+) -> list[int]:
+    """Return the row ids of the checkpoints that meet conditions, newest first.
+
+    Args:
+        connection: An open read.
+        where: SQL with its value.
+        most: How many at most.
+    """
+    conditions = "".join([f" AND {sql}" for sql, _ in where])
+    # Only by columns of its result is a view sorted through an index, and only where the limit
+    # stands in the statement is no more sorted than that. So ids come first, and rows by id.
+    limit = "" if most is None else f" LIMIT {most:d}"
+    rows = connection.execute(
+        f"SELECT c.id, c.checkpoint_id FROM {_TABLES} WHERE c.buried = 0{conditions}"
+        f" ORDER BY c.checkpoint_id DESC, c.id DESC{limit}",
+        [value for _, value in where],
+    )
+    return [row[0] for row in rows]
+
+
+def read_row(connection: Connection, id: int) -> Row | None:
+    """Return a checkpoint by the id of its row; None if it is gone."""
+    row = connection.execute(_ROW, (id,)).fetchone()
+    return None if row is None else Row._make((*row[:-1], unpack_manifest(row[-1], id)))
 
 
 def fetch(
@@ -100,29 +116,35 @@ def fetch(
 def find_writes(connection: Connection, thread: int, ns: str, checkpoint_id: str) -> list[Write]:
     """Return the writes that follow a checkpoint, in the order a run applies them."""
     rows = connection.execute(
-        "SELECT task_path, task_id, idx, channel, value FROM langgraph_writes"
+        "SELECT id, task_path, task_id, idx, channel, value FROM langgraph_pending"
         " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
         (thread, ns, checkpoint_id),
     ).fetchall()
-    rows.sort(key=lambda row: writes_sort_key(*row[:3]))
-    return [Write(*(*row[:-1], unpack(row[-1]))) for row in rows]
+    writes: dict[tuple[str, int], Write] = {}
+    for _, path, task_id, *row in sorted(rows):  # what came first under an index is in force
+        for write in unpack_row(*row):
+            writes.setdefault((task_id, write[0]), Write(path, task_id, *write))
+    return sorted(writes.values(), key=_place)
+
+
+def _place(write: Write) -> Any:
+    return writes_sort_key(write.task_path, write.task_id, write.idx)
 
 
 def find_blobs(
     connection: Connection, values: Iterable[Stored], plain: Collection[int] = ()
 ) -> dict[int, Sealed]:
     """Return type and data of every blob that these values name, parts in `plain` left out."""
-    numbers = sorted(
-        {
-            number
-            for value in values
-            for number in references(value)
-            if number not in plain or isinstance(value, int)
-        }
-    )
+    numbers: set[int] = set()
+    for value in values:
+        if isinstance(value, int):
+            numbers.add(value)
+        elif isinstance(value, list):
+            numbers.update([part for part in value if isinstance(part, int) and part not in plain])
     if not numbers:
         return {}
-    return {number: sealed for number, (_, sealed) in read_blobs(connection, numbers).items()}
+    found = read_blobs(connection, sorted(numbers))
+    return {number: sealed for number, (_, sealed) in found.items()}
 
 
 def read_blobs(connection: Connection, numbers: Sequence[int]) -> dict[int, tuple[Digest, Sealed]]:

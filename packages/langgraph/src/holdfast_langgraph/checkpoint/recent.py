@@ -136,8 +136,7 @@ class Recent:
 
     def get(self, thread_id: str) -> Known | None:
         """Return what is known of a thread."""
-        with self._lock:
-            found = self._threads.get(thread_id)
+        found = self._threads.get(thread_id)  # one look at a dict needs no lock
         return None if found is None else found[0]
 
     def keep(self, thread_id: str, known: Known) -> None:

@@ -168,13 +168,16 @@ class HoldfastSaver(SyncSaver):
     ) -> AsyncIterator[CheckpointTuple]:
         """Async twin of `list`."""
         query = listing.read_query(config, filter, before)
-        left = limit
-        for ids in listing.pages(await self._pool.run(self._ids, query, limit)):
-            for found in (await self._pool.run(self._page, query, ids))[:left]:
+        ids, page = await self._pool.run(self._first, query, limit)
+        left, pages = limit, listing.pages(ids)
+        while True:
+            for found in page[:left]:
                 yield found
                 left = None if left is None else left - 1
-            if left == 0:
+            following = next(pages, None) if left != 0 else None
+            if following is None:
                 return
+            page = await self._pool.run(self._page, query, following)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

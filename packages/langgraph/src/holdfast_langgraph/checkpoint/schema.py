@@ -87,4 +87,38 @@ CREATE VIEW langgraph_all AS
         SELECT id FROM langgraph_checkpoints NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1
     ), 0)
 """,
+    """
+-- A row is all that a task wrote in one call: a bundle, of channel '' (see `packing`); each row
+-- from before is one write. They lie in the order in which they came, which is what counts where
+-- two have one index; the index of the table learns of some at a time (see `filing`).
+CREATE TABLE langgraph_tasks (
+    id INTEGER PRIMARY KEY,
+    filed INTEGER NOT NULL DEFAULT 0,
+    thread INTEGER NOT NULL,
+    ns TEXT NOT NULL,
+    checkpoint_id TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    task_path TEXT NOT NULL,
+    idx INTEGER NOT NULL DEFAULT 0,
+    channel TEXT NOT NULL DEFAULT '',
+    value BLOB NOT NULL
+);
+
+INSERT INTO langgraph_tasks(
+    filed, thread, ns, checkpoint_id, task_id, task_path, idx, channel, value
+)
+    SELECT 1, thread, ns, checkpoint_id, task_id, task_path, idx, channel, value
+    FROM langgraph_writes ORDER BY thread, ns, checkpoint_id, task_id, idx;
+
+DROP TABLE langgraph_writes;
+
+CREATE INDEX langgraph_tasks_key ON langgraph_tasks(thread, ns, checkpoint_id) WHERE filed = 1;
+
+CREATE VIEW langgraph_pending AS
+    SELECT * FROM langgraph_tasks WHERE filed = 1
+    UNION ALL
+    SELECT * FROM langgraph_tasks NOT INDEXED WHERE filed = 0 AND id > ifnull((
+        SELECT id FROM langgraph_tasks NOT INDEXED WHERE filed = 1 ORDER BY id DESC LIMIT 1
+    ), 0)
+""",
 )

@@ -40,7 +40,6 @@ from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, reta
 from holdfast_langgraph.checkpoint.reading import digests_of
 from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
 from holdfast_langgraph.checkpoint.writing import (
-    MOST_ROWS,
     CheckpointThereError,
     ThreadMovedError,
     add_blobs,
@@ -49,6 +48,7 @@ from holdfast_langgraph.checkpoint.writing import (
     add_writes,
     checkpoint_row,
     find_thread,
+    take_back,
 )
 
 # A part is a message or a run of some; larger blobs are values of their own.
@@ -70,6 +70,15 @@ class Desk:
     retention: Retention | None
     inside: list[None] = field(default_factory=list)
 
+    def open(self, *, single: bool) -> AbstractContextManager[Connection]:
+        """Open what a write needs: one statement is a transaction of its own, and quicker so.
+
+        With full durability writers that wait for one another share a commit, so they need one.
+        """
+        if single and (len(self.inside) == 1 or self.database.durability == "normal"):
+            return self.database.bare()
+        return self.database.write()
+
 
 def store_checkpoint(
     desk: Desk,
@@ -82,13 +91,13 @@ def store_checkpoint(
     body = desk.codec.dump_body(checkpoint)
     row = checkpoint_row(address, checkpoint["id"], metadata, body)
 
-    def attempt(known: Known, carrying: bool = True) -> bool:
+    def attempt(known: Known, carrying: bool = True) -> None:
         head = _latest(desk, known, address)
         drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
         numbers, plain, sealed = _sort(desk.codec, known, blobs)
         carried = sealed if carrying and _is_light(sealed) else {}
         goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
-        with _opened(desk, known, single=goes_on) as connection:
+        with desk.open(single=goes_on) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
             if carried:
                 numbers |= carried_numbers(0, carried)
@@ -99,7 +108,8 @@ def store_checkpoint(
             at = add(connection, (thread, known.epoch), row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
-                return False
+                desk.recent.drop(address.thread_id)
+                return
         if carried:
             numbers |= carried_numbers(at, carried)
             manifest = {channel: placed(value, at) for channel, value in manifest.items()}
@@ -107,9 +117,9 @@ def store_checkpoint(
         if plain:
             known.note_plain(desk.codec, _parts(plain, numbers))
         known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
+        desk.recent.keep(address.thread_id, known)
         if goes_on and filing.is_due(at):
             filing.file_all(desk.database)
-        return True
 
     try:
         _settle(desk, address.thread_id, attempt)
@@ -121,26 +131,31 @@ def store_writes(
     desk: Desk, address: Address, writes: Sequence[tuple[str, Any]], task: tuple[str, str]
 ) -> None:
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
-    special = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+    codec = desk.codec
+    channels = [channel for channel, _ in writes]
+    indexes = [WRITES_IDX_MAP.get(channel, at) for at, channel in enumerate(channels)]
+    replaces = max(indexes) < 0  # errors, interrupts and the like, and nothing else
 
-    def attempt(known: Known) -> bool:
+    def attempt(known: Known) -> None:
         blobs: Blobs = {}
-        drafts = [desk.codec.encode_write(value, known.salt, blobs) for _, value in writes]
-        numbers, plain, sealed = _sort(desk.codec, known, blobs)
-        single = not sealed and len(writes) <= MOST_ROWS
-        with _opened(desk, known, single=single) as connection:
+        drafts = [codec.encode_write(value, known.salt, blobs) for _, value in writes]
+        numbers, plain, sealed = _sort(codec, known, blobs)
+        single = known.no is not None and not sealed and not replaces
+        with desk.open(single=single) as connection:
             thread = known.no or add_thread(connection, address.thread_id, known.salt)
-            numbers |= add_blobs(connection, thread, sealed)
-            rows = [
-                (WRITES_IDX_MAP.get(channel, at), channel, settle(draft, numbers))
-                for at, ((channel, _), draft) in enumerate(zip(writes, drafts, strict=True))
-            ]
-            place = (thread, known.epoch)
-            add_writes(connection, place, address, task, rows, replace=special)
-        known.note(thread, numbers)
-        if plain:
-            known.note_plain(desk.codec, _parts(plain, numbers))
-        return True
+            if sealed:
+                numbers |= add_blobs(connection, thread, sealed)
+            if replaces:
+                take_back(connection, thread, address, task[0], indexes)
+            stored = [settle(draft, numbers) for draft in drafts]
+            numbered = tuple(zip(indexes, channels, stored, strict=True))
+            at = add_writes(connection, (thread, known.epoch), address, task, numbered)
+        if blobs or known.no is None:
+            known.note(thread, numbers)
+            known.note_plain(codec, _parts(plain, numbers))
+            desk.recent.keep(address.thread_id, known)
+        if filing.is_due(at):
+            filing.file_all(desk.database)
 
     _settle(desk, address.thread_id, attempt)
 
@@ -156,17 +171,6 @@ def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_
     """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
     follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
     return follows and known.no is not None and desk.retention is None
-
-
-def _opened(desk: Desk, known: Known, *, single: bool) -> AbstractContextManager[Connection]:
-    """Open what a write needs: one statement is a transaction of its own, and quicker so.
-
-    With full durability writers that wait for one another share a commit, so they need one.
-    """
-    waits = len(desk.inside) > 1 and desk.database.durability == "full"
-    if waits or not single or known.no is None or desk.retention is not None:
-        return desk.database.write()
-    return desk.database.bare()
 
 
 def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:
@@ -189,8 +193,8 @@ def _latest(desk: Desk, known: Known, address: Address) -> Head:
     return head
 
 
-def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> None:
-    """Attempt a write until the thread was as it was known; remember the thread if it may be."""
+def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], None]) -> None:
+    """Attempt a write until the thread was as it was known."""
     while True:
         known = desk.recent.get(thread_id)
         if known is None:
@@ -198,17 +202,13 @@ def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], bool]) -> Non
                 known = find_thread(connection, thread_id) or Known.nothing()
         desk.inside.append(None)
         try:
-            lasting = attempt(known)
+            attempt(known)
         except ThreadMovedError:
             desk.recent.drop(thread_id)
-            continue
+        else:
+            return
         finally:
             desk.inside.pop()
-        if lasting:
-            desk.recent.keep(thread_id, known)
-        else:
-            desk.recent.drop(thread_id)
-        return
 
 
 def _draft(

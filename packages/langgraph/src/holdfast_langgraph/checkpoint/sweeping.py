@@ -7,7 +7,7 @@ goes, and whoever names it learns the new number.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from holdfast import Connection
 
@@ -19,19 +19,18 @@ from holdfast_langgraph.checkpoint.forms import (
     renumber,
 )
 from holdfast_langgraph.checkpoint.packing import (
-    pack,
     pack_manifest,
-    unpack,
-    unpack_carried,
+    renumbered,
     unpack_manifest,
+    unpack_row,
     without,
 )
+from holdfast_langgraph.checkpoint.reading import read_carried
 from holdfast_langgraph.checkpoint.writing import add_blobs
 
 Manifests = Mapping[int, Mapping[str, Stored]]
-Writes = Mapping[tuple[object, ...], Stored]
-
-_WRITE = "ns = ? AND checkpoint_id = ? AND task_id = ? AND idx = ?"
+Writes = Mapping[int, tuple[int, str, bytes]]
+"""Rows of writes by id: index, channel and packed value."""
 
 
 def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
@@ -49,12 +48,12 @@ def sweep(connection: Connection, thread: int, going: Sequence[int]) -> None:
     writes = _writes(connection, thread)
     named = {
         *_named(value for values in manifests.values() for value in values.values()),
-        *_named(writes.values()),
+        *_named(_values(writes.values())),
     }
     moved = _move(connection, thread, gone, named)
     if moved:
         _rename_manifests(connection, manifests, moved)
-        _rename_writes(connection, thread, writes, moved)
+        _rename_writes(connection, writes, moved)
     connection.execute(
         "DELETE FROM langgraph_checkpoints WHERE id IN (SELECT value FROM json_each(?))",
         (json.dumps(going),),
@@ -71,10 +70,13 @@ def _manifests(connection: Connection, thread: int) -> Manifests:
 
 def _writes(connection: Connection, thread: int) -> Writes:
     rows = connection.execute(
-        "SELECT ns, checkpoint_id, task_id, idx, value FROM langgraph_writes WHERE thread = ?",
-        (thread,),
+        "SELECT id, idx, channel, value FROM langgraph_pending WHERE thread = ?", (thread,)
     )
-    return {tuple(row[:-1]): unpack(row[-1]) for row in rows}
+    return {id: row for id, *row in rows}
+
+
+def _values(rows: Iterable[tuple[int, str, bytes]]) -> Iterator[Stored]:
+    return (value for row in rows for _, _, value in unpack_row(*row))
 
 
 def _named(values: Iterable[Stored]) -> set[int]:
@@ -86,21 +88,12 @@ def _move(
 ) -> dict[int, int]:
     """Give the named blobs that these rows carry rows of their own; return their new numbers."""
     moved: dict[int, int] = {}
-    for row, data in _carried(connection, thread):
-        if row not in going:
-            continue
-        for at, blob in enumerate(unpack_carried(data)):
+    for row, blobs in read_carried(connection, going).items():
+        for at, blob in enumerate(blobs):
             number = carried_number(row, at)
             if blob is not None and number in named:
                 moved[number] = add_blobs(connection, thread, dict([blob]))[blob[0]]
     return moved
-
-
-def _carried(connection: Connection, thread: int) -> list[tuple[int, bytes]]:
-    return connection.execute(
-        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL",
-        (thread,),
-    ).fetchall()
 
 
 def _rename_manifests(
@@ -116,15 +109,13 @@ def _rename_manifests(
     )
 
 
-def _rename_writes(
-    connection: Connection, thread: int, writes: Writes, moved: Mapping[int, int]
-) -> None:
+def _rename_writes(connection: Connection, writes: Writes, moved: Mapping[int, int]) -> None:
     connection.executemany(
-        f"UPDATE langgraph_writes SET value = ? WHERE thread = ? AND {_WRITE}",
+        "UPDATE langgraph_tasks SET value = ? WHERE id = ?",
         [
-            (pack(renumber(value, moved)), thread, *place)
-            for place, value in writes.items()
-            if not moved.keys().isdisjoint(references(value))
+            (renumbered(*row, moved), id)
+            for id, row in writes.items()
+            if not moved.keys().isdisjoint(_named(_values([row])))
         ],
     )
 
@@ -136,7 +127,10 @@ def _trim(connection: Connection, thread: int, named: Iterable[int]) -> None:
         if number < 0:
             row, at = carrier(number)
             places.setdefault(row, set()).add(at)
-    for row, data in _carried(connection, thread):
+    rows = connection.execute(
+        "SELECT id, carried FROM langgraph_all WHERE thread = ? AND carried IS NOT NULL", (thread,)
+    ).fetchall()
+    for row, data in rows:
         kept = without(data, places.get(row, ()))
         if kept != data:
             connection.execute(

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from holdfast import Database, InvalidInputError
+from holdfast import Connection, Database, InvalidInputError
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
@@ -102,8 +102,9 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         known = self._recent.get(row.thread_id)
         if known is None or (known.no, known.epoch) != (row.thread, row.epoch):
             known = Known(row.thread, row.salt, row.epoch)
-        needed = {number for value in row.manifest.values() for number in references(value)}
-        known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
+        if plain:
+            needed = {number for value in row.manifest.values() for number in references(value)}
+            known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
         self._recent.keep(row.thread_id, known)
 
     def list(
@@ -129,34 +130,46 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             FilterError: A filter key is malformed.
         """
         query = listing.read_query(config, filter, before)
-        left = limit
-        for ids in listing.pages(self._ids(query, limit)):
-            for found in self._page(query, ids)[:left]:
+        ids, page = self._first(query, limit)
+        left, pages = limit, listing.pages(ids)
+        while True:
+            for found in page[:left]:
                 yield found
                 left = None if left is None else left - 1
-            if left == 0:
+            following = next(pages, None) if left != 0 else None
+            if following is None:
                 return
+            page = self._page(query, following)
 
-    def _ids(self, query: listing.Query, limit: int | None) -> Sequence[int]:
-        if limit is not None and limit <= 0:
-            return []
-        with self.database.read() as connection:
-            return listing.find_ids(connection, query, limit)
+    def _first(
+        self, query: listing.Query, limit: int | None
+    ) -> tuple[Sequence[int], Sequence[CheckpointTuple]]:
+        """Return the row ids of the checkpoints in question, and the first of them."""
+        database, codec = self.database, self._codec()
+        with database.read() as connection:
+            ids = listing.find(connection, query, limit)
+            fetched, plain = self._fetched(connection, codec, query, ids[: listing.FIRST_PAGE])
+        return ids, [reading.assemble(codec, one, None, plain) for one in fetched]
 
     def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
         database, codec = self.database, self._codec()
         with database.read() as connection:
-            rows = listing.read_page(connection, query, ids)
-            plain = self._opened(codec, rows)  # neighbours share most of their parts
-            fetched = reading.fetch(connection, rows, plain)
+            fetched, plain = self._fetched(connection, codec, query, ids)
         return [reading.assemble(codec, one, None, plain) for one in fetched]
+
+    def _fetched(
+        self, connection: Connection, codec: Codec, query: listing.Query, ids: Sequence[int]
+    ) -> tuple[Sequence[reading.Fetched], dict[int, bytes]]:
+        rows = listing.read_page(connection, query, ids)
+        plain = self._opened(codec, rows)  # neighbours share most of their parts
+        return reading.fetch(connection, rows, plain), plain
 
     def _opened(self, codec: Codec, rows: Sequence[reading.Row]) -> dict[int, bytes]:
         """Return the opened parts that are known of the one thread these checkpoints are of."""
         if len({row.thread for row in rows}) != 1:
             return {}
-        known = self._recent.get(rows[0].thread_id) or Known()
-        return known.opened(codec, rows[0].thread, rows[0].epoch)
+        known = self._recent.get(rows[0].thread_id)
+        return known.opened(codec, rows[0].thread, rows[0].epoch) if known is not None else {}
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

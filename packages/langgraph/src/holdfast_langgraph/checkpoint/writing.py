@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from holdfast import Connection
@@ -12,14 +11,14 @@ from holdfast import Connection
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Sealed, Stored
 from holdfast_langgraph.checkpoint.packing import (
-    pack,
+    Numbered,
+    pack_bundle,
     pack_carried,
     pack_manifest,
     pack_metadata,
+    unpack_row,
 )
 from holdfast_langgraph.checkpoint.recent import Known
-
-MOST_ROWS = 32
 
 _COLUMNS = (
     "thread, ns, checkpoint_id, parent_id, run_id, created_at, metadata, type, body, manifest,"
@@ -36,6 +35,10 @@ _ADD_CHECKPOINT = (
     " parent_id = excluded.parent_id, run_id = excluded.run_id, created_at = excluded.created_at,"
     " buried = 0, metadata = excluded.metadata, type = excluded.type, body = excluded.body,"
     " manifest = excluded.manifest WHERE excluded.carried IS NULL"
+)
+_ADD_WRITES = (
+    "INSERT INTO langgraph_tasks(thread, ns, checkpoint_id, task_id, task_path, value)"
+    " SELECT no, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
 )
 
 
@@ -195,42 +198,69 @@ def add_writes(
     thread: tuple[int, int],
     address: Address,
     task: tuple[str, str],
-    writes: Sequence[tuple[int, str, Stored]],
-    *,
-    replace: bool,
-) -> None:
-    """Store the writes of a task; `MOST_ROWS` at most in one statement.
+    writes: Sequence[Numbered],
+) -> int:
+    """Store what a task has written, unfiled; one statement.
+
+    What it wrote before under the same index stays in force, for it lies before this.
 
     Args:
-        connection: An open write; for one statement, a bare connection.
+        connection: An open write, or a bare connection.
         thread: Its number, and the epoch it must still be in.
         address: The checkpoint they follow.
         task: Its id and its path.
         writes: Index, channel, value.
-        replace: In place of earlier ones with the same index; else those stay.
+
+    Returns:
+        The id of the row.
 
     Raises:
         ThreadMovedError: The thread has been swept or deleted.
     """
-    task_id, path = task
-    for start in range(0, len(writes), MOST_ROWS):
-        some = writes[start : start + MOST_ROWS]
-        rows = [column for idx, channel, value in some for column in (idx, channel, pack(value))]
-        cursor = connection.execute(
-            _add_writes(len(some), replace=replace),
-            (address.ns, address.checkpoint_id, task_id, path, *rows, *thread),
+    values = (address.ns, address.checkpoint_id, *task, pack_bundle(writes), *thread)
+    cursor = connection.execute(_ADD_WRITES, values)
+    if cursor.rowcount != 1:
+        raise ThreadMovedError(thread)
+    return int(cursor.lastrowid or 0)
+
+
+def take_back(
+    connection: Connection, thread: int, address: Address, task_id: str, indexes: Collection[int]
+) -> None:
+    """Delete what a task has written under some indexes.
+
+    Args:
+        connection: An open write.
+        thread: Its number.
+        address: The checkpoint the writes follow.
+        task_id: The task.
+        indexes: Of the writes.
+    """
+    rows = connection.execute(
+        "SELECT id, idx, channel, value FROM langgraph_pending"
+        " WHERE thread = ? AND ns = ? AND checkpoint_id = ? AND task_id = ?",
+        (thread, address.ns, address.checkpoint_id, task_id),
+    ).fetchall()
+    for id, *row in rows:
+        keep_writes(connection, id, row, lambda write: write[0] not in indexes)
+
+
+def keep_writes(
+    connection: Connection, id: int, row: Sequence[Any], keep: Callable[[Numbered], bool]
+) -> None:
+    """Delete writes of a row, and the row if none is left.
+
+    Args:
+        connection: An open write.
+        id: Of the row.
+        row: Its index, channel and value.
+        keep: Says of a write whether it stays.
+    """
+    writes = unpack_row(*row)
+    kept = [write for write in writes if keep(write)]
+    if not kept:
+        connection.execute("DELETE FROM langgraph_tasks WHERE id = ?", (id,))
+    elif len(kept) < len(writes):
+        connection.execute(
+            "UPDATE langgraph_tasks SET value = ? WHERE id = ?", (pack_bundle(kept), id)
         )
-        if cursor.rowcount != len(some):
-            # Some were there before, or the thread is gone.
-            _check_thread(connection, *thread)
-
-
-@cache
-def _add_writes(count: int, *, replace: bool) -> str:
-    verb = "REPLACE" if replace else "IGNORE"
-    return (
-        f"INSERT OR {verb} INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path,"
-        " idx, channel, value) SELECT no, ?, ?, ?, ?, column1, column2, column3"
-        f" FROM langgraph_threads, (VALUES {', '.join(['(?, ?, ?)'] * count)})"
-        " WHERE no = ? AND epoch = ?"
-    )

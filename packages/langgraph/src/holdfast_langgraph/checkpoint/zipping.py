@@ -1,22 +1,37 @@
 """Zipping blobs, with what most messages have in common told beforehand.
 
-A short message is framed in names that are longer than its words, and zlib finds nothing twice in
-so little. `WORDS` are the frames as LangGraph's serializer writes them; given as a preset
-dictionary (RFC 1950, section 2.3) they leave two thirds of what zlib alone does.
+A short message is framed in names that are longer than its words, and in so little nothing is
+found twice. `WORDS` are the frames as LangGraph's serializer writes them; given as a dictionary
+they leave two thirds of what is left without.
+
+Zstandard (RFC 8878) leaves as much as zlib did, by which files were zipped at first, in a third to
+a tenth of the time.
 """
 
 from __future__ import annotations
 
 import zlib
 
+from zstandard import (
+    DICT_TYPE_RAWCONTENT,
+    FORMAT_ZSTD1_MAGICLESS,
+    ZstdCompressionDict,
+    ZstdCompressionParameters,
+    ZstdCompressor,
+    ZstdDecompressor,
+)
+
 from holdfast_langgraph.checkpoint.forms import Sealed
 
+MARK = "zstd1:"
 PLAIN = "zlib:"  # without a dictionary: how files were written at first
-PRIMED = "zlib1:"
-# Zipping takes longer than serializing, so a short message stays as it is: it is zipped when its
-# run is.
-LEAST = 512
-SHORT = 4096
+PRIMED = "zlib1:"  # then with it
+MARKS = (MARK, PLAIN, PRIMED)
+LEAST = 192  # what is shorter stays as it is
+# What is shorter than this is zipped hastily: that leaves a third more, in a third of the time. A
+# message in a list is zipped again with its run.
+SHORT = 640
+USUAL, HASTY = 1, -1
 
 # Never edited: files out there were written with it. Another one needs another mark.
 WORDS = (
@@ -43,36 +58,71 @@ WORDS = (
 )
 
 
-# A short text loses nothing by a small window and little effort, and takes half the time; telling
-# the words once, and copying who knows them, saves another fifth.
-_LITTLE = zlib.compressobj(1, zlib.DEFLATED, 12, 5, zdict=WORDS)
-_MUCH = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zdict=WORDS)
+# Each works for one thread at a time. Lists lend them out without a lock, which a fork might
+# leave held forever.
+_zippers: dict[int, list[ZstdCompressor]] = {USUAL: [], HASTY: []}
+_unzippers: list[ZstdDecompressor] = []
+
+
+def _zipper(level: int) -> ZstdCompressor:
+    how = ZstdCompressionParameters.from_level(
+        level, dict_size=len(WORDS), format=FORMAT_ZSTD1_MAGICLESS, write_dict_id=False
+    )
+    words = ZstdCompressionDict(WORDS, dict_type=DICT_TYPE_RAWCONTENT)
+    words.precompute_compress(compression_params=how)
+    return ZstdCompressor(dict_data=words, compression_params=how)
+
+
+def _unzipper() -> ZstdDecompressor:
+    words = ZstdCompressionDict(WORDS, dict_type=DICT_TYPE_RAWCONTENT)
+    return ZstdDecompressor(dict_data=words, format=FORMAT_ZSTD1_MAGICLESS)
 
 
 def deflated(data: bytes) -> bytes:
     """Return bytes zipped with `WORDS`."""
-    zipper = (_LITTLE if len(data) < SHORT else _MUCH).copy()
-    return zipper.compress(data) + zipper.flush()
+    level = HASTY if len(data) < SHORT else USUAL
+    idle = _zippers[level]
+    try:
+        zipper = idle.pop()
+    except IndexError:
+        zipper = _zipper(level)
+    try:
+        return zipper.compress(data)
+    finally:
+        idle.append(zipper)
 
 
 def inflated(data: bytes) -> bytes:
-    """Undo `deflated`."""
-    return zlib.decompressobj(zdict=WORDS).decompress(data)
+    """Undo `deflated`, or what zlib did with `WORDS`.
+
+    The first byte tells: zlib's ends in the four bits of 8 (RFC 1950, section 2.2), of which
+    Zstandard's has the highest always zero (RFC 8878, section 3.1.1.1.1).
+    """
+    if data[0] & 0x08:
+        return zlib.decompressobj(zdict=WORDS).decompress(data)
+    try:
+        unzipper = _unzippers.pop()
+    except IndexError:
+        unzipper = _unzipper()
+    try:
+        return unzipper.decompress(data)
+    finally:
+        _unzippers.append(unzipper)
 
 
 def zipped(type: str, data: bytes) -> Sealed:
     """Return a blob zipped, and its type marked so, where that makes it a tenth smaller."""
-    marked = type.startswith((PLAIN, PRIMED))  # what looks zipped has to be
+    marked = type.startswith(MARKS)  # what looks zipped has to be
     if len(data) < LEAST and not marked:
         return type, data
     small = deflated(data)
-    return (PRIMED + type, small) if marked or len(small) < 0.9 * len(data) else (type, data)
+    return (MARK + type, small) if marked or len(small) < 0.9 * len(data) else (type, data)
 
 
 def unzipped(type: str, data: bytes) -> Sealed:
     """Undo `zipped`."""
-    if type.startswith(PRIMED):
-        return type[len(PRIMED) :], inflated(data)
+    if type.startswith((MARK, PRIMED)):
+        return type.partition(":")[2], inflated(data)
     if type.startswith(PLAIN):
         return type[len(PLAIN) :], zlib.decompress(data)
     return type, data
