@@ -266,6 +266,8 @@ def deep(levels: int) -> dict[str, Any]:
         {"importance": "0.5"},
         {"version": True},
         {"version": {"contains": 1}},
+        {"user_id": "ada"},
+        {"AND": [{"topic": "tea"}, {"run_id": {"ne": "1"}}]},
         deep(MAX_DEPTH + 1),
         deep(500),
     ],
@@ -277,6 +279,12 @@ def test_a_malformed_filter_is_an_error(filters: Any) -> None:
         for call in (memory.list, lambda **options: memory.search("tea", **options)):
             with pytest.raises(FilterError):
                 call(user_id="ada", filters=filters)
+
+
+def test_metadata_named_as_an_id_is_found_by_its_whole_path() -> None:
+    with fresh() as memory:
+        memory.add("tea", user_id="ada", metadata={"user_id": "bob"})
+        assert len(memory.list(user_id="ada", filters={"metadata.user_id": "bob"})) == 1
 
 
 def test_a_deep_filter_within_the_limit_works() -> None:

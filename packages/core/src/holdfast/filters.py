@@ -5,7 +5,7 @@
     {"OR": [{"a": 1}, {"NOT": {"b": {"contains": "x"}}}]}
 
 A field is one of the record's own (`RECORD_FIELDS`) or a path into the metadata (``a.b``;
-``metadata.kind`` where a name is taken). A number equals numbers only, a string strings only,
+``metadata.kind`` where a name is taken). Whose it is says the scope, no filter. A number equals numbers only, a string strings only,
 a boolean booleans only. A missing field equals None, and is ``ne`` and ``nin`` to everything else.
 ``gt gte lt lte`` compare numbers with numbers, strings with strings, times with times.
 ``contains`` finds a member of a list or a part of a string. A list equals a list of equal members
@@ -31,6 +31,7 @@ TIME_FIELDS = frozenset({"created_at", "updated_at", "occurred_at", "expires_at"
 TEXT_FIELDS = frozenset({"id", "kind", "role", "speaker", "text"})
 NUMBER_FIELDS = frozenset({"importance", "version"})
 RECORD_FIELDS = TIME_FIELDS | TEXT_FIELDS | NUMBER_FIELDS
+SCOPE_IDS = frozenset({"user_id", "agent_id", "run_id", "app_id"})
 
 MAX_DEPTH = 32
 
@@ -115,6 +116,11 @@ def _path(name: str, own_fields: bool) -> tuple[str, ...]:
     """Return ``("kind",)`` for the record's own field, ``("metadata", ...)`` for a path."""
     if own_fields and name in RECORD_FIELDS:
         return (name,)
+    if own_fields and name in SCOPE_IDS:
+        raise FilterError(
+            f"{name} is no filter but an argument of its own, {name}=...; metadata of that name is "
+            f"'metadata.{name}'"
+        )
     path = (
         tuple(name.removeprefix("metadata.").split(".")) if own_fields else tuple(name.split("."))
     )
