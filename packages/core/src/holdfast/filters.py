@@ -5,11 +5,11 @@
     {"OR": [{"a": 1}, {"NOT": {"b": {"contains": "x"}}}]}
 
 A field is one of the record's own (`RECORD_FIELDS`) or a path into the metadata (``a.b``;
-``metadata.kind`` where a name is taken). Whose it is says the scope, no filter. A number equals numbers only, a string strings only,
-a boolean booleans only. A missing field equals None, and is ``ne`` and ``nin`` to everything else.
-``gt gte lt lte`` compare numbers with numbers, strings with strings, times with times.
-``contains`` finds a member of a list or a part of a string. A list equals a list of equal members
-in the same order.
+``metadata.kind`` where a name is taken). Whose it is says the scope, no filter. A number equals
+numbers only, a string strings only, a boolean booleans only. A missing field equals None, and is
+``ne`` and ``nin`` to everything else. ``gt gte lt lte`` compare numbers with numbers, strings with
+strings, times with times. ``contains`` finds a member of a list or a part of a string. A list
+equals a list of equal members in the same order.
 """
 
 from __future__ import annotations
