@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.storage.growing import Column
+from holdfast.storage.growing import Column, more_than
 from holdfast.types import KINDS, ROLES
 
 Bools = NDArray[np.bool_]
@@ -226,7 +226,7 @@ class Rows:
     def _grow(self, more: int) -> None:
         self._count += more
         if self._count > len(self._table):
-            grown = np.zeros(max(self._count, 2 * len(self._table)), dtype=ROW)
+            grown = np.zeros(max(more_than(self._count), 2 * len(self._table)), dtype=ROW)
             grown[: len(self._table)] = self._table
             self._table = grown
 

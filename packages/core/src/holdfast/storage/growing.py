@@ -8,6 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+def more_than(count: int) -> int:
+    """Return for how many there should be room where so many are loaded: some are added soon."""
+    return count + max(16, count // 8)
+
+
 class Column:
     """A numpy array that grows by doubling."""
 
@@ -40,7 +45,7 @@ class Column:
     def _grow(self, more: int) -> None:
         end = self.size + more
         if end > len(self._room):
-            room = np.empty(max(end, 2 * len(self._room)), dtype=self._room.dtype)
+            room = np.empty(max(more_than(end), 2 * len(self._room)), dtype=self._room.dtype)
             room[: self.size] = self.values
             self._room = room
         self.size = end

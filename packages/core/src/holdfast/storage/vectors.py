@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage.codec import Floats
-from holdfast.storage.growing import Column
+from holdfast.storage.growing import Column, more_than
 
 Bools = NDArray[np.bool_]
 Positions = NDArray[np.int64]
@@ -70,12 +70,20 @@ class Vectors:
         if self._codes is not None:
             self._codes.extend(vectors)
             return
+        if not self._count:
+            self._reserve(len(vectors))
         self._index.add(vectors)
         self._count = int(self._index.ntotal)
         self._start = self._index.get_xb()
         if self._count >= self._many:
             self._codes = _Codes(_whole(self._index))
-            self._index.reset()
+            self._index = faiss.IndexFlatIP(self.dimension)  # `reset` would keep the room
+
+    def _reserve(self, count: int) -> None:
+        """Take room for vectors and some more, or the first one behind them would move them all."""
+        codes = self._index.codes
+        codes.resize(4 * self.dimension * more_than(count))
+        codes.resize(0)
 
     def cosines(self, query: Floats) -> Floats:
         """Return the cosine of every position with a query, shape (positions,).
