@@ -19,6 +19,7 @@ from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ROLE_CODES
+from holdfast.storage.postings import begins
 from holdfast.storage.searching import Candidates, Ranked
 from holdfast.storage.vectors import Bools, Positions
 
@@ -167,9 +168,7 @@ def _session(of: Candidates, scores: Floats) -> Floats:
         order = _best_passages(of, scores)
         groups, best = _grouped(sessions[order], scores[order])
     best[:-3][groups[3:] == groups[:-3]] = 0
-    begins = np.ones(len(groups), dtype=np.bool_)
-    begins[1:] = groups[1:] != groups[:-1]
-    starts = begins.nonzero()[0]
+    starts = begins(groups).nonzero()[0]
     prior: Floats = np.zeros(groups[-1] + 1, dtype=np.float32)
     prior[groups[starts]] = np.add.reduceat(best, starts) / 3
     return prior.take(sessions)

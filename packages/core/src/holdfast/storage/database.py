@@ -115,7 +115,7 @@ class Database:
             self._first()
 
     def _first(self) -> None:
-        with self._checkout() as connection:
+        with self.bare() as connection:
             claim(connection)
 
     def _start(self) -> None:
@@ -200,16 +200,6 @@ class Database:
         """Begin anew in a forked child."""
         if self._process != os.getpid():
             self._start()
-
-    @contextmanager
-    def _checkout(self) -> Iterator[Any]:
-        """Lend an idle connection, or a new one."""
-        with self._translated:
-            connection = self._borrow()
-            try:
-                yield connection
-            finally:
-                self._push(connection)
 
     def _borrow(self) -> Any:
         if self.in_memory:

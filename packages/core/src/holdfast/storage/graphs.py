@@ -123,9 +123,7 @@ class GraphView:
             raise
 
     def _follow(self, connection: Connection, newest: int) -> None:
-        written: list[int] | None = []
-        if self._namespaces:
-            written = log.touched(connection, self._namespaces, self._seq)
+        written = log.touched(connection, self._namespaces, self._seq)
         if written is None:
             self._clear()
         known = self._namespaces[-1] if self._namespaces else 0

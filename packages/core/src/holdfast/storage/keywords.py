@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from holdfast.language.terms import Group, term_hash
 from holdfast.storage.growing import Column
-from holdfast.storage.postings import Hashes, Ints, Postings, Tail, spaced
+from holdfast.storage.postings import Hashes, Ints, Postings, Tail, begins, spaced
 
 Floats = NDArray[np.float32]
 Sums = NDArray[np.float64]
@@ -234,9 +234,7 @@ class Keywords:
 
 def _documents(owners: Links, columns: Ints, width: int) -> list[int]:
     """Return in how many positions each column occurs; occurrences in one lie side by side."""
-    first = np.empty(len(owners), dtype=np.bool_)
-    first[:1] = True
-    first[1:] = (owners[1:] != owners[:-1]) | (columns[1:] != columns[:-1])
+    first = begins(owners) | begins(columns)
     counts: list[int] = np.bincount(columns[first], minlength=width).tolist()
     return counts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,6 +130,13 @@ def spaced(words: Hashes, lengths: Ints) -> Hashes:
     return stream
 
 
+def begins(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Say of each value whether it begins a run of equal ones."""
+    first = np.ones(len(values), dtype=np.bool_)
+    first[1:] = values[1:] != values[:-1]
+    return first
+
+
 def _by_term(words: Hashes) -> tuple[Hashes, Ints, Ints]:
     """Return the terms of a stream, how often each stands in it, and where: by term, ascending.
 
@@ -137,9 +144,9 @@ def _by_term(words: Hashes) -> tuple[Hashes, Ints, Ints]:
     """
     order = np.argsort(words)
     ordered = words[order]
-    begins = np.append(True, ordered[1:] != ordered[:-1])
-    places = np.sort((np.cumsum(begins) << 32) + order) & 0xFFFF_FFFF
-    starts = np.flatnonzero(begins)
+    begun = begins(ordered)
+    places = np.sort((np.cumsum(begun) << 32) + order) & 0xFFFF_FFFF
+    starts = np.flatnonzero(begun)
     terms, counts = ordered[starts], np.diff(np.append(starts, len(words)))
     gaps = int(counts[0]) if terms[0] == NO_WORD else 0
     first = int(gaps > 0)
