@@ -252,8 +252,9 @@ class Database:
             done = _step(connection, name)
             if done > len(steps):
                 raise SchemaVersionError(
-                    f"{self.path} was written by a newer version ({name} step {done}, this library "
-                    f"knows {len(steps)}); upgrade Holdfast to open it"
+                    f"{self.path} was written by another version ({name} step {done}, this one "
+                    f"knows {len(steps)}): a newer one, or one before the first release; open it "
+                    "with that version, or begin a new file"
                 )
             for script in steps[done:]:
                 for statement in script.split(";\n"):
