@@ -134,7 +134,9 @@ def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> 
     database = Database(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step + 1")
-    with pytest.raises(SchemaVersionError, match=r"another version.*newer one, or one before the first release"):
+    with pytest.raises(
+        SchemaVersionError, match=r"another version.*newer one, or one before the first release"
+    ):
         opened(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step - 1")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from typing import Final
 
+from holdfast.forking import Lock
 from holdfast.providers.base import Embedder, Vector
 
 # Vectors of questions that are kept for each embedder, and how long a text may be for it.
@@ -23,7 +23,7 @@ class Questions:
 
     def __init__(self) -> None:
         self._known: dict[int, OrderedDict[tuple[str, str], Vector]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def get(self, embedder: Embedder, text: str) -> Vector | None:
         """Return the vector of a question, if it is known."""
