@@ -56,13 +56,13 @@ class Lock:
 
     @property
     def forsaken(self) -> bool:
-        """Whether, in a forked child, a thread held it that is not there any more."""
-        return self._lock.locked() and self._owner != get_ident()
+        """Whether, in a forked child, a thread worked under it that is not there any more."""
+        return self._owner not in (0, get_ident())
 
     def renew(self) -> None:
-        """Free it if nobody is there who could."""
-        if self.forsaken:
-            self._lock = threading.Lock()
+        """Free it, unless this thread holds it. (One may take a lock and not yet say so.)"""
+        if self._owner != get_ident():
+            self._lock, self._owner = threading.Lock(), 0
 
 
 def _in_child() -> None:
