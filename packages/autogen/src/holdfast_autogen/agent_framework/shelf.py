@@ -89,7 +89,7 @@ class Shelf:
 
     def erase(self, owner: Mapping[str, str], session: str) -> int:
         """Erase a session; return how many messages it had."""
-        with self.database.write() as connection:
+        with self.database.erasing() as connection:
             return connection.execute(
                 f"DELETE FROM agent_framework_messages WHERE {_OWN}", (_name(owner), session)
             ).rowcount
