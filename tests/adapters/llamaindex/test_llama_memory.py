@@ -400,6 +400,18 @@ async def test_resetting_erases_long_term_memory_on_request(make: Make) -> None:
     assert texts(await recalling(make)) == [f"user: {QUESTION.content}"]
 
 
+async def test_resetting_leaves_what_others_said_that_waits(make: Make) -> None:
+    bob, ada = make(user="bob"), make()
+    await bob.aput(said("assistant", "Your cat is called Tom."))
+    await ada.aput(TOLD)
+
+    await ada.areset(long_term=True)
+    await bob.aflush()
+
+    found = await make("tuesday", "bob").arecall("What is my cat called?")
+    assert [match.record.text for match in found] == ["Your cat is called Tom."]
+
+
 async def test_resetting_a_memory_of_nobody_forgets_its_session(make: Make) -> None:
     memory = make(user=None)
     await memory.aput(TOLD)
