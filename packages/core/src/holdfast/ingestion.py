@@ -8,6 +8,7 @@ from datetime import datetime
 
 from holdfast import indexing, mentioning
 from holdfast.errors import InvalidInputError
+from holdfast.language.mentions import Speakers
 from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
@@ -166,8 +167,10 @@ def _keep(
     vectors: Floats,
 ) -> Added:
     findable = _indexed([message.content for message in messages], spans, vectors)
+    said = (message.name for message in writing.messages if message.name is not None)
+    speakers = Speakers.of(dict.fromkeys(said) if writing.mentions else ())
     drafts = [
-        _draft(writing, message, indexed)
+        _draft(writing, message, indexed, speakers)
         for message, indexed in zip(messages, findable, strict=True)
     ]
     return storage.add(
@@ -211,7 +214,7 @@ def _indexed(
     return findable
 
 
-def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
+def _draft(writing: Writing, message: Message, indexed: Indexed, speakers: Speakers) -> Draft:
     return Draft(
         text=message.content,
         kind=writing.kind,
@@ -223,14 +226,11 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         expires_at=writing.expires_at,
         importance=writing.importance,
         message_id=message.id,
-        relations=_relations(writing, message),
+        relations=_relations(message, speakers) if writing.mentions else (),
         digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )
 
 
-def _relations(writing: Writing, message: Message) -> tuple[Metadata, ...]:
-    if not writing.mentions:
-        return ()
-    speakers = {said.name for said in writing.messages if said.name is not None}
+def _relations(message: Message, speakers: Speakers) -> tuple[Metadata, ...]:
     said_at = message.occurred_at or utc_now()
     return mentioning.relations(message.content, message.role, message.name, speakers, said_at)

@@ -76,7 +76,12 @@ async def _search(
     as_of = maybe_micros(question.as_of)
     if question.graph:
         return await runtime.read(
-            storage.search_with_graph, region, probe, question.query, as_of=as_of, speakers=known
+            storage.search_with_graph,
+            region,
+            probe,
+            cues.shortened(question.query),
+            as_of=as_of,
+            speakers=known,
         )
     return await runtime.read(storage.search, region, probe, as_of=as_of, speakers=known)
 

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
+from holdfast.language.normal import normal
 from holdfast.types import Record, Role
 
 OPENING = "<memory>"
@@ -108,7 +109,7 @@ def label(record: Record) -> str:
 def _name(speaker: str) -> str:
     name = "".join(
         character if character.isalnum() or character in " .'-_" else " "
-        for character in clean(unicodedata.normalize("NFC", speaker))
+        for character in clean(normal("NFC", speaker))
     )
     name = " ".join(name.split())[:_LABEL_LENGTH].strip()
     return f"speaker named {name}" if _poses(name) else name
@@ -116,7 +117,7 @@ def _name(speaker: str) -> str:
 
 def _poses(name: str) -> bool:
     """Say whether a name reads as a voice of the prompt, or mixes look-alike letters."""
-    words = unicodedata.normalize("NFKC", name).casefold().replace("-", " ").replace("_", " ")
+    words = normal("NFKC", name).casefold().replace("-", " ").replace("_", " ")
     latin = any(character.isascii() and character.isalpha() for character in name)
     return bool(set(words.split()) & _VOICES) or (latin and any(c > "\u024f" for c in name))
 
