@@ -19,6 +19,29 @@ once, where they enter, and kept as ``__cause__``.
 
 from __future__ import annotations
 
+import reprlib
+
+
+class _Shown(reprlib.Repr):
+    """`repr`, cut short on its way: of a deep or huge value the whole cannot even be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict = 3, 4, 4, 4
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return a number, or of a very long one how long it is."""
+        return repr(x) if x.bit_length() < 256 else f"<a number of {x.bit_length()} bits>"
+
+
+def shown(value: object) -> str:
+    """Return a value that was given, for a message: at most 120 characters of it."""
+    return _SHOWN.repr(value)[:120]
+
+
+_SHOWN = _Shown()
+
 
 class HoldfastError(Exception):
     """Base of every error raised by Holdfast."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast import indexing, mentioning
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.language.mentions import Speakers
 from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
@@ -87,7 +87,7 @@ def check_importance(importance: float) -> float:
         InvalidInputError: It is no such number.
     """
     if type(importance) not in (int, float) or not 0 <= importance <= 1:
-        raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
+        raise InvalidInputError(f"importance must be a number from 0 to 1, not {shown(importance)}")
     return float(importance)
 
 

@@ -27,7 +27,7 @@ from holdfast.documents import (
     Result,
     Search,
 )
-from holdfast.errors import HoldfastError, InvalidInputError
+from holdfast.errors import HoldfastError, InvalidInputError, shown
 from holdfast.filters import Filter, parse
 from holdfast.messages import check_text
 from holdfast.providers.base import Embedder
@@ -360,5 +360,5 @@ def _check_search(search: Search) -> None:
         check_text(search.query)
     if search.mode not in ranking.items:
         raise InvalidInputError(
-            f"unknown mode {search.mode!r}; allowed are {', '.join(ranking.items)}"
+            f"unknown mode {shown(search.mode)}; allowed are {', '.join(ranking.items)}"
         )

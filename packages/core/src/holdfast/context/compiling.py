@@ -16,7 +16,7 @@ from holdfast.context.cache import Cache
 from holdfast.context.filling import Filling
 from holdfast.context.tokens import Counter
 from holdfast.context.window import Live, question, said
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.types import Context, Match, Record
 
 # The score gap that ends the list: half of the whole range in one step, after the fifth.
@@ -164,7 +164,7 @@ def check_budget(max_tokens: object) -> None:
     """
     if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 0:
         raise InvalidInputError(
-            f"max_tokens must be a whole number, 0 or more, not {max_tokens!r:.80}"
+            f"max_tokens must be a whole number, 0 or more, not {shown(max_tokens)}"
         )
 
 

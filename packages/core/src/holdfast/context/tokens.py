@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 
 Counter: TypeAlias = Callable[[str], int]
 """Counts the tokens of a text; never negative."""
@@ -69,7 +69,7 @@ def counter(model: str | Counter | None = None) -> Counter:
         return model
     if not isinstance(model, str):
         raise InvalidInputError(
-            f"model must be a name, a function that counts tokens, or None, not {model!r:.80}"
+            f"model must be a name, a function that counts tokens, or None, not {shown(model)}"
         )
     return _known(model.rpartition("/")[2], _cache()) or estimate
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
 from holdfast.graph.stating import Stating
@@ -306,5 +306,5 @@ class Graph:
 
 def _most(name: str, value: int, most: int) -> int:
     if type(value) is not int or not 1 <= value <= most:
-        raise InvalidInputError(f"{name} must be 1 to {most}, not {value!r}")
+        raise InvalidInputError(f"{name} must be 1 to {most}, not {shown(value)}")
     return value

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import reading
 from holdfast.graph.values import Triple
 from holdfast.ingestion import check_importance
@@ -68,13 +68,13 @@ def _triple(given: object) -> Triple:
         return Triple(**given)
     if isinstance(given, tuple | list) and len(given) == 3:
         return Triple(*given)
-    raise InvalidInputError(f"a relation is (subject, relation, object), not {given!r:.80}")
+    raise InvalidInputError(f"a relation is (subject, relation, object), not {shown(given)}")
 
 
 def _checked(triple: Triple) -> Triple:
     label = canonical(_name("relation", triple.relation))
     if not label:
-        raise InvalidInputError(f"{triple.relation!r} is no name of a relation")
+        raise InvalidInputError(f"{shown(triple.relation)} is no name of a relation")
     if isinstance(triple.sources, str):
         raise InvalidInputError("sources must be a list of ids")
     begins = triple.valid_from
@@ -92,9 +92,9 @@ def _checked(triple: Triple) -> Triple:
 
 def _name(field: str, value: object) -> str:
     if not isinstance(value, str) or not bare(value):
-        raise InvalidInputError(f"the {field} of a relation must be a name, not {value!r:.80}")
+        raise InvalidInputError(f"the {field} of a relation must be a name, not {shown(value)}")
     if len(value) > MAX_NAME * 3:
-        raise InvalidInputError(f"{value!r:.40}... is too long for the {field} of a relation")
+        raise InvalidInputError(f"{shown(value)} is too long for the {field} of a relation")
     check_text(value)
     return clean(value)
 
@@ -195,7 +195,9 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
     a, label, b = said
     triple = _checked(Triple(a, label, b))
     if bare(a) == bare(b):
-        raise InvalidInputError(f"{a!r} and {b!r} are one name already, and cannot be told apart")
+        raise InvalidInputError(
+            f"{shown(a)} and {shown(b)} are one name already, and cannot be told apart"
+        )
     store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
     await store(storage.file.check_embedder, maker)
     stated = await store(reading.statements, storage.file, wider(scope), a, b)

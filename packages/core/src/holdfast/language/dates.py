@@ -54,7 +54,7 @@ _CLUE_WORDS: Final = frozenset(_CLUES.split())
 _DIGIT: Final = re.compile("[0-9]")
 _LANGUAGES: Final = ["en", "de", "es", "zh"]
 _MOST: Final = 16
-"""Dates read of one text: each takes half a millisecond, and a calendar asks for none of its own."""
+"""Dates read of one text: each takes half a millisecond, and a list of more says little of each."""
 
 
 def ranges(query: str, now: datetime) -> tuple[Range, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.maintenance import Progress
 from holdfast.memory.handle import Handle
 from holdfast.messages import Given
@@ -103,7 +103,7 @@ class Adding(Handle):
         wait: bool,
     ) -> ingestion.Writing:
         if kind not in KINDS:
-            raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+            raise InvalidInputError(f"unknown kind {shown(kind)}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
             messages.read(given, occurred_at, metadata, self._redact),

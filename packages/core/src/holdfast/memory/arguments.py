@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.types import KINDS, Kind
 
 MOST_RESULTS = 10_000
@@ -18,7 +18,7 @@ def limit(limit: int) -> int:
         InvalidInputError: It is no number from 1 to `MOST_RESULTS`.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_RESULTS:
-        raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {limit!r}")
+        raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {shown(limit)}")
     return limit
 
 
@@ -29,7 +29,7 @@ def min_score(least: float | None) -> float | None:
         InvalidInputError: It is no number.
     """
     if least is not None and (type(least) not in (int, float) or math.isnan(least)):
-        raise InvalidInputError(f"min_score must be a number, not {least!r}")
+        raise InvalidInputError(f"min_score must be a number, not {shown(least)}")
     return least
 
 
@@ -44,6 +44,6 @@ def kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
     wanted = () if isinstance(kinds, str) or not isinstance(kinds, Iterable) else tuple(kinds)
     if not wanted or any(kind not in KINDS for kind in wanted):
         raise InvalidInputError(
-            f"kinds must be a list of some of {', '.join(KINDS)}, not {kinds!r}"
+            f"kinds must be a list of some of {', '.join(KINDS)}, not {shown(kinds)}"
         )
     return wanted

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from holdfast.context.cache import Cache
-from holdfast.errors import InvalidInputError, ScopeError
+from holdfast.errors import InvalidInputError, ScopeError, shown
 from holdfast.pipeline import conductor
 from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
@@ -50,7 +50,9 @@ class Handle:
         _check_kind("reranker", reranker, Reranker)
         _check_kind("guidance", guidance, Guidance)
         if isinstance(indexed, str):
-            raise InvalidInputError(f"indexed must be a list of fields, not the string {indexed!r}")
+            raise InvalidInputError(
+                f"indexed must be a list of fields, not the string {shown(indexed)}"
+            )
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
@@ -58,7 +60,7 @@ class Handle:
         self._graph = graph
         self._redact = redact
         if graph is not None and not isinstance(graph, bool):
-            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
+            raise InvalidInputError(f"graph must be True, False or None, not {shown(graph)}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
@@ -104,7 +106,9 @@ class Handle:
         asked = {name: value for name, value in given.items() if value is not None}
         for name, value in self._bound.ids().items():
             if not reaches(value, asked.setdefault(name, value)):
-                raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
+                raise ScopeError(
+                    f"this handle is bound to {name}={shown(value)}; it reaches no other"
+                )
         return Scope(**asked)
 
     def _region(self, *ids: str | None) -> Region:
