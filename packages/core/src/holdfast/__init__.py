@@ -46,7 +46,7 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.context.rendering import quote
+    from holdfast.language.quoting import quote
     from holdfast.graph import Graph
     from holdfast.items import Items
     from holdfast.maintenance import Stats
@@ -101,7 +101,7 @@ __all__ = [
 _LAZY = {
     "Connection": "holdfast.storage.database",
     "compose": "holdfast.context.compiling",
-    "quote": "holdfast.context.rendering",
+    "quote": "holdfast.language.quoting",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",

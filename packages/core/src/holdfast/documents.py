@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -190,7 +190,8 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     Raises:
         InvalidInputError: It is no list of texts.
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+    listed = isinstance(texts, Sequence) and not isinstance(texts, str)
+    if not listed or not all(isinstance(text, str) for text in texts):
         raise InvalidInputError(f"texts must be a list of strings, not {shown(texts)}")
     return [check_text(text) for text in texts if text.strip()]
 
@@ -203,6 +204,8 @@ def check_lifetime(lifetime: timedelta | None) -> None:
     """
     if lifetime is None:
         return
+    if not isinstance(lifetime, timedelta):
+        raise InvalidInputError(f"a lifetime is a timedelta, not {shown(lifetime)}")
     longest = datetime.max.replace(tzinfo=timezone.utc) - utc_now() - timedelta(days=366)
     if not timedelta(0) < lifetime < longest:
         raise InvalidInputError(
@@ -220,8 +223,19 @@ def check_bounds(limit: int, offset: int, min_score: float | None) -> None:
         raise InvalidInputError(
             f"limit ({shown(limit)}) and offset ({shown(offset)}) must be numbers from 0 to {MOST}"
         )
-    if min_score is not None and (type(min_score) not in (int, float) or math.isnan(min_score)):
-        raise InvalidInputError(f"min_score must be a number, not {shown(min_score)}")
+    if min_score is not None:
+        check_score(min_score)
+
+
+def check_score(least: float) -> float:
+    """Return a least score.
+
+    Raises:
+        InvalidInputError: It is no number, or none that a score can be compared with.
+    """
+    if type(least) not in (int, float) or not abs(least) <= sys.float_info.max:
+        raise InvalidInputError(f"min_score must be a finite number, not {shown(least)}")
+    return float(least)
 
 
 def _is_count(bound: object) -> bool:

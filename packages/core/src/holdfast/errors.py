@@ -63,11 +63,12 @@ class RecordNotFoundError(HoldfastError, KeyError):
     """No record with this id lives in the given scope."""
 
     def __init__(self, record_id: str) -> None:
-        super().__init__(record_id)
+        super().__init__(record_id if isinstance(record_id, str) else shown(record_id))
         self.record_id = record_id
 
     def __str__(self) -> str:
-        return f"no record {self.record_id!r} in this scope; it may be deleted or belong to another"
+        found = f"no record {shown(self.record_id)} in this scope"
+        return f"{found}; it may be deleted or belong to another"
 
 
 class EmbedderMismatchError(HoldfastError):

@@ -127,7 +127,7 @@ async def store(
         messages, spans, wanted = await runtime.read(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
     return await runtime.write(_keep, storage, fingerprint, writing, messages, spans, vectors)
 
 
@@ -186,7 +186,7 @@ async def index(
         return []
     spans, wanted = await runtime.compute(_passages, kind, texts)
     given = await runtime.embed(embedder, wanted)
-    vectors = indexing.unit_vectors(given, len(wanted))
+    vectors = indexing.unit_vectors(given, len(wanted), embedder)
     return await runtime.compute(_indexed, [text for text, _ in texts], spans, vectors)
 
 

@@ -36,11 +36,24 @@ def read(
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if not several:
         raise InvalidInputError("no messages given: add() needs a string, a message, or a list")
-    shared = check_metadata(metadata or {})
+    shared = check_metadata({} if metadata is None else metadata)
     read_ = [_complete(_message(item), occurred_at, shared) for item in several]
     if redact is None:
         return read_
     return [replace(item, content=check_text(redact(item.content))) for item in read_]
+
+
+def check_question(query: str) -> str:
+    """Return a question that may be empty, or hold what could not be stored.
+
+    Raises:
+        InvalidInputError: It is no text, or longer than `MAX_TEXT`.
+    """
+    if not isinstance(query, str) or len(query) > MAX_TEXT:
+        raise InvalidInputError(
+            f"a question is a string of at most {MAX_TEXT:,} characters, not {shown(query)}"
+        )
+    return query
 
 
 def _message(given: object) -> Message:

@@ -63,7 +63,7 @@ async def _search(
     asked, known = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
-        vector=indexing.unit_vectors([vector], 1)[0],
+        vector=indexing.unit_vectors([vector], 1, embedder)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
         rank=partial(ranking.rank, cues=asked),
         limit=limit,

@@ -5,6 +5,7 @@ All are frozen; none knows how it is stored. Times are timezone-aware; naive one
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,10 +113,25 @@ def check_time(name: str, value: datetime) -> datetime:
         )
     try:
         return value.astimezone(timezone.utc)
-    except OverflowError as error:
+    except (OverflowError, ValueError, NotImplementedError) as error:
         raise InvalidInputError(
             f"{name} {shown(value)} is no year from 1 to 9999 in UTC"
         ) from error
+
+
+def check_path(given: str | os.PathLike[str]) -> str:
+    """Return a path that a file can have.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    try:
+        path = os.fspath(given)
+        if isinstance(path, str) and path and "\x00" not in path and os.fsencode(path):
+            return path
+    except (TypeError, ValueError):
+        pass
+    raise InvalidInputError(f"a path is a non-empty string or a pathlib.Path, not {shown(given)}")
 
 
 def utc_now() -> datetime:

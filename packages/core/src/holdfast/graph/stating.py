@@ -23,7 +23,7 @@ from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Approach, Material, Nearby, Outcome, Step
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.graphs import OTHER, SAME
-from holdfast.types import Changes, Scope, check_time, utc_now
+from holdfast.types import Changes, Scope, check_id, check_time, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
 """A triple: as a `Triple`, as its three names, or as a mapping with the fields of a `Triple`."""
@@ -40,7 +40,7 @@ def read(given: Sequence[Given], redact: Callable[[str], str] | None = None) -> 
     Raises:
         InvalidInputError: One cannot be stored; none of them was.
     """
-    if isinstance(given, str | Mapping | Triple):
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise InvalidInputError("add_relations takes a list of relations")
     triples = [_triple(one) for one in given]
     if redact is not None:
@@ -75,8 +75,12 @@ def _checked(triple: Triple) -> Triple:
     label = canonical(_name("relation", triple.relation))
     if not label:
         raise InvalidInputError(f"{shown(triple.relation)} is no name of a relation")
-    if isinstance(triple.sources, str):
-        raise InvalidInputError("sources must be a list of ids")
+    sources = triple.sources
+    if not isinstance(sources, Sequence) or isinstance(sources, str | bytes):
+        raise InvalidInputError(f"sources must be a list of ids, not {shown(sources)}")
+    for name, kind in (("subject", triple.subject_type), ("object", triple.object_type)):
+        if not isinstance(kind, str) or len(kind) > MAX_NAME * 3:
+            raise InvalidInputError(f"the type of a {name} must be a short text, not {shown(kind)}")
     begins = triple.valid_from
     return replace(
         triple,
@@ -86,15 +90,15 @@ def _checked(triple: Triple) -> Triple:
         text=check_text(triple.text or _sentence(triple, label)),
         valid_from=None if begins is None else check_time("valid_from", begins),
         confidence=check_importance(triple.confidence),
-        sources=tuple(triple.sources),
+        sources=tuple(check_id("source", source) for source in sources),
     )
 
 
 def _name(field: str, value: object) -> str:
+    if isinstance(value, str) and len(value) > MAX_NAME * 3:
+        raise InvalidInputError(f"{shown(value)} is too long for the {field} of a relation")
     if not isinstance(value, str) or not bare(value):
         raise InvalidInputError(f"the {field} of a relation must be a name, not {shown(value)}")
-    if len(value) > MAX_NAME * 3:
-        raise InvalidInputError(f"{shown(value)} is too long for the {field} of a relation")
     check_text(value)
     return clean(value)
 
