@@ -9,18 +9,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
 from holdfast.graph.stating import Stating
 from holdfast.graph.values import Entity, Neighbour, Path, Relation
+from holdfast.messages import check_question
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_time
+from holdfast.types import Changes, Scope, check_path, check_time
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -82,7 +83,8 @@ class Graph:
             valid_at, as_of: See `Graph`.
         """
         asked = self._asked(valid_at, as_of)
-        return reading.entities(self._file, asked, query, _most("limit", limit, MOST_RESULTS))
+        named = None if query is None else check_question(query)
+        return reading.entities(self._file, asked, named, _most("limit", limit, MOST_RESULTS))
 
     async def aentities(
         self,
@@ -116,7 +118,8 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         most = _most("limit", limit, MOST_RESULTS)
-        return reading.relations(self._file, asked, name, label, most)
+        about, under = (said if said is None else check_question(said) for said in (name, label))
+        return reading.relations(self._file, asked, about, under, most)
 
     async def arelations(
         self,
@@ -153,7 +156,7 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         hops, most = _most("depth", depth, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
-        return reading.neighbours(self._file, asked, name, hops, most)
+        return reading.neighbours(self._file, asked, check_question(name), hops, most)
 
     async def aneighbours(
         self,
@@ -192,7 +195,8 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         hops, most = _most("max_hops", max_hops, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
-        return reading.paths(self._file, asked, a, b, hops, most)
+        ends = check_question(a), check_question(b)
+        return reading.paths(self._file, asked, *ends, hops, most)
 
     async def apaths(
         self,
@@ -259,7 +263,7 @@ class Graph:
         Raises:
             InvalidInputError: networkx is not installed.
         """
-        exporting.to_graphml(self._whole(valid_at, as_of), pathlib.Path(path))
+        exporting.to_graphml(self._whole(valid_at, as_of), pathlib.Path(check_path(path)))
 
     def to_html(
         self, path: str | os.PathLike[str], *, limit: int = 500, as_of: datetime | None = None
@@ -272,7 +276,8 @@ class Graph:
             as_of: What the memory knew then.
         """
         asked, most = self._asked(None, as_of), _most("limit", limit, MOST_RESULTS)
-        exporting.to_html(reading.whole(self._file, asked, most, ended=True), pathlib.Path(path))
+        place = pathlib.Path(check_path(path))
+        exporting.to_html(reading.whole(self._file, asked, most, ended=True), place)
 
     async def ato_networkx(
         self, *, valid_at: datetime | None = None, as_of: datetime | None = None
@@ -306,5 +311,5 @@ class Graph:
 
 def _most(name: str, value: int, most: int) -> int:
     if type(value) is not int or not 1 <= value <= most:
-        raise InvalidInputError(f"{name} must be 1 to {most}, not {value!r}")
+        raise InvalidInputError(f"{name} must be 1 to {most}, not {shown(value)}")
     return value

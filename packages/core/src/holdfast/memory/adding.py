@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.maintenance import Progress
+from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.messages import Given
 from holdfast.pipeline import conductor
@@ -102,8 +103,8 @@ class Adding(Handle):
         infer: bool,
         wait: bool,
     ) -> ingestion.Writing:
-        if kind not in KINDS:
-            raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise InvalidInputError(f"unknown kind {shown(kind)}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
             messages.read(given, occurred_at, metadata, self._redact),
@@ -177,6 +178,7 @@ class Adding(Handle):
     async def _flush(
         self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
     ) -> Changes:
+        arguments.callback("progress", progress)
         if retry:
             await runtime.store(self._storage.derivation.retry, reach)
         return await conductor.drain(self._pipeline(runtime), progress, region=reach)

@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
+from holdfast.providers.checking import checked_answer, name_of
+from holdfast.providers.failures import failures_of
 from holdfast.runtime.lane import MOST_THREADS, Lane
 from holdfast.runtime.operations import Kind, Together
 from holdfast.runtime.questions import ASKED
@@ -94,24 +96,29 @@ class AsyncRuntime:
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""
-        return await embedder.aembed(texts)
+        with failures_of(name_of(embedder)):
+            return await embedder.aembed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
         """Await the embedder, unless it was asked the same lately."""
         known = ASKED.get(embedder, text)
         if known is None:
-            known = ASKED.keep(embedder, text, await embedder.aembed_query(text))
+            with failures_of(name_of(embedder)):
+                known = await embedder.aembed_query(text)
+            ASKED.keep(embedder, text, known)
         return known
 
     async def complete(
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Await the model."""
-        return await llm.acomplete(messages, tool=tool)
+        with failures_of(name_of(llm)):
+            return checked_answer(llm, await llm.acomplete(messages, tool=tool))
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Await the model."""
-        return await reranker.arerank(query, texts)
+        with failures_of(name_of(reranker)):
+            return await reranker.arerank(query, texts)
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; what comes later stays no longer."""
