@@ -197,10 +197,18 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def claim(connection: Any) -> None:
-    """Mark a new file as ours, with a place for what it knows about itself."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        connection.execute(PROPERTIES)
+    """Mark a new file as ours, with a place for what it knows about itself; both or neither."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return
+    try:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(PROPERTIES)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 @contextmanager
