@@ -1,4 +1,4 @@
-"""Whoever deletes through a `Database` leaves nothing in its write-ahead log, without a `Memory`."""
+"""What is deleted through a `Database` leaves the write-ahead log, also without a `Memory`."""
 
 from __future__ import annotations
 
