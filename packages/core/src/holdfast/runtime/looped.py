@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +11,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from holdfast.forking import renewed
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
 from holdfast.providers.checking import checked_answer, name_of
 from holdfast.providers.failures import failures_of
@@ -35,20 +35,15 @@ class AsyncRuntime:
     def __init__(self, together: Together = nullcontext) -> None:
         self._together = together
         self._closed = False
-        self._start()
+        self.renew()
+        renewed(self)
 
-    def _start(self) -> None:
+    def renew(self) -> None:
         """Begin with no threads, as a process does; a forked child inherits none."""
-        self._process = os.getpid()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._lanes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lane]
         self._lanes = weakref.WeakKeyDictionary()
-
-    def _own(self) -> None:
-        """Begin anew in a forked child."""
-        if self._process != os.getpid():
-            self._start()
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
@@ -115,7 +110,6 @@ class AsyncRuntime:
         await self._lane(loop).arrive(loop)
 
     def _lane(self, loop: asyncio.AbstractEventLoop) -> Lane:
-        self._own()
         lane = self._lanes.get(loop)
         if lane is None:
             lane = self._lanes[loop] = Lane(self._submit, self._together)
@@ -157,7 +151,6 @@ class AsyncRuntime:
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; what comes later stays no longer."""
-        self._own()
         self._closed = True
         with self._lock:
             pool, self._pool = self._pool, None

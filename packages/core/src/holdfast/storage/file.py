@@ -7,11 +7,11 @@ Everything else in this folder is either SQL over an open transaction, or an ope
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from holdfast.errors import EmbedderMismatchError, HoldfastError
+from holdfast.forking import Lock, renewed
 from holdfast.storage import codec
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
@@ -53,6 +53,12 @@ class File:
         self._embedder: tuple[str, int] | None = None
         for name in indexed:
             self._index(name)
+        renewed(self)
+
+    def renew(self) -> None:
+        """Forget, in a forked child, views that another thread may have left half changed."""
+        self.views.renew()
+        self.graphs = Graphs()
 
     def close(self) -> None:
         """Close the file; views go with it."""
@@ -193,7 +199,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def tick(self) -> int:
         """Return the time, later than any time returned before."""
