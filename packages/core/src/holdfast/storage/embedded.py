@@ -145,10 +145,11 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
         """
         with self.database.write() as connection:
             now = self.file.now()
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.amend(connection, old, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
@@ -166,12 +167,13 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
             EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.file.now()
             self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]

@@ -16,7 +16,7 @@ from holdfast.storage import codec
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
-from holdfast.storage.remains import EVERY, Caretaker
+from holdfast.storage.remains import EVERY
 from holdfast.storage.schema import NAMESPACE_BITS, STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
@@ -45,9 +45,8 @@ class File:
         view_budget: int = VIEW_BUDGET,
         upkeep: float = EVERY,
     ) -> None:
-        self.database = Database(path, key=key, durability=durability)
+        self.database = Database(path, key=key, durability=durability, upkeep=upkeep)
         self.database.migrate("core", STEPS)
-        self._caretaker = Caretaker(self.database, upkeep)
         self.views = Views(view_budget)
         self.graphs = Graphs()
         self._clock = Clock()
@@ -57,7 +56,6 @@ class File:
 
     def close(self) -> None:
         """Close the file; views go with it."""
-        self._caretaker.look()
         self.views.clear()
         self.graphs.clear()
         self.database.close()

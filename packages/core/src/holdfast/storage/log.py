@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from holdfast.storage import remains
 from holdfast.storage.codec import to_json
 from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -17,8 +18,7 @@ FEW = 64
 # A view this far behind is cheaper to build anew than to bring up to date.
 TOO_FAR = 50_000
 
-# The property that remembers bytes to be erased from the write-ahead log.
-ERASURE_PENDING = "erasure_pending"
+expect_erasure = remains.expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,6 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.reason,
         sources,
     )
-
-
-def expect_erasure(connection: Connection, now: int) -> None:
-    """Note that deleted bytes wait in the write-ahead log until it is emptied."""
-    connection.execute("REPLACE INTO properties VALUES (?, ?)", (ERASURE_PENDING, now))
 
 
 def last(connection: Connection) -> int:

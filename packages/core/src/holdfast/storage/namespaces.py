@@ -148,6 +148,15 @@ def _before(namespace: int, upto: int, count: int) -> range:
     return range(end - count, end)
 
 
+def holds(connection: Connection, region: Region, row_id: int) -> bool:
+    """Say whether a row lies in a region."""
+    found = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM namespaces n WHERE n.no = ? AND {region.condition})",
+        (row_id >> NAMESPACE_BITS, *region.parameters),
+    ).fetchone()
+    return bool(found[0])
+
+
 def numbers(connection: Connection, region: Region, after: int = 0) -> list[int]:
     """Return the namespaces of a region numbered above `after`, in order."""
     rows = connection.execute(
