@@ -257,6 +257,10 @@ class Database:
                 self._opening.use_wal(connection)
                 self._pool.recognise(anew=True)
 
+    def tended_by(self, chore: Callable[[], bool]) -> None:
+        """Let the writes that look for pending erasures do this too; see `remains.Caretaker`."""
+        self._caretaker.chore = chore
+
     def expect_erasure(self, connection: Connection) -> None:
         """Note in an open write that what it deletes has to leave the write-ahead log.
 
