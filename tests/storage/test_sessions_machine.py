@@ -129,5 +129,5 @@ class Sessions(RuleBasedStateMachine):
         assert self.memories[which].stats(check=True).problems == ()
 
 
-Sessions.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Sessions.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 TestSessions = Sessions.TestCase

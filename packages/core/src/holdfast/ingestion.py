@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from holdfast import indexing, mentioning
 from holdfast.errors import InvalidInputError, shown
@@ -128,7 +129,10 @@ async def store(
     if not messages:
         return Added((), ())
     vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
-    return await runtime.write(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    kept = partial(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    if writing.extract and writing.wait:
+        return await runtime.claim(partial(_let_go, storage), kept)
+    return await runtime.write(kept)
 
 
 def _is_light(storage: EmbeddedStorage, fingerprint: str, messages: Sequence[Message]) -> bool:
@@ -176,6 +180,11 @@ def _keep(
     return storage.add(
         writing.scope, drafts, fingerprint, extract=writing.extract, hold=writing.wait
     )
+
+
+def _let_go(storage: EmbeddedStorage, added: Added) -> None:
+    """Let others extract turns whose caller was cancelled: they are due at once."""
+    storage.derivation.release(added.rows)
 
 
 async def index(

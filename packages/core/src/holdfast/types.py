@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias, get_args, overload
 
@@ -363,6 +363,15 @@ class Changes(Sequence[Change]):
     def records(self) -> tuple[Record, ...]:
         """The records that live after this call."""
         return tuple(change.after for change in self.changes if change.after is not None)
+
+
+def within_reach(changes: Changes, to: Scope) -> Changes:
+    """Return changes without the records that a scope does not reach."""
+    within = []
+    for one in changes:
+        before, after = (r if r and to.covers(r.scope) else None for r in (one.before, one.after))
+        within.append(replace(one, before=before, after=after))
+    return replace(changes, changes=tuple(within))
 
 
 @dataclass(frozen=True, slots=True)

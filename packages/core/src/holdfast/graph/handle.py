@@ -21,7 +21,7 @@ from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_path, check_time
+from holdfast.types import Changes, Scope, check_path, check_time, within_reach
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -41,12 +41,18 @@ class Graph:
     """
 
     def __init__(
-        self, storage: EmbeddedStorage, embedder: Embedder, waiting: AsyncRuntime, scope: Scope
+        self,
+        storage: EmbeddedStorage,
+        embedder: Embedder,
+        waiting: AsyncRuntime,
+        scope: Scope,
+        bound: Scope | None = None,
     ) -> None:
         self._storage = storage
         self._stating = Stating(SYNC, storage, embedder)
         self._async = waiting
         self._scope = scope
+        self._bound = bound  # what its memory reaches; None: everything
         self._region = Region.of_scope(scope)
 
     def __repr__(self) -> str:
@@ -59,6 +65,9 @@ class Graph:
     @property
     def _async_stating(self) -> Stating:
         return replace(self._stating, runtime=self._async)
+
+    def _shown(self, changes: Changes) -> Changes:
+        return changes if self._bound is None else within_reach(changes, self._bound)
 
     def _asked(self, valid_at: datetime | None, as_of: datetime | None) -> Asked:
         moment = None if valid_at is None else check_time("valid_at", valid_at)
@@ -221,11 +230,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name already.
         """
-        return run(stating.merge(self._stating, self._scope, a, b))
+        return self._shown(run(stating.merge(self._stating, self._scope, a, b)))
 
     async def amerge(self, a: str, b: str) -> Changes:
         """Async twin of `merge`."""
-        return await stating.merge(self._async_stating, self._scope, a, b)
+        return self._shown(await stating.merge(self._async_stating, self._scope, a, b))
 
     def split(self, a: str, b: str) -> Changes:
         """State that two names are two entities, and end what said otherwise.
@@ -233,11 +242,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name and cannot be told apart.
         """
-        return run(stating.split(self._stating, self._scope, a, b))
+        return self._shown(run(stating.split(self._stating, self._scope, a, b)))
 
     async def asplit(self, a: str, b: str) -> Changes:
         """Async twin of `split`."""
-        return await stating.split(self._async_stating, self._scope, a, b)
+        return self._shown(await stating.split(self._async_stating, self._scope, a, b))
 
     # -- exports --------------------------------------------------------------------------------
 

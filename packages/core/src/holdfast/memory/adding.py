@@ -127,9 +127,9 @@ class Adding(Handle):
             derived = await conductor.extract_added(self._pipeline(runtime), added)
         finally:
             self._wake()  # other turns of this scope had to wait meanwhile
-        return Changes(
-            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
-        )
+        changes = added.changes + derived.changes
+        told = Changes(changes, derived.usage, derived.pending, derived.problems)
+        return self._shown(told)
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -181,7 +181,8 @@ class Adding(Handle):
         arguments.callback("progress", progress)
         if retry:
             await runtime.store(self._storage.derivation.retry, reach)
-        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        changes = await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        return self._shown(changes)
 
     def distil(
         self,

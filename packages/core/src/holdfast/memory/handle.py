@@ -21,7 +21,7 @@ from holdfast.storage.database import Durability
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import VIEW_BUDGET
 from holdfast.storage.namespaces import Region
-from holdfast.types import Context, Scope, check_path, reaches
+from holdfast.types import Changes, Context, Scope, check_path, reaches, within_reach
 
 H = TypeVar("H", bound="Handle")
 Text = TypeVar("Text", str, "str | None")
@@ -119,6 +119,10 @@ class Handle:
 
     def _region(self, *ids: str | None) -> Region:
         return Region.of_scope(self._scope(*ids))
+
+    def _shown(self, changes: Changes) -> Changes:
+        """Leave out records that this handle does not reach: a fact may end one elsewhere."""
+        return changes if self._bound is None else within_reach(changes, self._bound)
 
     def _need_whole_file(self, verb: str) -> None:
         if self._bound is not None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from typing import Final
 
+from holdfast.forking import Lock
 from holdfast.providers.base import Embedder, Vector
 from holdfast.providers.checking import is_finite
 
@@ -24,7 +24,7 @@ class Questions:
 
     def __init__(self) -> None:
         self._known: dict[int, OrderedDict[tuple[str, str], Vector]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def get(self, embedder: Embedder, text: str) -> Vector | None:
         """Return the vector of a question, if it is known."""

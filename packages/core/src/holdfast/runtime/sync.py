@@ -31,6 +31,20 @@ class SyncRuntime:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
 
+    async def claim(
+        self,
+        release: Callable[[T], object],
+        operation: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run the operation in this thread."""
+        return operation(*args, **kwargs)
+
+    async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation in this thread."""
+        return operation(*args, **kwargs)
+
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work in this thread."""
         return work(*args, **kwargs)

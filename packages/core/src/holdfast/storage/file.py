@@ -7,12 +7,12 @@ Everything else in this folder is either SQL over an open transaction, or an ope
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from holdfast.errors import EmbedderMismatchError, HoldfastError
-from holdfast.storage import codec
+from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
+from holdfast.forking import Lock, renewed
+from holdfast.storage import codec, erasure, items
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
@@ -20,6 +20,11 @@ from holdfast.storage.remains import EVERY
 from holdfast.storage.schema import NAMESPACE_BITS, STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
+
+# Expired records, and items, erased in one transaction; and how many of those at once, where the
+# file is opened or closed.
+SLICE = 200
+SLICES = 25
 
 # So that a process stays below 600 MB, whatever its traffic.
 VIEW_BUDGET = 384 * 1024 * 1024
@@ -53,9 +58,19 @@ class File:
         self._embedder: tuple[str, int] | None = None
         for name in indexed:
             self._index(name)
+        renewed(self)
+        self._purge()
+        self.database.tended_by(self._purge_some)
+
+    def renew(self) -> None:
+        """Forget, in a forked child, views that another thread may have left half changed."""
+        self.views.renew()
+        self.graphs = Graphs()
 
     def close(self) -> None:
         """Close the file; views go with it."""
+        if not self.database.closed:
+            self._purge()
         self.views.clear()
         self.graphs.clear()
         self.database.close()
@@ -63,6 +78,24 @@ class File:
     def now(self) -> int:
         """Return record time: microseconds, never the same twice in this process."""
         return self._clock.tick()
+
+    def _purge(self) -> None:
+        """Erase what has expired, though not for ever; what fails is left to a later time."""
+        with suppress(StorageError):
+            for _ in range(SLICES):
+                if not self._purge_some():
+                    return
+
+    def _purge_some(self) -> bool:
+        """Erase a slice of what has expired; say whether that was not all."""
+        with self.database.read() as connection:
+            if not connection.execute(_EXPIRED, {"now": self.now()}).fetchone()[0]:
+                return False
+        with self.database.write() as connection:
+            now = self.now()
+            gone = erasure.purge_expired(connection, now, SLICE)
+            swept = items.drop_expired(connection, now, SLICE)
+        return SLICE in (len(gone), swept)
 
     def _index(self, name: str) -> None:
         where = place("metadata", tuple(name.removeprefix("metadata.").split(".")))
@@ -193,7 +226,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def tick(self) -> int:
         """Return the time, later than any time returned before."""
@@ -202,6 +235,11 @@ class Clock:
             return self._last
 
 
+_EXPIRED = (
+    "SELECT EXISTS (SELECT 1 FROM records r WHERE expires_at <= :now"
+    " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key))"
+    " OR EXISTS (SELECT 1 FROM items WHERE expires_at <= :now)"
+)
 _EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
     " (SELECT value FROM properties WHERE name = 'dimension')"

@@ -89,6 +89,7 @@ def put(connection: Connection, draft: ItemDraft, now: int) -> None:
     if old is not None:
         connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
         connection.execute("DELETE FROM reembedding WHERE id = ?", (old[0],))
+        log.expect_erasure(connection, now)
     connection.execute(
         _INSERT,
         (
@@ -139,7 +140,8 @@ def delete(connection: Connection, labels: Sequence[str], key: str, now: int) ->
 def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
     """Delete rows, one statement for all, for there may be thousands.
 
-    Their bytes in the write-ahead log go with the next `erasure.finish`.
+    An emptied namespace goes too, for its labels may name somebody: a later put makes a new one.
+    Bytes in the write-ahead log go with the next `remains.finish`.
     """
     if not row_ids:
         return
@@ -153,6 +155,11 @@ def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
         "INSERT INTO log (namespace, operation, at, before)"
         f" SELECT value >> {NAMESPACE_BITS}, 'PUT', ?, value FROM json_each(?)",
         (now, ids),
+    )
+    connection.execute(
+        f"DELETE FROM namespaces AS n WHERE n.no IN (SELECT value >> {NAMESPACE_BITS}"
+        f" FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM items r WHERE {ROWS})",
+        (ids,),
     )
 
 

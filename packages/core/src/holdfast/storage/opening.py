@@ -53,6 +53,7 @@ _ADVICE = {
     "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
+    "not authorized": "the process was forked inside this operation; fork between calls",
     "malformed": "the file is damaged: go back to a copy, or export what can still be read",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
     "only up to there; take the NUL out, or install sqlcipher3",
@@ -140,6 +141,7 @@ class Opening:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
+        connection.execute("PRAGMA application_id").fetchone()  # the first read makes the log
 
     def leave_wal(self, connection: Any) -> None:
         """Switch to a rollback journal, which only the one connection of a file can do."""
@@ -150,6 +152,10 @@ class Opening:
                 raise StorageError(f"{self.path} is in use: {error}; close it elsewhere") from error
         if mode != "delete":
             raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
+
+    def move_wal(self, connection: Any) -> None:
+        """Move of the write-ahead log into the file what nobody needs there; wait for nobody."""
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def empty_wal(self, connection: Any, patience: int) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
@@ -209,6 +215,11 @@ def claim(connection: Any) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def seal(connection: Any) -> None:
+    """Refuse every statement from now on, and let none touch the file: not even a ROLLBACK."""
+    connection.set_authorizer(lambda *_: driver.SQLITE_DENY)
 
 
 @contextmanager

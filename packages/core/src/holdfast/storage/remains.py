@@ -10,6 +10,8 @@ file itself notes that an erasure is pending, and whoever comes by finishes it:
   waiting. Until then a write looks at the clock, and then it asks the file once. (Items note an
   erasure with each value that is replaced: so the log is emptied at this rate, not at theirs.)
 
+At the same times, what has expired is erased (`Caretaker.chore`), a slice at a time.
+
 None of it has a thread of its own. Where nobody writes, opens or closes, the bytes stay until
 somebody does; `stats` shows it.
 """
@@ -17,7 +19,7 @@ somebody does; `stats` shows it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from time import monotonic
 from typing import Any, Final, Protocol
 
@@ -84,10 +86,15 @@ class Caretaker:
     Args:
         database: The file; every write of it comes by from now on.
         every: Seconds between two looks.
+
+    Attributes:
+        chore: What else there is to do behind a write, when it is time to look; it says if there
+            is more of it, and then the next write comes back to it.
     """
 
     def __init__(self, database: Erasing, every: float = EVERY) -> None:
         self._database, self._every = database, every
+        self.chore: Callable[[], bool] = lambda: False
         self.look()
         database.after_write = self._pass
 
@@ -103,5 +110,12 @@ class Caretaker:
             return False
 
     def _pass(self) -> None:
-        if monotonic() >= self._due:
-            self.look()
+        if monotonic() < self._due:
+            return
+        self._due = monotonic() + self._every  # before the chore writes
+        more = False
+        with suppress(StorageError):
+            more = self.chore()
+        self.look()
+        if more:
+            self._due = monotonic()

@@ -26,7 +26,12 @@ class Upkeep:
             return counted | {"backlog": queue.backlog(connection, region)}
 
     def check(self) -> list[str]:
-        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
+        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound.
+
+        Raises:
+            StorageError: The file that is open, or its log, was moved, deleted or replaced.
+        """
+        self._file.database.verify()
         with self._file.database.read() as connection:
             wrong = check.rows(connection)
         for reading in self._file.views.readings():
