@@ -16,7 +16,7 @@ from holdfast.errors import (
     StorageError,
     WrongKeyError,
 )
-from holdfast.storage import keys
+from holdfast.storage import damage, keys
 from holdfast.storage.committing import Pen
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
@@ -355,4 +355,5 @@ def _step(connection: Connection, name: str) -> int:
     if not known:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
+    with damage.Reading("the number of its tables' step"):
+        return int(row[0]) if row else 0

@@ -67,6 +67,17 @@ def item_path(labels: Sequence[str]) -> str:
     return _ITEMS + "".join(label.translate(_ESCAPES) + SEPARATOR for label in labels)
 
 
+def agrees(path: str, ids: Sequence[str | None]) -> bool:
+    """Say whether a path is the one of these ids, user, agent, run, app; or an item path of none.
+
+    Raises:
+        ScopeError: The ids are no scope.
+    """
+    if path.startswith(_ITEMS):
+        return not any(ids) and item_path(item_labels(path)) == path
+    return path == scope_path(Scope(*ids))
+
+
 @lru_cache(maxsize=4096)
 def item_labels(path: str) -> tuple[str, ...]:
     """Return the labels of an item path."""

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
-from holdfast.storage import codec, entities, log, namespaces
+from holdfast.storage import codec, damage, entities, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.entities import Named
@@ -91,13 +91,26 @@ COLUMNS = [
     "vectors",
     "terms",
 ]
-_READ = COLUMNS[: COLUMNS.index("relations")]
-_INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+LAYOUT: Final = damage.Layout(
+    COLUMNS,
+    "id version place importance created_at recorded_at occurred_at valid_from expires_at traits"
+    "".split(),
+    "key kind role speaker text metadata message_id relations digest".split(),
+    "passages vectors terms".split(),
+)
+"""What of a record never changes, or only with all vectors (`reembedding`)."""
+
+_INSERT = (
+    f"INSERT INTO records ({', '.join(COLUMNS)}, content)"
+    f" VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
+)
 _IDS = "n.user_id, n.agent_id, n.run_id, n.app_id"
 _SELECT = (
-    f"SELECT {', '.join('r.' + name for name in _READ)}, {_IDS}, r.passages"
+    f"SELECT {', '.join('r.' + name for name in COLUMNS)}, {_IDS}, r.content"
     f" FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
 )
+_EXPIRES, _PASSAGES = COLUMNS.index("expires_at"), COLUMNS.index("passages")
+_SCOPE = slice(len(COLUMNS), len(COLUMNS) + 4)
 
 
 # -- writing ------------------------------------------------------------------------------------
@@ -126,7 +139,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
         _row(row_id, str(uuid7()), 1, row_id, draft, now, now)
         for row_id, draft in zip(ids, drafts, strict=True)
     ]
-    connection.executemany(_INSERT, rows)
+    insert(connection, rows)
     _link(connection, zip(ids, drafts, strict=True))
     seq = log.append(
         connection,
@@ -139,8 +152,13 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
     )
     given = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
     whose = [None if one is None else str(one) for one in given]  # a `Within` writes at itself
-    made = tuple(_record((*row[: len(_READ)], *whose, None)) for row in rows)
+    made = tuple(_read((*row, *whose)) for row in rows)
     return Written(tuple(ids), made, seq)
+
+
+def insert(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows of `COLUMNS`, each with the digest that shows later whether it was damaged."""
+    connection.executemany(_INSERT, [(*row, LAYOUT.digest(row)) for row in rows])
 
 
 def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
@@ -151,7 +169,7 @@ def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, no
         (old,),
     ).fetchone()
     row_id = namespaces.scope_rows(connection, scope, 1)[0]
-    connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
+    insert(connection, [_row(row_id, key, version + 1, row_id, draft, created, now)])
     _link(connection, [(row_id, draft)])
     return row_id
 
@@ -164,7 +182,7 @@ def copy_version(connection: Connection, old: int, now: int, changes: Metadata) 
     ).fetchone()[0]
     row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
     row |= {"id": row_id, "version": newest + 1, "recorded_at": now, "retired_at": None, **changes}
-    connection.execute(_INSERT, tuple(row.values()))
+    insert(connection, [tuple(row.values())])
     for table, name in (("sources", "source"), ("slots", "slot")):
         connection.execute(
             f"INSERT OR IGNORE INTO {table} SELECT {name}, ? FROM {table} WHERE record = ?",
@@ -197,10 +215,12 @@ def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
 
 
 def _raw(connection: Connection, row_id: int) -> tuple[Any, ...]:
-    row: tuple[Any, ...] = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM records WHERE id = ?", (row_id,)
+    *row, digest = connection.execute(
+        f"SELECT {', '.join(COLUMNS)}, content FROM records WHERE id = ?", (row_id,)
     ).fetchone()
-    return row
+    if not LAYOUT.fits(row, digest):  # a copy with a digest of its own would look sound
+        raise damage.found(f"record {row[1]!r:.80}")
+    return tuple(row)
 
 
 def _row(
@@ -217,7 +237,7 @@ def _row(
         draft.speaker,
         draft.text,
         codec.to_json(dict(draft.metadata)),
-        draft.importance,
+        float(draft.importance),
         created,
         now,
         None,
@@ -263,7 +283,7 @@ def fetch_with_passages(
     """Return whole records, each with its passages as they are packed, by row id."""
     marks = ",".join("?" * len(row_ids))
     rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: (_record(row), row[-1]) for row in rows}
+    return {row[0]: (_record(row), row[_PASSAGES]) for row in rows}
 
 
 def current(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:
@@ -278,9 +298,12 @@ def current(connection: Connection, region: Region, key: str, now: int) -> tuple
         (check_key(key), *region.parameters),
     ).fetchone()
     # The newest version decides: when it expires, the one before must not come back.
-    if row is None or ((expiry := row[_READ.index("expires_at")]) is not None and expiry <= now):
+    if row is None:
         raise RecordNotFoundError(key)
-    return row[0], _record(row)
+    record = _record(row)
+    if (expiry := row[_EXPIRES]) is not None and expiry <= now:
+        raise RecordNotFoundError(key)
+    return row[0], record
 
 
 def check_key(key: str) -> str:
@@ -364,15 +387,29 @@ def _scope(*ids: str | None) -> Scope:
 
 
 def _record(row: Sequence[Any]) -> Record:
+    """Return a row of `_SELECT` as a record.
+
+    Raises:
+        DamagedFileError: It is not as it was written.
+    """
+    if not LAYOUT.fits(row, row[-1]):
+        raise damage.found(f"record {row[1]!r:.80}")
+    try:
+        return _read(row)
+    except damage.UNREADABLE as error:
+        raise damage.found(f"record {row[1]!r:.80}") from error
+
+
+def _read(row: Sequence[Any]) -> Record:
+    """Return a row of `COLUMNS` and the ids of its scope as a record."""
     _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
     created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
-    message_id, sources, user_id, agent_id, run_id, app_id, _ = row[18:]
     created_at = codec.from_micros(created)
     return Record(  # in the order of its fields: names take a third of a microsecond
         key,
         text,
         kind,
-        _scope(user_id, agent_id, run_id, app_id),
+        _scope(*row[_SCOPE]),
         role,
         speaker,
         codec.from_json(metadata),
@@ -385,6 +422,6 @@ def _record(row: Sequence[Any]) -> Record:
         codec.maybe_moment(expires),
         importance,
         version,
-        tuple(codec.from_json(sources)),
-        message_id,
+        tuple(codec.from_json(row[19])),
+        row[18],
     )
