@@ -134,7 +134,9 @@ def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> 
     database = Database(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step + 1")
-    with pytest.raises(SchemaVersionError, match=r"another version.*newer one, or one before the first release"):
+    with pytest.raises(
+        SchemaVersionError, match=r"another version.*newer one, or one before the first release"
+    ):
         opened(path)
     with database.write() as connection:
         connection.execute("UPDATE migrations SET step = step - 1")
@@ -149,7 +151,7 @@ def test_a_migration_that_fails_leaves_no_step_half_done(tmp_path: Path) -> None
         database.migrate("mine", ["CREATE TABLE one (a);\nCREATE TABLE oops ("])
     with database.read() as connection:
         names = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    assert names == []
+    assert names == [("properties",)]  # a file of ours begins with it
     database.migrate("mine", ["CREATE TABLE one (a)"])
     database.migrate("mine", ["CREATE TABLE one (a)", "CREATE TABLE two (a)"])
     database.close()

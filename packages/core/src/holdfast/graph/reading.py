@@ -14,8 +14,9 @@ from holdfast.graph.walking import Walk
 from holdfast.language.names import bare
 from holdfast.storage import codec, damage, records
 from holdfast.storage.database import Connection
+from holdfast.storage.edges import Edge, Node
 from holdfast.storage.file import File
-from holdfast.storage.graphs import Edge, GraphReading, GraphView, Node
+from holdfast.storage.graphs import GraphReading, GraphView
 from holdfast.storage.namespaces import Region
 from holdfast.types import Record
 

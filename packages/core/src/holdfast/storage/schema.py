@@ -34,9 +34,6 @@ STATE = {
 
 STEPS: tuple[str, ...] = (
     f"""
--- What the file knows about itself: the embedder, its dimension, jobs to be done.
-CREATE TABLE properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-
 -- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
 -- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
 CREATE TABLE namespaces (
