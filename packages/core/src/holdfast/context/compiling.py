@@ -42,6 +42,7 @@ class Overview:
         characters: Characters of all live turns of the scope.
         messages: How many turns that are.
         change: A number that changes with every write the scope can see.
+        until: When something there next begins to hold, ends or expires; the same until then.
         summary: The rolling summary, if there is one.
         recent: The last turns of the session at hand, the oldest first.
     """
@@ -49,6 +50,7 @@ class Overview:
     characters: int = 0
     messages: int = 0
     change: int = 0
+    until: int | None = None
     summary: Record | None = None
     recent: tuple[Record, ...] = ()
 
@@ -94,7 +96,7 @@ async def build(
     asked = question(messages) if query is None else query
     live = tuple(said(message) for message in messages)
     seen = await reader.overview()
-    key = (reader.scope, asked, hash(live), seen.change, max_tokens, count)
+    key = (reader.scope, asked, hash(live), seen.change, seen.until, max_tokens, count)
     known = cache.get(key) if cache is not None else None
     if known is not None:
         return known

@@ -130,6 +130,23 @@ def words(query: str, *, whole: bool = False) -> list[Word]:
     return found
 
 
+def forms(text: str) -> set[str]:
+    """Return every term by which some text may hold a word of this one, function words left out.
+
+    The stem of a word differs with the language of the text around it: all of them are meant.
+    """
+    plain = _plain(text)
+    found = [(match["unspaced"] is not None, match[0]) for match in _WORD.finditer(plain)]
+    stops = _stops(language_of([word for unspaced, word in found if not unspaced]))
+    held: set[str] = set()
+    for unspaced, word in found:
+        if unspaced:
+            held.update(grams(word))
+        elif word not in stops:
+            held.update(alternatives(word, None))
+    return held - stops
+
+
 def _places(query: str) -> list[tuple[int, int, str, bool]]:
     """Return where each word begins and ends, folded, and if its script puts no spaces between."""
     if query.isascii():

@@ -279,6 +279,13 @@ class Rows:
         count = np.count_nonzero(table["passage"][said] == 0)
         return int(count), int(table["characters"][said].sum())
 
+    def next_change(self, now: int) -> int | None:
+        """Return when a live row next begins to hold, ends or expires; None: none ever will."""
+        table = self.table[self._alive.values]
+        names = ("valid_from", "valid_to", "expires") if self._mortal else ("valid_from",)
+        coming = [int(times.min()) for name in names if (times := _after(table[name], now)).size]
+        return min(coming, default=None)
+
     def links(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Yield each live passage that follows another, and that other; for checks."""
         table = self.table
@@ -288,3 +295,7 @@ class Rows:
                 (int(entry["id"]), int(entry["passage"])),
                 (int(before["id"]), int(before["passage"])),
             )
+
+
+def _after(times: Ints, now: int) -> Ints:
+    return times[(times > now) & (times < NEVER)]

@@ -53,6 +53,7 @@ class Overview:
     Attributes:
         turns, characters: Live turns that can be read, and how long they are.
         change: A number that changes with every write the scope can see.
+        until: When something there next begins to hold, ends or expires, in microseconds.
         summary: The rolling summary of exactly this scope.
         recent: The newest turns of the run, the oldest first; none without a ``run_id``.
     """
@@ -60,6 +61,7 @@ class Overview:
     turns: int = 0
     characters: int = 0
     change: int = 0
+    until: int | None = None
     summary: Record | None = None
     recent: tuple[Record, ...] = ()
 
@@ -178,7 +180,9 @@ class EmbeddedStorage:
             return versions.changes_since(connection, seq)[0]
 
     def erase(self, region: Region, key: str) -> Change:
-        """Erase a record and what rested on it alone; the bytes go as soon as readers allow.
+        """Erase what a region holds of a record, and what rested on it alone.
+
+        The bytes go as soon as readers allow.
 
         Raises:
             RecordNotFoundError: It is not in the region.
@@ -187,8 +191,10 @@ class EmbeddedStorage:
             # Also what has expired, ended or was undone: its words are still in the file.
             if not records.versions(connection, region, records.check_key(key)):
                 raise RecordNotFoundError(key)
-            erasure.erase(connection, [key], self.file.now(), keep_away=True)
-            gone = versions.history(connection, region, key)[-1]
+            now = self.file.now()
+            erasure.erase(connection, [key], now, keep_away=True, region=region)
+            past = versions.history(connection, region, key)
+            gone = next(change for change in reversed(past) if change.event == "DELETE")
         remains.finish(self.database)
         return gone
 
@@ -197,7 +203,7 @@ class EmbeddedStorage:
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
         remains.finish(self.database)
-        return len(gone)
+        return gone
 
     def purge(self) -> int:
         """Erase expired records and finish erasures that waited for readers."""
@@ -271,7 +277,8 @@ class EmbeddedStorage:
             turns, characters = view.rows.turns(now)
             summary = records.summary(connection, scope)
             recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
-            return Overview(turns, characters, view.change, summary, tuple(recent))
+            until = view.rows.next_change(now)
+            return Overview(turns, characters, view.change, until, summary, tuple(recent))
 
     def speakers(self, region: Region, *, newest: bool = True) -> frozenset[str]:
         """Return the names of everyone who speaks in a region.

@@ -342,6 +342,13 @@ def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None
     )
 
 
+def rest_on(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
+    """State what a record rests on, now that others of its sources are gone."""
+    connection.execute(
+        "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(list(sources)), row_id)
+    )
+
+
 def summary(connection: Connection, scope: Scope) -> Record | None:
     """Return the rolling summary of exactly this scope, if there is one."""
     number = namespaces.known_scope(connection, scope)

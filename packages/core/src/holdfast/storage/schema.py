@@ -206,12 +206,12 @@ CREATE TABLE reembedding (
     vectors BLOB NOT NULL
 );
 
--- What was erased: enough to prove it and to keep a resent message away, no word of it.
+-- What was erased: which and when, and what keeps a resent message away. No digest of its words,
+-- from which they could be guessed.
 CREATE TABLE erasures (
     key TEXT PRIMARY KEY,
     namespace INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    digest BLOB NOT NULL,
     message BLOB
 ) WITHOUT ROWID;
 

@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
         ("seq", "namespace", "operation", "before", "after", "key", "at", "reason", "sources"),
     ),
     "queue": ("queue", ("record", "attempts", "due_at", "parked", "error")),
-    "erasure": ("erasures", ("key", "namespace", "at", "digest", "message")),
+    "erasure": ("erasures", ("key", "namespace", "at", "message")),
 }
 # Which column pages a table, and which of its columns hold row ids or namespace numbers.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
@@ -58,7 +58,7 @@ _MIXED = (
     "this file already holds other memories in a scope of the export: import into a new file, or "
     "delete_all() that scope first"
 )
-_BLOBS = {("erasure", "digest"), ("erasure", "message")} | {
+_BLOBS = {("erasure", "message")} | {
     (table, column) for table in ("record", "item") for column in ("vectors", "passages", "terms")
 }
 
