@@ -62,7 +62,9 @@ class Sessions(RuleBasedStateMachine):
         found = [record for ids in SCOPES for record in memory.list(limit=1000, **ids)]
         return sorted({(record.id, tuple(record.scope.ids().items())) for record in found})
 
-    @rule(which=who, ids=scope, where=place, verb=st.sampled_from(["live in", "like"]), name=speaker)
+    @rule(
+        which=who, ids=scope, where=place, verb=st.sampled_from(["live in", "like"]), name=speaker
+    )
     def say(self, which: bool, ids: Any, where: str, verb: str, name: str | None) -> None:
         said = {"role": "user", "content": f"I {verb} {where}", "name": name}
         changes = self.memories[which].scoped(**ids).add(said)

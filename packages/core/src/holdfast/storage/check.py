@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from holdfast.errors import StorageError
-from holdfast.storage import damage, items, log, namespaces, records
+from holdfast.storage import damage, items, layout, log, namespaces
 from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
@@ -16,7 +16,7 @@ from holdfast.storage.schema import NAMESPACE_BITS, ROWS, STATE
 
 _NAMED = 20  # so many damaged rows are named
 _DIGESTED = (
-    ("records", records.COLUMNS, records.LAYOUT),
+    ("records", layout.COLUMNS, layout.LAYOUT),
     ("items", items.COLUMNS, items.LAYOUT),
 )
 
@@ -121,8 +121,8 @@ def counts(connection: Connection, region: Region | None, now: int) -> dict[str,
 def rows(connection: Connection) -> list[str]:
     """Return what is wrong with the tables; nothing if sound. What cannot be read is wrong, too."""
     looks = {rule: partial(_counted, connection, rule, sql) for rule, sql in _RULES.items()}
-    for table, columns, layout in _DIGESTED:
-        looks[table] = partial(_damaged, connection, table, columns, layout)
+    for table, columns, digested in _DIGESTED:
+        looks[table] = partial(_damaged, connection, table, columns, digested)
     looks["paths"] = partial(_misplaced, connection)
     looks["SQLite's own check"] = partial(_verdicts, connection)
     return [problem for what, look in looks.items() for problem in _attempted(what, look)]
@@ -142,13 +142,13 @@ def _counted(connection: Connection, rule: str, sql: str) -> Iterator[str]:
 
 
 def _damaged(
-    connection: Connection, table: str, columns: Sequence[str], layout: damage.Layout
+    connection: Connection, table: str, columns: Sequence[str], digested: damage.Layout
 ) -> Iterator[str]:
     """Name the rows that are not as they were written, by key; no word of them."""
     with unmapped(connection):
         found = 0
         for row in connection.execute(f"SELECT {', '.join(columns)}, content FROM {table}"):
-            if not layout.fits(row, row[-1]):
+            if not digested.fits(row, row[-1]):
                 found += 1
                 if found <= _NAMED:
                     yield f"{table}: {row[1]!r:.80} is not as it was written"

@@ -86,14 +86,17 @@ def item_path(labels: Sequence[str]) -> str:
 
 
 def agrees(path: str, ids: Sequence[str | None]) -> bool:
-    """Say whether a path is the one of these ids, user, agent, run, app; or an item path of none.
+    """Say whether a path is the one of these ids (user, agent, run, app), or of items for none.
 
     Raises:
         ScopeError: The ids are no scope.
     """
-    if path.startswith(_ITEMS):
-        return not any(ids) and item_path(item_labels(path)) == path
-    return path == scope_path(Scope(*ids))
+    return is_item_path(path) if not any(ids) else path == scope_path(Scope(*ids))
+
+
+def is_item_path(path: str) -> bool:
+    """Say whether a path is one of items."""
+    return path.startswith(_ITEMS) and item_path(item_labels(path)) == path and path != _ITEMS
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.errors import InvalidInputError
-from holdfast.storage import codec, damage, items, namespaces, records
+from holdfast.storage import codec, damage, items, layout, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
@@ -108,7 +108,7 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     if _missing(connection):
         return False
     known = _embedder(connection)
-    _swap(connection, "records", tuple(records.COLUMNS), records.LAYOUT)
+    _swap(connection, "records", tuple(layout.COLUMNS), layout.LAYOUT)
     _swap(connection, "items", items.COLUMNS, items.LAYOUT)
     sample = (
         connection.execute(
