@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import (
+    DamagedFileError,
     EmbedderMismatchError,
     ExtractionError,
     FilterError,
@@ -65,6 +66,7 @@ __all__ = [
     "Changes",
     "Connection",
     "Context",
+    "DamagedFileError",
     "Database",
     "Embedder",
     "EmbedderMismatchError",

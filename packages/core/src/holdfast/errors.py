@@ -10,6 +10,7 @@ HoldfastError
 │   └── ExtractionError      the LLM's answer could not be read
 └── StorageError             the database failed
     ├── StorageClosedError   used after close()
+    ├── DamagedFileError     bytes of the file are not those that were written
     ├── SchemaVersionError   the file is foreign, or newer than this library
     └── WrongKeyError        the file is encrypted and the key is missing or wrong
 
@@ -101,6 +102,10 @@ class StorageError(HoldfastError):
 
 class StorageClosedError(StorageError):
     """The memory was used after close()."""
+
+
+class DamagedFileError(StorageError):
+    """Bytes of the file are not those that were written: go back to a copy of it."""
 
 
 class SchemaVersionError(StorageError):

@@ -12,12 +12,13 @@ from typing import Any, Final, Protocol
 
 from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError, shown
 from holdfast.forking import renewed
-from holdfast.storage import keys, remains
+from holdfast.storage import damage, keys, remains
 from holdfast.storage.committing import Pen
 from holdfast.storage.moving import Moving
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
     IN_MEMORY,
+    MOMENT,
     DriverError,
     Durability,
     Opening,
@@ -293,6 +294,29 @@ class Database:
             finally:
                 self._pool.give_back(connection)
 
+    def vacuum(self) -> int:
+        """Write the file anew without the room that nothing needs; return how many bytes went.
+
+        What it holds is in memory once, and in the write-ahead log, for as long as it takes.
+
+        Raises:
+            StorageError: Others hold the file, or the disk is full; nothing is lost.
+        """
+        before = self._size()
+        with self.bare() as connection:
+            with self._opening.impatient(connection, MOMENT):
+                connection.execute("VACUUM")
+            if not self.in_memory and not self._opening.empty_wal(connection, MOMENT):
+                raise StorageError(
+                    f"{self.path} is in use, so it cannot shrink yet; nothing is lost: close it "
+                    "elsewhere, then vacuum again"
+                )
+        return before - self._size()
+
+    def _size(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""
         return self._opening.explained(error)
@@ -358,4 +382,5 @@ def _step(connection: Connection, name: str) -> int:
     if not known:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
+    with damage.Reading("the number of its tables' step"):
+        return int(row[0]) if row else 0

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from holdfast.storage import codec, log, namespaces, queue, records, runs, versions
+from holdfast.storage import codec, damage, log, namespaces, queue, records, runs, versions
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
@@ -360,9 +360,10 @@ def _known(
         relations, blob = connection.execute(
             "SELECT relations, vectors FROM records WHERE id = ?", (row_id,)
         ).fetchone()
-        listed = tuple(codec.from_json(relations))
-        similarity = 0.0 if vector is None else _cosine(blob, vector)
-        known.append(Known(row_id, found[row_id], listed, similarity))
+        with damage.Reading("a fact"):
+            listed = tuple(codec.from_json(relations))
+            similarity = 0.0 if vector is None else _cosine(blob, vector)
+            known.append(Known(row_id, found[row_id], listed, similarity))
     return tuple(known)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import (
+    damage,
     erasure,
     lifting,
     listing,
@@ -335,7 +336,8 @@ class EmbeddedStorage:
             if _outdated(seen[1], speakers):
                 return None
             now = self.file.now()
-            network.follow(seen[0])
+            with damage.Reading("the relations of a view"):
+                network.follow(seen[0])
             asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
             lift = partial(lifting.lifts, network=network, asked=asked)
             return find_records(*seen, probe, now, lift)

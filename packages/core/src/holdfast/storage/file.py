@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 
 from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
 from holdfast.forking import Lock, renewed
-from holdfast.storage import codec, erasure, items
+from holdfast.storage import codec, damage, erasure, items
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
@@ -177,7 +177,8 @@ class File:
             followed = False
             try:
                 with begin() as connection:
-                    view.follow(connection, self._newest(connection, known))
+                    with damage.Reading("the rows of a view"):
+                        view.follow(connection, self._newest(connection, known))
                     followed = not writing  # else what it followed may be taken back
                     yield connection, view
             except BaseException as error:
@@ -201,7 +202,8 @@ class File:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
         with lending(view), self.database.read() as connection:
-            view.follow(connection)
+            with damage.Reading("the relations of a view"):
+                view.follow(connection)
             yield connection, view
 
 
@@ -249,7 +251,11 @@ _STATE = f"{_EMBEDDER}, (SELECT max(seq) FROM log)"
 
 def _embedder(connection: Connection) -> tuple[str, int] | None:
     fingerprint, dimension = connection.execute(_EMBEDDER).fetchone()
-    return None if fingerprint is None else (fingerprint, dimension)
+    if fingerprint is None:
+        return None
+    if not (isinstance(fingerprint, str) and type(dimension) is int and 0 < dimension < 1 << 20):
+        raise damage.found("the name of its embedder, or its dimension")
+    return fingerprint, dimension
 
 
 def _has_vectors(connection: Connection) -> bool:

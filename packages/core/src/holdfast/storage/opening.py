@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from holdfast.errors import SchemaVersionError, StorageError
-from holdfast.storage import keys
+from holdfast.storage import damage, keys
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -54,7 +54,6 @@ _ADVICE = {
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
     "not authorized": "the process was forked inside this operation; fork between calls",
-    "malformed": "the file is damaged: go back to a copy, or export what can still be read",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
     "only up to there; take the NUL out, or install sqlcipher3",
 }
@@ -180,6 +179,10 @@ class Opening:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
             return keys.unreadable(self.path, self.key is not None)
+        if text.startswith("Could not decode"):  # it quotes the text
+            return damage.found(f"{self.path}: a text that is no UTF-8")
+        if "malformed" in text:
+            return damage.found(f"{self.path} ({text})")
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))

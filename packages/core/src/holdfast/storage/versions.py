@@ -12,7 +12,7 @@ from typing import Any
 
 from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError, shown
 from holdfast.language.wording import fingerprint, same_words
-from holdfast.storage import codec, ends, log, namespaces, records
+from holdfast.storage import codec, damage, ends, log, namespaces, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -203,6 +203,8 @@ def change(connection: Connection, region: Region, seq: int) -> Change:
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
     seq, operation, before, after, at, reason, sources = row
+    if operation not in log.OPERATIONS:
+        raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
     return Change(
         event=event,
