@@ -46,9 +46,9 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.language.quoting import quote
     from holdfast.graph import Graph
     from holdfast.items import Items
+    from holdfast.language.quoting import quote
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance

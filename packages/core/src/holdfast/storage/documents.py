@@ -150,7 +150,7 @@ class Documents:
                 gone = items.drop_expired(connection, self._file.now())
             total += gone
             if not gone:
-                remains.finish(self._file.database)
+                remains.attempt(self._file.database)
                 return total
 
     def _refresh(self, read: Sequence[tuple[int, Item]]) -> None:

@@ -186,14 +186,14 @@ class EmbeddedStorage:
                 raise RecordNotFoundError(key)
             erasure.erase(connection, [key], self.file.now(), keep_away=True)
             gone = versions.history(connection, region, key)[-1]
-        remains.finish(self.database)
+        remains.attempt(self.database)
         return gone
 
     def erase_region(self, region: Region, tree: Filter | None = None) -> int:
         """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
-        remains.finish(self.database)
+        remains.attempt(self.database)
         return len(gone)
 
     def purge(self) -> int:

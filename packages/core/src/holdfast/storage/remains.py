@@ -16,6 +16,7 @@ somebody does; `stats` shows it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 
@@ -48,6 +49,16 @@ def finish(database: Database, patience: int = BREATH) -> bool:
     return True
 
 
+def attempt(database: Database) -> None:
+    """Finish behind a deletion that is committed: it is done whatever happens now.
+
+    What fails here (a full disk, a closed file) must not be told as a failure of the deletion:
+    the bytes wait, as the file has noted, and `stats` shows it.
+    """
+    with suppress(StorageError):
+        finish(database)
+
+
 class Caretaker:
     """Finishes pending erasures of a file by the way.
 
@@ -67,10 +78,8 @@ class Caretaker:
         Nothing depends on it: what fails is still pending, and the write before it has committed.
         """
         self._due = monotonic() + self._every  # before it writes itself
-        try:
+        with suppress(StorageError):
             finish(self._database, patience=0)
-        except StorageError:
-            return
 
     def _pass(self) -> None:
         if monotonic() >= self._due:
