@@ -22,7 +22,6 @@ from holdfast.collection import Collection, Entry
 from holdfast.forking import Lock
 from holdfast.storage import pool
 from holdfast.testing import HashEmbedder, ScriptedLLM
-
 from support.drivers import needs_encryption
 from support.forking import child, in_child
 
