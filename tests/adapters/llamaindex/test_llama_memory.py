@@ -112,7 +112,7 @@ async def test_another_chat_store_keeps_the_history(make: Make) -> None:
 
     await memory.aput(TOLD)
 
-    assert memory.sql_store is store
+    assert memory.sql_store.inner is store  # type: ignore[attr-defined]
     assert texts(await memory.aget_all()) == [f"user: {TOLD.content}"]
     assert "Rex" in str(texts(await recalling(make)))
     assert store._async_engine is not None
@@ -122,8 +122,9 @@ async def test_another_chat_store_keeps_the_history(make: Make) -> None:
 async def test_a_database_address_makes_a_store_of_llama_index(make: Make) -> None:
     memory = make(async_database_uri="sqlite+aiosqlite:///:memory:", table_name="chats")
 
-    assert isinstance(memory.sql_store, SQLAlchemyChatStore)
-    assert memory.sql_store.table_name == "chats"
+    store = memory.sql_store.inner  # type: ignore[attr-defined]
+    assert isinstance(store, SQLAlchemyChatStore)
+    assert store.table_name == "chats"
 
 
 # -- recalling ---------------------------------------------------------------------------------
@@ -397,6 +398,18 @@ async def test_resetting_erases_long_term_memory_on_request(make: Make) -> None:
     await memory.areset(long_term=True)
 
     assert texts(await recalling(make)) == [f"user: {QUESTION.content}"]
+
+
+async def test_resetting_leaves_what_others_said_that_waits(make: Make) -> None:
+    bob, ada = make(user="bob"), make()
+    await bob.aput(said("assistant", "Your cat is called Tom."))
+    await ada.aput(TOLD)
+
+    await ada.areset(long_term=True)
+    await bob.aflush()
+
+    found = await make("tuesday", "bob").arecall("What is my cat called?")
+    assert [match.record.text for match in found] == ["Your cat is called Tom."]
 
 
 async def test_resetting_a_memory_of_nobody_forgets_its_session(make: Make) -> None:

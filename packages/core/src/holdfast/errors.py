@@ -1,7 +1,7 @@
 """Every error Holdfast raises on purpose.
 
 HoldfastError
-├── ScopeError               no scope, a malformed id, or an id outside a bound scope
+├── ScopeError               no scope, a malformed id, or one that does not reach so far
 ├── FilterError              an unknown operator, a wrong value type, a malformed tree
 ├── InvalidInputError        a message, date, budget or vector that cannot be stored
 ├── RecordNotFoundError      no such record in this scope (also a KeyError)
@@ -25,7 +25,7 @@ class HoldfastError(Exception):
 
 
 class ScopeError(HoldfastError, ValueError):
-    """A scope is missing, malformed, or outside the scope a handle is bound to."""
+    """A scope is missing, malformed, or does not reach what is to be changed."""
 
 
 class FilterError(HoldfastError, ValueError):

@@ -45,7 +45,7 @@ async def search(
     """Return the best matches, best first."""
     limit = question.limit if reranker is None else max(question.limit, reranking.TOP)
     found = None
-    while found is None:  # somebody spoke for the first time since the question was read
+    while found is None:  # others speak than when the question was read
         found = await _search(runtime, storage, embedder, region, question, limit)
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
@@ -83,12 +83,12 @@ async def _search(
 
 def _read(
     storage: EmbeddedStorage, fingerprint: str, region: Region, question: Question
-) -> tuple[cues.Cues, int]:
-    """Return what a question asks for, and how many were known to speak where it is asked."""
+) -> tuple[cues.Cues, frozenset[str]]:
+    """Return what a question asks for, and who was known to speak where it is asked."""
     storage.file.check_embedder(fingerprint)
     speakers = storage.speakers(region, newest=question.as_of is not None)
     moment = question.as_of or utc_now()
-    return cues.read(question.query, speakers, moment), len(speakers)
+    return cues.read(question.query, speakers, moment), speakers
 
 
 def _match(found: Found, explain: bool) -> Match:

@@ -29,7 +29,8 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     Args:
         place: The file's path, or an open `holdfast.Memory`.
-        source_id: The provider's name in an agent.
+        source_id: The provider's name in an agent; providers of other names keep histories of
+            their own, such as an audit beside what is loaded.
         user_id, agent_id, app_id: Fixed ids; a session of another user's is refused.
         load_messages, store_inputs, store_context_messages, store_context_from, store_outputs:
             As of `agent_framework.HistoryProvider`.
@@ -149,7 +150,7 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     async def _shelf(self) -> Shelf:
         memory = await self._handle.memory()
-        return await asyncio.to_thread(Shelf.on, memory.database)
+        return await asyncio.to_thread(Shelf.on, memory.database, self.source_id)
 
     def _address(
         self, session_id: str | None, state: Mapping[str, Any] | None

@@ -15,8 +15,9 @@ from holdfast.graph.walking import Walk
 from holdfast.language.names import bare
 from holdfast.storage import codec
 from holdfast.storage.database import Connection
+from holdfast.storage.edges import Edge, Node
 from holdfast.storage.file import File
-from holdfast.storage.graphs import Edge, GraphReading, GraphView, Node
+from holdfast.storage.graphs import GraphReading, GraphView
 from holdfast.storage.namespaces import Region
 
 MOST_SHOWN = 20

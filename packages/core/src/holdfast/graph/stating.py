@@ -14,7 +14,7 @@ from holdfast.language.names import bare
 from holdfast.language.wording import clean, fingerprint
 from holdfast.messages import check_text
 from holdfast.pipeline import resolving
-from holdfast.pipeline.deliberation import Deliberation, Resolved, wider
+from holdfast.pipeline.deliberation import Deliberation, Resolved
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.relations import Relation, canonical, canonical_subject, holds_one_value
 from holdfast.pipeline.transcript import MAX_NAME
@@ -23,6 +23,7 @@ from holdfast.runtime import Runtime
 from holdfast.storage.derivation import Approach, Material, Nearby, Outcome, Step
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.graphs import OTHER, SAME
+from holdfast.storage.namespaces import Region
 from holdfast.types import Changes, Scope, check_time, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
@@ -146,7 +147,8 @@ async def _sources(
 ) -> tuple[Material, list[tuple[int, ...]]]:
     """Return the records that triples rest on, and for each triple which of them, by position."""
     keys = list(dict.fromkeys(key for triple in triples for key in triple.sources))
-    turns = await runtime.store(storage.derivation.cited, wider(scope), keys) if keys else {}
+    region = Region.of_neighbours(scope)
+    turns = await runtime.store(storage.derivation.cited, region, keys) if keys else {}
     place = {record.id: number for number, record in enumerate(turns.values())}
     places = [tuple(sorted(place[key] for key in triple.sources)) for triple in triples]
     return Material(scope, turns, (), None), places
@@ -198,7 +200,8 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
         raise InvalidInputError(f"{a!r} and {b!r} are one name already, and cannot be told apart")
     store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
     await store(storage.file.check_embedder, maker)
-    stated = await store(reading.statements, storage.file, wider(scope), a, b)
+    region = Region.of_neighbours(scope)
+    stated = await store(reading.statements, storage.file, region, a, b)
     opposite = [one.text for one in stated if one.label == ends]
     opposite += [_sentence(Triple(*names), ends) for names in ((a, ends, b), (b, ends, a))]
     new = () if any(one.label == label for one in stated) else (triple,)

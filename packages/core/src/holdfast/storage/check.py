@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import NAMESPACE_BITS, ROWS
-from holdfast.storage.views import View
 
 # Each query counts rows that must not exist.
 _RULES = {
@@ -97,39 +93,3 @@ def rows(connection: Connection) -> list[str]:
     ]
     verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     return wrong if verdict == "ok" else [*wrong, f"SQLite: {verdict}"]
-
-
-def view(connection: Connection, live: View) -> list[str]:
-    """Compare a live view with one built anew; return the differences."""
-    fresh = View(live.reading, live.vectors.dimension)
-    fresh.follow(connection)
-    wrong = []
-    if set(_alive(live)) != set(_alive(fresh)):
-        wrong.append("a live view shows other rows than the file")
-    elif sorted(live.rows.links()) != sorted(fresh.rows.links()):
-        wrong.append("a live view links other turns than the file")
-    elif not _same_vectors(live, fresh):
-        wrong.append("a live view holds other vectors than the file")
-    return [f"{item} ({live.reading.region.parameters!r})" for item in wrong]
-
-
-def _alive(some: View) -> list[int]:
-    table = some.rows.table
-    ids: list[int] = table["id"][table["alive"]].tolist()
-    return ids
-
-
-def _same_vectors(live: View, fresh: View) -> bool:
-    """Compare how both views answer: a probe of their own, row by row."""
-    probe = np.linspace(-1.0, 1.0, live.vectors.dimension, dtype=np.float32)
-    probe /= max(float(np.linalg.norm(probe)), 1.0)
-    (low, high), (least, most) = _answers(live, probe), _answers(fresh, probe)
-    return bool((low <= most + 1e-5).all() and (least <= high + 1e-5).all())
-
-
-def _answers(some: View, probe: Floats) -> tuple[Floats, Floats]:
-    """Return the bounds of the cosine of every live passage, by row and passage."""
-    table = some.rows.table
-    places = np.flatnonzero(table["alive"])
-    order = np.lexsort((table["passage"][places], table["id"][places]))
-    return some.vectors.bounds(probe, places[order])

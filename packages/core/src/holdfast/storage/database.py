@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
@@ -16,7 +17,7 @@ from holdfast.errors import (
     StorageError,
     WrongKeyError,
 )
-from holdfast.storage import keys
+from holdfast.storage import keys, remains
 from holdfast.storage.committing import Pen
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
@@ -29,12 +30,9 @@ from holdfast.storage.opening import (
     unmapped,
 )
 
-__all__ = ["BREATH", "Connection", "Cursor", "Database", "Durability", "unmapped"]
+__all__ = ["Connection", "Cursor", "Database", "Durability", "unmapped"]
 
 BUSY_SECONDS: Final = 30.0
-# Milliseconds that a caller waits for readers, whose erasure goes on without it; writers wait for
-# it meanwhile.
-BREATH: Final = 25
 
 
 class Cursor(Protocol):
@@ -74,6 +72,7 @@ class Database:
         durability: ``"normal"``: a commit survives the death of the process; ``"full"``: also
             of the machine.
         busy_seconds: How long to wait for another writer before giving up.
+        upkeep: Seconds between two looks for pending erasures; see `remains`.
 
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
@@ -88,6 +87,7 @@ class Database:
         key: str | bytes | None = None,
         durability: Durability = "normal",
         busy_seconds: float = BUSY_SECONDS,
+        upkeep: float = remains.EVERY,
     ) -> None:
         if durability not in ("normal", "full"):
             raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
@@ -113,6 +113,7 @@ class Database:
                 raise
             self._opening.key = again
             self._first()
+        self._caretaker = remains.Caretaker(self, upkeep)
 
     def _first(self) -> None:
         with self.bare() as connection:
@@ -188,6 +189,18 @@ class Database:
             yield
         self.after_write()
 
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Open a write that deletes what nobody may read again: its bytes leave the log, too.
+
+        The write itself notes that they are to go. They go behind it or, where readers hold them,
+        later; `Stats.erasure_pending` tells until then.
+        """
+        with self.write() as connection:
+            yield connection
+            self.expect_erasure(connection)
+        self.finish_erasure()
+
     def bare(self) -> AbstractContextManager[Connection]:
         """Lend a connection outside any transaction, while nobody else of this process writes.
 
@@ -227,6 +240,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection. Closing twice is fine; using it afterwards is an error."""
+        self._caretaker.look()
         with self._idle_lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -252,8 +266,9 @@ class Database:
             done = _step(connection, name)
             if done > len(steps):
                 raise SchemaVersionError(
-                    f"{self.path} was written by a newer version ({name} step {done}, this library "
-                    f"knows {len(steps)}); upgrade Holdfast to open it"
+                    f"{self.path} was written by another version ({name} step {done}, this one "
+                    f"knows {len(steps)}): a newer one, or one before the first release; open it "
+                    "with that version, or begin a new file"
                 )
             for script in steps[done:]:
                 for statement in script.split(";\n"):
@@ -283,7 +298,21 @@ class Database:
             finally:
                 self._opening.use_wal(connection)
 
-    def truncate_wal(self, patience: int = BREATH) -> bool:
+    def expect_erasure(self, connection: Connection) -> None:
+        """Note in an open write that what it deletes has to leave the write-ahead log.
+
+        One of the next writes sees to that, or `finish_erasure` at once; see `erasing`.
+        """
+        remains.expect(connection, time.time_ns() // 1000)
+
+    def finish_erasure(self) -> bool:
+        """Empty the write-ahead log of deleted bytes; False while readers hold them.
+
+        It waits some milliseconds for readers. What is left is still noted, and goes later.
+        """
+        return self._caretaker.look(remains.BREATH)
+
+    def truncate_wal(self, patience: int = remains.BREATH) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True

@@ -22,7 +22,7 @@ from holdfast.storage import (
 from holdfast.storage.database import Durability
 from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
-from holdfast.storage.file import VIEW_BUDGET, File
+from holdfast.storage.file import VIEW_BUDGET, File, lending
 from holdfast.storage.graphs import GraphReading
 from holdfast.storage.namespaces import Region
 from holdfast.storage.naming import Naming
@@ -143,10 +143,11 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
         """
         with self.database.write() as connection:
             now = self.file.now()
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.amend(connection, old, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
@@ -164,12 +165,13 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
             EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.file.now()
             self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
@@ -289,14 +291,14 @@ class EmbeddedStorage:
         probe: Probe,
         *,
         as_of: int | None = None,
-        speakers: int | None = None,
+        speakers: frozenset[str] | None = None,
     ) -> list[Found] | None:
         """Rank the region's records for a probe; whole records, in the same snapshot.
 
         Args:
             region, probe: What is searched, and for what.
             as_of: Record time.
-            speakers: How many spoke when the question was read.
+            speakers: Who spoke when the question was read.
 
         Returns:
             What was found; None when others speak by now, so that it must be read again.
@@ -315,12 +317,12 @@ class EmbeddedStorage:
         query: str,
         *,
         as_of: int | None = None,
-        speakers: int | None = None,
+        speakers: frozenset[str] | None = None,
     ) -> list[Found] | None:
         """`search`, where the relations of the region lift what they rest on."""
         network = self.file.graphs.get(GraphReading(region, as_of))
         # Both are locked before the snapshot is taken, always in this order.
-        with network.lock, self.file.viewing(Reading("records", region, as_of)) as seen:
+        with lending(network), self.file.viewing(Reading("records", region, as_of)) as seen:
             if seen is None:
                 return []
             if _outdated(seen[1], speakers):
@@ -332,10 +334,10 @@ class EmbeddedStorage:
             return find_records(*seen, probe, now, lift)
 
 
-def _outdated(view: View, speakers: int | None) -> bool:
-    """Say whether somebody spoke for the first time since a question was read."""
+def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
+    """Say whether others speak than when a question was read."""
     live = view.reading.as_of is None
-    return live and speakers is not None and speakers != len(view.rows.speakers)
+    return live and speakers is not None and speakers != view.rows.speakers.keys()
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -11,12 +11,12 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from holdfast.errors import EmbedderMismatchError
+from holdfast.errors import EmbedderMismatchError, HoldfastError
 from holdfast.storage import codec
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
-from holdfast.storage.remains import EVERY, Caretaker
+from holdfast.storage.remains import EVERY
 from holdfast.storage.schema import NAMESPACE_BITS, STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
@@ -45,9 +45,8 @@ class File:
         view_budget: int = VIEW_BUDGET,
         upkeep: float = EVERY,
     ) -> None:
-        self.database = Database(path, key=key, durability=durability)
+        self.database = Database(path, key=key, durability=durability, upkeep=upkeep)
         self.database.migrate("core", STEPS)
-        self._caretaker = Caretaker(self.database, upkeep)
         self.views = Views(view_budget)
         self.graphs = Graphs()
         self._clock = Clock()
@@ -57,7 +56,6 @@ class File:
 
     def close(self) -> None:
         """Close the file; views go with it."""
-        self._caretaker.look()
         self.views.clear()
         self.graphs.clear()
         self.database.close()
@@ -150,7 +148,8 @@ class File:
                     followed = not writing  # else what it followed may be taken back
                     yield connection, view
             except BaseException as error:
-                if not followed or not isinstance(error, Exception):  # interrupted half-way
+                # Interrupted half-way; or failed, and what the view holds may be why.
+                if not followed or not isinstance(error, HoldfastError):
                     view.clear()
                 raise
             finally:
@@ -168,9 +167,25 @@ class File:
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
-        with view.lock, self.database.read() as connection:
+        with lending(view), self.database.read() as connection:
             view.follow(connection)
             yield connection, view
+
+
+@contextmanager
+def lending(view: GraphView) -> Iterator[None]:
+    """Lock a graph view; clear it when what is done with it fails, for it may be why.
+
+    An error of ours, such as that of a wrong filter, is no such failure.
+    """
+    with view.lock:
+        try:
+            yield
+        except HoldfastError:
+            raise
+        except BaseException:
+            view.clear()
+            raise
 
 
 class Clock:

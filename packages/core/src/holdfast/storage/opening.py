@@ -35,6 +35,9 @@ CUTS_AT_NUL: Final = driver.sqlite_version_info < (3, 45)
 NUL: Final = "a text with NUL"  # no path; SQLite names it in the error that it raises
 
 APPLICATION_ID = 0x484F4C44  # "HOLD"
+# The embedder, its dimension, jobs to be done; before any package's tables, so that whoever deletes
+# finds it (see `remains`).
+PROPERTIES = "CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID"
 MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
 # Pages of 4 kB after which the write-ahead log is moved into the file and begun anew. Where no
@@ -194,8 +197,9 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def claim(connection: Any) -> None:
-    """Mark a new file as ours."""
+    """Mark a new file as ours, with a place for what it knows about itself."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        connection.execute(PROPERTIES)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 

@@ -4,7 +4,7 @@ A deletion overwrites the bytes that it frees in the file (``secure_delete``). O
 pages stay in the write-ahead log until that is emptied, which has to wait for readers. So the
 file itself notes that an erasure is pending, and whoever comes by finishes it:
 
-* the deletion, which waits some milliseconds for readers (`database.BREATH`), and `purge`;
+* the deletion, which waits some milliseconds for readers (`BREATH`), and `purge`;
 * whoever opens the file, and whoever closes it, without waiting;
 * of each process's writes the first one after every `EVERY` seconds, behind its commit and without
   waiting. Until then a write looks at the clock, and then it asks the file once. (Items note an
@@ -16,17 +16,47 @@ somebody does; `stats` shows it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from time import monotonic
-from typing import Final
+from typing import Any, Final, Protocol
 
 from holdfast.errors import StorageError
-from holdfast.storage import log
-from holdfast.storage.database import BREATH, Database
 
 EVERY: Final = 30.0
+# Milliseconds that a caller waits for readers, whose erasure goes on without it; writers wait for
+# it meanwhile.
+BREATH: Final = 25
+# The property that remembers bytes to be erased from the write-ahead log.
+PENDING: Final = "erasure_pending"
 
 
-def finish(database: Database, patience: int = BREATH) -> bool:
+class Erasing(Protocol):
+    """What this asks of a `database.Database`, which stands on it."""
+
+    after_write: Callable[[], None]
+
+    def read(self) -> AbstractContextManager[Any]:
+        """Open a snapshot."""
+
+    def write(self) -> AbstractContextManager[Any]:
+        """Open a write."""
+
+    def truncate_wal(self, patience: int) -> bool:
+        """Empty the write-ahead log; False while readers hold it."""
+
+
+def expect(connection: Any, now: int) -> None:
+    """Note that deleted bytes wait in the write-ahead log until it is emptied.
+
+    Args:
+        connection: The open write that deletes.
+        now: Tells this note from an earlier one, which may be finished meanwhile: microseconds.
+    """
+    connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+
+
+def finish(database: Erasing, patience: int = BREATH) -> bool:
     """Empty the write-ahead log of erased bytes if any wait; False while readers hold it.
 
     Args:
@@ -35,7 +65,7 @@ def finish(database: Database, patience: int = BREATH) -> bool:
     """
     with database.read() as connection:
         asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
+            "SELECT value FROM properties WHERE name = ?", (PENDING,)
         ).fetchone()
     if asked is None:
         return True
@@ -43,7 +73,7 @@ def finish(database: Database, patience: int = BREATH) -> bool:
         return False
     with database.write() as connection:
         connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
+            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
         )
     return True
 
@@ -56,21 +86,21 @@ class Caretaker:
         every: Seconds between two looks.
     """
 
-    def __init__(self, database: Database, every: float = EVERY) -> None:
+    def __init__(self, database: Erasing, every: float = EVERY) -> None:
         self._database, self._every = database, every
         self.look()
         database.after_write = self._pass
 
-    def look(self) -> None:
-        """Finish what is pending if nobody is in the way.
+    def look(self, patience: int = 0) -> bool:
+        """Finish what is pending if nobody is in the way; say whether nothing is left.
 
         Nothing depends on it: what fails is still pending, and the write before it has committed.
         """
         self._due = monotonic() + self._every  # before it writes itself
         try:
-            finish(self._database, patience=0)
+            return finish(self._database, patience)
         except StorageError:
-            return
+            return False
 
     def _pass(self) -> None:
         if monotonic() >= self._due:

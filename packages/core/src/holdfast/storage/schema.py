@@ -1,4 +1,4 @@
-"""The tables. Each step runs once, in order; a released step is never edited.
+"""The tables: one step until a version is released; from then on a step is never edited.
 
 Times are integer microseconds since 1970 in UTC: exact, sortable, and compared without parsing.
 A row id packs its namespace: ``namespace << 32 | n``. So the rows of one namespace lie together
@@ -25,9 +25,6 @@ EXPIRY = (
 
 STEPS: tuple[str, ...] = (
     """
--- What the file knows about itself: the embedder, its dimension, jobs to be done.
-CREATE TABLE properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-
 -- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
 -- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
 CREATE TABLE namespaces (
@@ -109,6 +106,26 @@ CREATE TABLE slots (
 
 CREATE INDEX slots_record ON slots(record);
 
+-- A vector of each name that relations state, kept with a fact that states it and gone with it.
+CREATE TABLE entities (
+    id INTEGER PRIMARY KEY,
+    record INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    settled INTEGER NOT NULL,
+    vector BLOB NOT NULL
+);
+
+CREATE UNIQUE INDEX entities_record ON entities(record, name);
+
+-- The end that a version had before it was closed at a moment, and since when that was known.
+CREATE TABLE ends (
+    record INTEGER NOT NULL,
+    closed_at INTEGER NOT NULL,
+    had_to INTEGER NOT NULL,
+    had_since INTEGER NOT NULL,
+    PRIMARY KEY (record, closed_at)
+) WITHOUT ROWID;
+
 -- A framework's own documents: a key in a namespace, a JSON value, several vectors.
 CREATE TABLE items (
     id INTEGER PRIMARY KEY,
@@ -124,16 +141,16 @@ CREATE TABLE items (
     terms BLOB NOT NULL
 );
 
-CREATE UNIQUE INDEX items_key ON items(id >> 32, key);
-
-CREATE INDEX items_by_key ON items(key);
+-- One index for a key, in its namespace and in any: every index is one more page a put writes.
+CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
 
 CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.
--- `before` and `after` are row ids of versions.
+-- `before` and `after` are row ids of versions. The log loses no entry, so the next number is the
+-- largest and one: counting them in a table of SQLite's own (AUTOINCREMENT) is a page more.
 CREATE TABLE log (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    seq INTEGER PRIMARY KEY,
     namespace INTEGER NOT NULL,
     operation TEXT NOT NULL,
     before INTEGER,
@@ -185,68 +202,5 @@ CREATE TABLE erasures (
 ) WITHOUT ROWID;
 
 CREATE INDEX erasures_message ON erasures(namespace, message) WHERE message IS NOT NULL
-""",
-    """
--- One index for a key, in its namespace and in any: every index is one more page a put writes.
-DROP INDEX items_by_key;
-
-DROP INDEX items_key;
-
-CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
-
--- The log loses no entry, so the next number is the largest and one: counting them in a table of
--- SQLite's own (AUTOINCREMENT) is a page more, too.
-CREATE TABLE entries (
-    seq INTEGER PRIMARY KEY,
-    namespace INTEGER NOT NULL,
-    operation TEXT NOT NULL,
-    before INTEGER,
-    after INTEGER,
-    key TEXT,
-    at INTEGER NOT NULL,
-    reason TEXT,
-    sources TEXT
-);
-
-INSERT INTO entries SELECT seq, namespace, operation, before, after, key, at, reason, sources
-    FROM log ORDER BY seq;
-
-DROP TABLE log;
-
-ALTER TABLE entries RENAME TO log;
-
-CREATE INDEX log_namespace ON log(namespace, seq);
-
-CREATE INDEX log_sources ON log(namespace) WHERE sources IS NOT NULL;
-
-CREATE INDEX log_key ON log(key) WHERE key IS NOT NULL
-""",
-    """
--- A vector of each name that relations state, kept with a fact that states it and gone with it.
-CREATE TABLE entities (
-    id INTEGER PRIMARY KEY,
-    record INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    settled INTEGER NOT NULL,
-    vector BLOB NOT NULL
-);
-
-CREATE UNIQUE INDEX entities_record ON entities(record, name)
-""",
-    """
--- The end that a version had before it was closed at a moment, and since when that was known.
-CREATE TABLE ends (
-    record INTEGER NOT NULL,
-    closed_at INTEGER NOT NULL,
-    had_to INTEGER NOT NULL,
-    had_since INTEGER NOT NULL,
-    PRIMARY KEY (record, closed_at)
-) WITHOUT ROWID;
-
--- What other words inherited of those before them.
-INSERT INTO ends SELECT l.before, l.at, a.valid_to, a.closed_at FROM log l
-    JOIN records b ON b.id = l.before AND b.closed_at = l.at
-    JOIN records a ON a.id = l.after AND a.closed_at < l.at
-    WHERE l.operation = 'UPDATE'
 """,
 )

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from holdfast.errors import InvalidInputError
-from holdfast.storage import check, queue, reembedding, transfer
+from holdfast.storage import check, queue, rebuilt, reembedding, transfer
 from holdfast.storage.codec import Floats
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
@@ -31,7 +31,10 @@ class Upkeep:
             wrong = check.rows(connection)
         for reading in self._file.views.readings():
             with self._file.viewing(reading) as seen:
-                wrong += [] if seen is None else check.view(*seen)
+                wrong += [] if seen is None else rebuilt.view(*seen)
+        for known in self._file.graphs.readings():
+            with self._file.graph(known) as (connection, network):
+                wrong += rebuilt.graph(connection, network)
         return wrong
 
     # -- transfer -------------------------------------------------------------------------------
