@@ -207,7 +207,7 @@ def daemon(scene: Scene) -> None:
     scene.wait(scene.fork(detach, "daemon"))
     memory.close()
     os.read(ready, 1)
-    for arguments in (["stats"], ["list", "--user-id", "ada"], ["stats"]):
+    for arguments in (["stats"], ["list", "--user-id", "ada"]):
         command = [sys.executable, "-m", "holdfast", *arguments, "--db", str(scene.path)]
         ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         if ran.returncode:
