@@ -46,9 +46,9 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.context.rendering import quote
     from holdfast.graph import Graph
     from holdfast.items import Items
+    from holdfast.language.quoting import quote
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
@@ -101,7 +101,7 @@ __all__ = [
 _LAZY = {
     "Connection": "holdfast.storage.database",
     "compose": "holdfast.context.compiling",
-    "quote": "holdfast.context.rendering",
+    "quote": "holdfast.language.quoting",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",

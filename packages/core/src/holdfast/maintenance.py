@@ -172,7 +172,7 @@ async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[
         for job in jobs
     ]
     wanted = [text for some in texts for text in some]
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
     result, start = [], 0
     for job, some in zip(jobs, texts, strict=True):
         result.append((job.row_id, vectors[start : start + len(some)]))

@@ -10,6 +10,8 @@ import hashlib
 import re
 import unicodedata
 
+from holdfast.language.normal import normal
+
 _MEANING = frozenset("#%&@*/\\")
 _QUOTES = frozenset("\"'`\u00bf\u00a1")
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|[\u3002\uff01\uff1f]")
@@ -45,7 +47,7 @@ def words(text: str) -> list[str]:
 
     Marks that carry meaning stay: ``C++`` is not ``C``, ``-5`` not ``5``, ``.NET`` not ``net``.
     """
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    folded = normal("NFKC", text).casefold()
     return [bare for word in folded.split() if (bare := _without_edges(word))]
 
 

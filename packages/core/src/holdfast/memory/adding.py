@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.maintenance import Progress
+from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.messages import Given
 from holdfast.pipeline import conductor
@@ -102,8 +103,8 @@ class Adding(Handle):
         infer: bool,
         wait: bool,
     ) -> ingestion.Writing:
-        if kind not in KINDS:
-            raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise InvalidInputError(f"unknown kind {shown(kind)}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
             messages.read(given, occurred_at, metadata, self._redact),
@@ -126,9 +127,9 @@ class Adding(Handle):
             derived = await conductor.extract_added(self._pipeline(runtime), added)
         finally:
             self._wake()  # other turns of this scope had to wait meanwhile
-        return Changes(
-            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
-        )
+        changes = added.changes + derived.changes
+        told = Changes(changes, derived.usage, derived.pending, derived.problems)
+        return self._shown(told)
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -177,9 +178,11 @@ class Adding(Handle):
     async def _flush(
         self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
     ) -> Changes:
+        arguments.callback("progress", progress)
         if retry:
             await runtime.store(self._storage.derivation.retry, reach)
-        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        changes = await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        return self._shown(changes)
 
     def distil(
         self,

@@ -7,10 +7,12 @@ import os
 from holdfast import maintenance
 from holdfast.items import Items
 from holdfast.maintenance import Progress, Stats
+from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
 from holdfast.storage.database import Database
 from holdfast.storage.namespaces import Region
+from holdfast.types import check_path
 
 
 class Keeping(Handle):
@@ -63,14 +65,22 @@ class Keeping(Handle):
         It is lossless: versions, history, vectors, items. A file encrypted with a key is
         exported in clear text.
         """
-        return maintenance.export(self._storage, self._reach(), path, progress)
+        return maintenance.export(
+            self._storage, self._reach(), check_path(path), arguments.callback("progress", progress)
+        )
 
     async def aexport(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> int:
         """Async twin of `export`."""
         reach = self._reach()
-        return await self._async.store(maintenance.export, self._storage, reach, path, progress)
+        return await self._async.store(
+            maintenance.export,
+            self._storage,
+            reach,
+            check_path(path),
+            arguments.callback("progress", progress),
+        )
 
     def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Read an export into this file; return how many records and items were new.
@@ -83,14 +93,21 @@ class Keeping(Handle):
             ScopeError: This handle is bound to a scope.
         """
         self._need_whole_file("import_")
-        return maintenance.import_(self._storage, path, progress)
+        return maintenance.import_(
+            self._storage, check_path(path), arguments.callback("progress", progress)
+        )
 
     async def aimport_(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> int:
         """Async twin of `import_`."""
         self._need_whole_file("import_")
-        return await self._async.store(maintenance.import_, self._storage, path, progress)
+        return await self._async.store(
+            maintenance.import_,
+            self._storage,
+            check_path(path),
+            arguments.callback("progress", progress),
+        )
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -105,12 +122,18 @@ class Keeping(Handle):
             ProviderError: The embedder failed; what is done is kept.
         """
         self._need_whole_file("reembed")
-        return run(maintenance.reembed(SYNC, self._storage, self._embedder, progress))
+        return run(
+            maintenance.reembed(
+                SYNC, self._storage, self._embedder, arguments.callback("progress", progress)
+            )
+        )
 
     async def areembed(self, *, progress: Progress | None = None) -> int:
         """Async twin of `reembed`."""
         self._need_whole_file("reembed")
-        return await maintenance.reembed(self._async, self._storage, self._embedder, progress)
+        return await maintenance.reembed(
+            self._async, self._storage, self._embedder, arguments.callback("progress", progress)
+        )
 
     def purge(self) -> int:
         """Erase expired records, and finish erasures that waited for readers; return how many."""

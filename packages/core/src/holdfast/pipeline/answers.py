@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.errors import ExtractionError
+from holdfast.language.quoting import inert
 from holdfast.language.wording import clean
 from holdfast.types import Answer
 
@@ -51,7 +52,7 @@ def repair(messages: Sequence[Mapping[str, str]], answer: Answer, error: Excepti
         error: Why; an `ExtractionError` of `read`.
     """
     said = answer.text or ("" if answer.data is None else json.dumps(answer.data, default=str))
-    echo = said.encode("utf-8", "replace").decode("utf-8")[:_MAX_ECHO]
+    echo = inert(said[:_MAX_ECHO])
     request = (
         f"Your answer could not be read: {error}. Answer once more, in full and in the shape "
         "asked for, and nothing else. If it was cut off, write less: the most important first."

@@ -12,9 +12,10 @@ import re
 from collections.abc import Sequence
 
 from holdfast.errors import ExtractionError
+from holdfast.language.quoting import quote
 from holdfast.language.wording import clean, shorten
 from holdfast.pipeline.answers import Messages, prompt, repair, text_of
-from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
+from holdfast.pipeline.transcript import Turn, fenced, transcript
 from holdfast.types import Answer, Tool
 
 __all__ = ["MAX_TOKENS", "read", "repair", "request"]
@@ -62,7 +63,7 @@ def request(
         max_tokens: How long the new one may be.
     """
     parts = [
-        fenced("summary", [quoted(summary)]) if summary else "",
+        fenced("summary", [quote(summary)]) if summary else "",
         fenced("new_turns", transcript(turns, numbered=False)),
         f"Write at most {max_tokens} tokens (about {max_tokens * 3 // 4} English words).",
     ]

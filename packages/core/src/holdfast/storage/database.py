@@ -16,6 +16,7 @@ from holdfast.errors import (
     StorageClosedError,
     StorageError,
     WrongKeyError,
+    shown,
 )
 from holdfast.storage import keys, remains
 from holdfast.storage.committing import Pen
@@ -90,7 +91,7 @@ class Database:
         upkeep: float = remains.EVERY,
     ) -> None:
         if durability not in ("normal", "full"):
-            raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+            raise StorageError(f"durability must be 'normal' or 'full', not {shown(durability)}")
         check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")

@@ -170,9 +170,10 @@ class Derivation:
 
     def next_due(self) -> float | None:
         """Return in how many seconds the next turn may be tried; None when nothing waits."""
+        now = self._file.now()
         with self._file.database.read() as connection:
-            due = queue.next_due(connection)
-        return None if due is None else max(0.0, (due - self._file.now()) / 1e6)
+            due = queue.next_due(connection, now)
+        return None if due is None else max(0.0, (due - now) / 1e6)
 
     # -- reading --------------------------------------------------------------------------------
 

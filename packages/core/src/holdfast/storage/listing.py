@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.filters import Filter
 from holdfast.storage import codec, records
 from holdfast.storage.conditions import Condition
@@ -90,10 +90,10 @@ def page(
 
 
 def _order(order: str) -> tuple[str, str, str]:
-    name = order.removeprefix("-")
+    name = order.removeprefix("-") if isinstance(order, str) else None
     if name not in ORDERS:
         raise InvalidInputError(
-            f"unknown order {order!r}; allowed are {', '.join(ORDERS)}, "
+            f"unknown order {shown(order)}; allowed are {', '.join(ORDERS)}, "
             "each with '-' before it for newest or greatest first"
         )
     return (ORDERS[name], "<", "DESC") if order.startswith("-") else (ORDERS[name], ">", "ASC")
@@ -106,12 +106,14 @@ def _write_cursor(order: str, row: Sequence[Any]) -> str:
 def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
     try:
         known, value, row_id = codec.from_json(base64.urlsafe_b64decode(cursor).decode())
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()") from error
+    except (binascii.Error, ValueError, TypeError, RecursionError) as error:
+        raise InvalidInputError(f"{shown(cursor)} is no cursor of list()") from error
     if not all(type(part) in (int, float) and abs(part) < 1 << 63 for part in (value, row_id)):
-        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()")
+        raise InvalidInputError(f"{shown(cursor)} is no cursor of list()")
     if known != order:
-        raise InvalidInputError(f"the cursor belongs to a list in order {known!r}, not {order!r}")
+        raise InvalidInputError(
+            f"the cursor belongs to a list in order {shown(known)}, not {shown(order)}"
+        )
     return value, row_id
 
 
