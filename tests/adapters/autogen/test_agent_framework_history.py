@@ -200,6 +200,28 @@ async def test_an_audit_keeps_context_and_is_not_loaded(memory: Memory) -> None:
     ]
 
 
+async def test_an_audit_beside_the_history_is_not_loaded_with_it(memory: Memory) -> None:
+    audit = HoldfastHistoryProvider(memory, "audit", load_messages=False)
+    client = Witness()
+    session = session_of("ada", "s")
+    asking = agent(client, HoldfastHistoryProvider(memory), audit)
+    await asking.run("Hello", session=session)
+    await asking.run("Again", session=session)
+
+    assert [message.text for message in client.prompts[-1]] == ["Hello", "noted", "Again"]
+    kept = await audit.get_messages("s", state=session.state["audit"])
+    assert [message.text for message in kept] == ["Hello", "noted", "Again", "noted"]
+
+
+async def test_a_transcript_with_one_new_message_behind_it_is_kept_once(
+    history: HoldfastHistoryProvider,
+) -> None:
+    await history.save_messages("s", [user("one"), answer("two")])
+    await history.save_messages("s", [user("rules"), user("one"), answer("two"), user("three")])
+
+    assert await texts(history) == ["one", "two", "three"]
+
+
 async def test_a_closed_history_opens_its_file_again(path: Path) -> None:
     connect(path, embedder=HashEmbedder())
     history = HoldfastHistoryProvider(path, user_id="ada")

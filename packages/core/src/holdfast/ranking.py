@@ -237,8 +237,16 @@ def _by_score(candidates: Candidates, scores: Floats) -> Positions:
 
 
 def _best_passages(candidates: Candidates, scores: Floats) -> Positions:
-    """Return the place of each row's best passage, the best row first."""
-    return _first_of_each(candidates, _descending(scores))
+    """Return the place of each row's best passage, the best row first.
+
+    Of equals, the row that was put first leads: a view that followed the log holds rows in
+    another order than one built anew.
+    """
+    order = _descending(scores)
+    if (scores[order[1:]] == scores[order[:-1]]).any():
+        rows = candidates.rows
+        order = np.lexsort((rows["passage"], rows["id"], rows["place"], -scores))
+    return _first_of_each(candidates, order)
 
 
 def _first_of_each(of: Candidates, order: Positions) -> Positions:

@@ -45,7 +45,7 @@ async def search(
     """Return the best matches, best first."""
     limit = question.limit if reranker is None else max(question.limit, reranking.TOP)
     found = None
-    while found is None:  # somebody spoke for the first time since the question was read
+    while found is None:  # others speak than when the question was read
         found = await _search(runtime, storage, embedder, region, question, limit)
     if reranker is not None:
         found = await reranking.rerank(runtime, reranker, question.query, found)
@@ -63,7 +63,7 @@ async def _search(
     asked, known = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
-        vector=indexing.unit_vectors([vector], 1)[0],
+        vector=indexing.unit_vectors([vector], 1, embedder)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
         rank=partial(ranking.rank, cues=asked),
         limit=limit,
@@ -76,19 +76,24 @@ async def _search(
     as_of = maybe_micros(question.as_of)
     if question.graph:
         return await runtime.read(
-            storage.search_with_graph, region, probe, question.query, as_of=as_of, speakers=known
+            storage.search_with_graph,
+            region,
+            probe,
+            cues.shortened(question.query),
+            as_of=as_of,
+            speakers=known,
         )
     return await runtime.read(storage.search, region, probe, as_of=as_of, speakers=known)
 
 
 def _read(
     storage: EmbeddedStorage, fingerprint: str, region: Region, question: Question
-) -> tuple[cues.Cues, int]:
-    """Return what a question asks for, and how many were known to speak where it is asked."""
+) -> tuple[cues.Cues, frozenset[str]]:
+    """Return what a question asks for, and who was known to speak where it is asked."""
     storage.file.check_embedder(fingerprint)
     speakers = storage.speakers(region, newest=question.as_of is not None)
     moment = question.as_of or utc_now()
-    return cues.read(question.query, speakers, moment), len(speakers)
+    return cues.read(question.query, speakers, moment), speakers
 
 
 def _match(found: Found, explain: bool) -> Match:

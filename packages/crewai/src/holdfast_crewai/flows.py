@@ -100,7 +100,7 @@ class HoldfastFlowPersistence(FlowPersistence):
     ) -> None:
         """Keep a flow's state and what it asks a human, in one transaction."""
         state = _json(state_data)
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:  # an earlier question gives way
             _append(connection, flow_uuid, context.method_name, state)
             connection.execute(
                 "REPLACE INTO crewai_feedback VALUES (?, ?, ?)",
@@ -121,7 +121,7 @@ class HoldfastFlowPersistence(FlowPersistence):
 
     def clear_pending_feedback(self, flow_uuid: str) -> None:
         """Forget that a flow waits."""
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:
             connection.execute("DELETE FROM crewai_feedback WHERE flow = ?", (flow_uuid,))
 
 

@@ -184,7 +184,8 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
     def _owner(self, session: str | None, user_id: str | None = None) -> Owner:
         if user_id is None and self.user_of is not None and session is not None:
             user_id = self.user_of(session)
-        return Owner(user_id or self.user_id, self.agent_id, self.app_id)
+        user_id = self.user_id if user_id is None else user_id
+        return Owner(user_id, self.agent_id, self.app_id)
 
     def forget_turns(self) -> None:
         """Recall anew what is asked again: something was erased, or a conversation begins anew."""
@@ -203,7 +204,7 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         turn = (tuple(reading.items()), session, question.id, turns)
         known = self._turns.get(turn)
         if known is None:
-            known = await self._recall(reading, session, question, said)
+            known = await self._recall(reading, owner.writing(session), question, said)
             if known is None:
                 return ""
             self._turns.put(turn, known)
@@ -213,18 +214,19 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
     async def _recall(
         self,
         reading: Ids,
-        session: str | None,
+        own: Ids,
         question: Utterance,
         said: Sequence[Utterance],
     ) -> Recollection | None:
         with tolerated(logger, "nothing could be recalled; going on without", FAILURES):
-            matches = await self._long_term.recall(reading, session, query_of(question.text), said)
+            matches = await self._long_term.recall(reading, own, query_of(question.text), said)
             live = [one.text for one in said]
             return composed(matches, live, self.max_tokens, self._count)
         return None
 
     async def search(self, session: str | None, query: str, limit: int) -> list[Match]:
         """Search as a recall would; best first."""
-        reading = self._owner(session).reading(session)
-        found = await self._long_term.recall(reading, session, query_of(query), ())
+        owner = self._owner(session)
+        reading, own = owner.reading(session), owner.writing(session)
+        found = await self._long_term.recall(reading, own, query_of(query), ())
         return found[:limit]

@@ -16,7 +16,9 @@ from holdfast_llamaindex import history
 from holdfast_llamaindex.blocking import hop
 from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.history import Shelf
+from holdfast_llamaindex.longterm import Owner
 from holdfast_llamaindex.utterances import Utterance
+from holdfast_llamaindex.waiting import Ids
 
 
 class HoldfastChatStore(AsyncDBChatStore):
@@ -24,7 +26,8 @@ class HoldfastChatStore(AsyncDBChatStore):
 
     It works from any thread, any event loop and several processes at once; every operation is
     one transaction. Use it in ``Memory.from_defaults(chat_store=...)``; `HoldfastMemory` has
-    one of its own.
+    one of its own. A chat is known by the key alone, which is all that LlamaIndex hands over: in
+    `owned_by` by the owner's ids and the key.
 
     Args:
         path: The file; one that is open in this process is shared. By default in RAM.
@@ -36,6 +39,7 @@ class HoldfastChatStore(AsyncDBChatStore):
     table_name: str = Field(default=history.TABLE, description="Keeps stores of one file apart.")
 
     _shelf: Shelf = PrivateAttr()
+    _owner: Ids = PrivateAttr(default_factory=dict)
 
     def __init__(
         self,
@@ -47,12 +51,33 @@ class HoldfastChatStore(AsyncDBChatStore):
         opened = connect(path) if memory is None else share(memory)
         super().__init__(path=str(opened.database.path), table_name=table_name)  # type: ignore[call-arg]
         opened.database.migrate(history.NAME, history.STEPS)
-        self._shelf = Shelf(opened.database, table_name)
+        self._shelf = Shelf(opened.database, table_name, self._owner)
 
     @classmethod
     def class_name(cls) -> str:
         """Return the name LlamaIndex knows the class by."""
         return "HoldfastChatStore"
+
+    def owned_by(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        app_id: str | None = None,
+    ) -> Self:
+        """Return the same store's chats of one owner, where `HoldfastMemory` keeps its own.
+
+        Sessions named alike of two owners are two chats; an id that is not given means none.
+
+        Raises:
+            ScopeError: An id cannot be one.
+        """
+        owner = Owner(user_id, agent_id, app_id)
+        owner.check()
+        theirs = self.model_copy()
+        theirs._owner = owner.ids()
+        theirs._shelf = self._shelf.owned_by(theirs._owner)
+        return theirs
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         return self  # a handle on one file; there is nothing to copy
@@ -60,7 +85,7 @@ class HoldfastChatStore(AsyncDBChatStore):
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         if self.path == IN_MEMORY:
             raise TypeError("this chat store lives in RAM; give it a path to serialise it")
-        return _restored, (type(self), self.path, self.table_name)
+        return _restored, (type(self), self.path, self.table_name, self._owner)
 
     # -- what LlamaIndex asks -------------------------------------------------------------------
 
@@ -139,5 +164,7 @@ class HoldfastChatStore(AsyncDBChatStore):
         return await hop(self._shelf.archive, key, ids)
 
 
-def _restored(cls: type[HoldfastChatStore], path: str, table_name: str) -> HoldfastChatStore:
-    return cls(path, table_name=table_name)
+def _restored(
+    cls: type[HoldfastChatStore], path: str, table_name: str, owner: Ids
+) -> HoldfastChatStore:
+    return cls(path, table_name=table_name).owned_by(**owner)

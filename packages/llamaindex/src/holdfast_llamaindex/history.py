@@ -10,6 +10,7 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.storage.chat_store.base_db import MessageStatus
 
 from holdfast_llamaindex.utterances import Utterance, digest, utterance
+from holdfast_llamaindex.waiting import Ids
 
 if TYPE_CHECKING:
     from holdfast import Database
@@ -21,13 +22,14 @@ STEPS = (
 CREATE TABLE llamaindex_messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     shelf TEXT NOT NULL,
+    owner TEXT NOT NULL,
     session TEXT NOT NULL,
     status TEXT NOT NULL,
     digest TEXT NOT NULL,
     data TEXT NOT NULL
 );
-CREATE INDEX llamaindex_messages_session ON llamaindex_messages(shelf, session, id);
-CREATE INDEX llamaindex_messages_digest ON llamaindex_messages(shelf, session, digest);
+CREATE INDEX llamaindex_messages_session ON llamaindex_messages(shelf, owner, session, id);
+CREATE INDEX llamaindex_messages_digest ON llamaindex_messages(shelf, owner, session, digest);
 -- What was said and is durable, but not yet embedded: `scope` holds the ids as JSON.
 CREATE TABLE llamaindex_waiting (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -41,20 +43,27 @@ CREATE TABLE llamaindex_waiting (
 """,
 )
 
-_OWN = "shelf = ? AND session = ?"
+_OWN = "shelf = ? AND owner = ? AND session = ?"
 
 
 class Shelf:
-    """The histories of one chat store. Every method is one transaction.
+    """The histories of one owner in one chat store. Every method is one transaction.
 
     Args:
         database: The file, migrated to `STEPS`.
         name: Keeps shelves of one file apart.
+        owner: The ids beside the session's: a chat is known by all four. An id that is not given
+            is an id of its own, not a pattern.
     """
 
-    def __init__(self, database: Database, name: str) -> None:
+    def __init__(self, database: Database, name: str, owner: Ids) -> None:
         self._database = database
         self._name = name
+        self._owner = json.dumps(owner, sort_keys=True)
+
+    def owned_by(self, owner: Ids) -> Shelf:
+        """Return the histories of another owner."""
+        return Shelf(self._database, self._name, owner)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -98,15 +107,19 @@ class Shelf:
         """Return the sessions that hold messages, sorted."""
         with self._database.read() as connection:
             rows = connection.execute(
-                "SELECT DISTINCT session FROM llamaindex_messages WHERE shelf = ? ORDER BY 1",
-                (self._name,),
+                "SELECT DISTINCT session FROM llamaindex_messages"
+                " WHERE shelf = ? AND owner = ? ORDER BY 1",
+                (self._name, self._owner),
             ).fetchall()
         return [row[0] for row in rows]
 
     def _where(self, session: str, status: MessageStatus | None) -> tuple[str, tuple[str, ...]]:
         if status is None:
-            return _OWN, (self._name, session)
-        return f"{_OWN} AND status = ?", (self._name, session, status.value)
+            return _OWN, self._chat(session)
+        return f"{_OWN} AND status = ?", (*self._chat(session), status.value)
+
+    def _chat(self, session: str) -> tuple[str, str, str]:
+        return self._name, self._owner, session
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -125,10 +138,8 @@ class Shelf:
     ) -> list[Utterance]:
         """Put messages in the place of all the session holds."""
         rows = [(digest(message), _dumped(message)) for message in messages]
-        with self._database.write() as connection:
-            connection.execute(
-                f"DELETE FROM llamaindex_messages WHERE {_OWN}", (self._name, session)
-            )
+        with self._database.erasing() as connection:
+            connection.execute(f"DELETE FROM llamaindex_messages WHERE {_OWN}", self._chat(session))
             return self._insert(connection, session, messages, rows, status)
 
     def _insert(
@@ -143,12 +154,12 @@ class Shelf:
         for message, (name, data) in zip(messages, rows, strict=True):
             before = connection.execute(
                 f"SELECT count(*) FROM llamaindex_messages WHERE {_OWN} AND digest = ?",
-                (self._name, session, name),
+                (*self._chat(session), name),
             ).fetchone()[0]
             connection.execute(
-                "INSERT INTO llamaindex_messages (shelf, session, status, digest, data)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (self._name, session, status.value, name, data),
+                "INSERT INTO llamaindex_messages (shelf, owner, session, status, digest, data)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (*self._chat(session), status.value, name, data),
             )
             said.append(utterance(message, before))
         return [one for one in said if one is not None]
@@ -175,7 +186,7 @@ class Shelf:
 
     def delete_oldest(self, session: str, n: int) -> list[ChatMessage]:
         """Delete the oldest active messages; return them."""
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:
             gone = self._oldest(connection, session, n)
             connection.executemany(
                 "DELETE FROM llamaindex_messages WHERE id = ?", [(number,) for number, _ in gone]
@@ -184,17 +195,17 @@ class Shelf:
 
     def delete(self, session: str, number: int) -> ChatMessage | None:
         """Delete one message by its id; return it if it was there."""
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:
             row = connection.execute(
                 f"DELETE FROM llamaindex_messages WHERE {_OWN} AND id = ? RETURNING data",
-                (self._name, session, number),
+                (*self._chat(session), number),
             ).fetchone()
         return None if row is None else _loaded(row[0])
 
     def clear(self, session: str, status: MessageStatus | None) -> None:
         """Delete a session's messages."""
         where, values = self._where(session, status)
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:
             connection.execute(f"DELETE FROM llamaindex_messages WHERE {where}", values)
 
     def _oldest(self, connection: Any, session: str, n: int) -> list[tuple[int, str]]:

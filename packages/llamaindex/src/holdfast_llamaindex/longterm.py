@@ -38,10 +38,10 @@ class Owner:
         given = {"user_id": self.user_id, "agent_id": self.agent_id, "app_id": self.app_id}
         return {name: value for name, value in given.items() if value is not None}
 
-    def check(self) -> None:
+    def check(self, session: str | None = None) -> None:
         """Raise `ScopeError` if an id that is given cannot be one."""
-        if self.ids():
-            Scope(**self.ids())
+        if self.ids() or session is not None:
+            Scope(**self.ids(), run_id=session)
 
     def reading(self, session: str | None) -> Ids:
         """Return what a recall may see: all sessions of the owner; without one, this session."""
@@ -96,25 +96,33 @@ class LongTerm:
         await either(self.memory.add, self.memory.aadd, messages, **ids, wait=False)
         await hop(self._waiting.leave, waiting)
 
-    async def catch_up(self, reading: Ids, session: str | None = None) -> None:
-        """Remember what waits in scopes that a recall may see, this session's own left out."""
+    async def catch_up(self, reading: Ids, own: Ids | None = None) -> None:
+        """Remember what waits in scopes that a recall may see, the chat's own left out."""
         for ids in await hop(self._waiting.scopes, reading):
-            if session is None or ids.get("run_id") != session:
+            if ids != own:
                 await self.remember(ids)
 
     async def recall(
-        self, reading: Ids, session: str | None, query: str, live: Sequence[Utterance]
+        self, reading: Ids, own: Ids, query: str, live: Sequence[Utterance]
     ) -> list[Match]:
-        """Return what answers a question, best first, without what the live window holds."""
-        await self.catch_up(reading, session)
+        """Return what answers a question, best first, without what the live window holds.
+
+        Args:
+            reading: What is searched.
+            own: The ids of the chat that asks: another chat's words are not in its window, nor
+                those of a session named alike.
+            query: The question.
+            live: The window.
+        """
+        await self.catch_up(reading, own)
         limit = CANDIDATES + min(len(live), MOST_LIVE)
         found = await either(self.memory.search, self.memory.asearch, query, **reading, limit=limit)
         shown = {one.id for one in live}
-        return [match for match in found if not await self._is_live(match.record, session, shown)]
+        return [match for match in found if not await self._is_live(match.record, own, shown)]
 
-    async def _is_live(self, record: Record, session: str | None, shown: set[str]) -> bool:
+    async def _is_live(self, record: Record, own: Ids, shown: set[str]) -> bool:
         """Say whether a record is a message of the window, or rests on such messages alone."""
-        if record.scope.run_id != session:
+        if record.scope.ids() != own:
             return False
         if not record.sources:
             return record.message_id in shown

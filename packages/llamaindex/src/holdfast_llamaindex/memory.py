@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -30,6 +30,7 @@ from holdfast_llamaindex.blocking import run
 from holdfast_llamaindex.chat_store import HoldfastChatStore
 from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import Owner
+from holdfast_llamaindex.owned import OwnedChatStore
 from holdfast_llamaindex.utterances import Utterance, utterances
 from holdfast_llamaindex.window import leaving
 
@@ -58,8 +59,9 @@ class HoldfastMemory(Memory):
     Attributes:
         path: The file; one that is open in this process is shared. By default in RAM.
         memory: An open `holdfast.Memory`, in place of a path.
-        user_id, agent_id, app_id: Whose memory. With none of them long-term memory is that of
-            the session alone.
+        user_id, agent_id, app_id: Whose memory, for good; `for_session` makes another's. With none
+            of them long-term memory is that of the session alone. A chat is known by these and
+            the session: one that is not given is none of theirs, not any.
         max_recalled_tokens: What recalled memories may cost.
         insert_method: USER (before the last user message; there is no second system message)
             or SYSTEM (before the first system message).
@@ -67,9 +69,9 @@ class HoldfastMemory(Memory):
 
     path: str = Field(default=IN_MEMORY, description="The file.")
     memory: Any = Field(default=None, exclude=True, description="An open holdfast.Memory.")
-    user_id: str | None = None
-    agent_id: str | None = None
-    app_id: str | None = None
+    user_id: str | None = Field(default=None, frozen=True)
+    agent_id: str | None = Field(default=None, frozen=True)
+    app_id: str | None = Field(default=None, frozen=True)
     table_name: str = Field(default=history.TABLE, description="Keeps histories apart.")
     max_recalled_tokens: int = Field(default=1_000, ge=0)
     insert_method: InsertMethod = Field(default=InsertMethod.USER)
@@ -99,8 +101,7 @@ class HoldfastMemory(Memory):
         super().model_post_init(context)
         self.memory = connect(self.path) if self.memory is None else share(self.memory)
         self.path = str(self.memory.database.path)
-        if self.sql_store is None:
-            self.sql_store = HoldfastChatStore(memory=self.memory, table_name=self.table_name)
+        self.sql_store = self._owned(self.sql_store)
         if not hasattr(self.tokenizer_fn, "cache_info"):  # the window is counted at every call
             self.tokenizer_fn = lru_cache(_COUNTED)(self.tokenizer_fn)
         self._recall = HoldfastMemoryBlock(
@@ -112,6 +113,21 @@ class HoldfastMemory(Memory):
         )
         self._recall.serve(lambda text: len(self.tokenizer_fn(text)))
         self.memory_blocks = [*self.memory_blocks, self._recall]
+
+    def _owned(self, store: AsyncDBChatStore | None) -> AsyncDBChatStore:
+        """Return a store that knows a chat by the owner's ids and the session's, not by this alone.
+
+        Raises:
+            ScopeError: An id cannot be one.
+        """
+        owner = Owner(self.user_id, self.agent_id, self.app_id)
+        owner.check(self.session_id)
+        if store is None:
+            store = HoldfastChatStore(memory=self.memory, table_name=self.table_name)
+        if isinstance(store, HoldfastChatStore):
+            return store.owned_by(**owner.ids())
+        inner = store.inner if isinstance(store, OwnedChatStore) else store
+        return OwnedChatStore(inner=inner, owner=owner.ids())
 
     @classmethod
     def from_defaults(  # type: ignore[override]
@@ -147,7 +163,8 @@ class HoldfastMemory(Memory):
         """Open a memory; whatever a stock `Memory` takes, and where and whose it is.
 
         Args:
-            session_id: The conversation; a new one each time if not given.
+            session_id: The conversation, of the owner that the next ids name; a new one each time
+                if not given.
             chat_history: Takes the place of what the session's history holds.
             token_limit, memory_blocks, tokenizer_fn, chat_history_token_ratio, token_flush_size,
             memory_blocks_template, insert_method, image_token_size_estimate,
@@ -165,7 +182,7 @@ class HoldfastMemory(Memory):
             ScopeError: An id cannot be one.
             InvalidInputError, StorageError, ProviderError: See `connect`.
         """
-        Owner(user_id, agent_id, app_id).check()
+        Owner(user_id, agent_id, app_id).check(session_id)
         if chat_store is None and (async_database_uri or async_engine is not None or db_schema):
             chat_store = SQLAlchemyChatStore(
                 table_name, async_database_uri, async_engine, db_schema=db_schema
@@ -196,10 +213,24 @@ class HoldfastMemory(Memory):
         return made
 
     def for_session(self, session_id: str, *, user_id: str | None = None) -> Self:
-        """Return a memory of another session, of the same user or another, on the same file."""
-        changes = {"session_id": session_id, "user_id": user_id or self.user_id}
-        fields = {name: getattr(self, name) for name in type(self).model_fields} | changes
-        return type(self)(**fields | {"memory_blocks": self._others()})
+        """Return a memory of another session, of the same user or another, on the same file.
+
+        Raises:
+            ScopeError: An id cannot be one.
+        """
+        user_id = self.user_id if user_id is None else user_id
+        Owner(user_id, self.agent_id, self.app_id).check(session_id)
+        return self.model_copy(update={"session_id": session_id, "user_id": user_id})
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a memory with other fields, made anew: another user's must not share its parts.
+
+        Args:
+            update: The other fields.
+            deep: Makes no difference: messages lie in the file.
+        """
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**{**fields, "memory_blocks": self._others(), **(update or {})})
 
     def _others(self) -> list[BaseMemoryBlock[Any]]:
         return [block for block in self.memory_blocks if block is not self._recall]
@@ -391,4 +422,4 @@ class HoldfastMemory(Memory):
         return type(self).from_dict, (self.to_dict(),)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        return self.for_session(self.session_id)
+        return self.model_copy()

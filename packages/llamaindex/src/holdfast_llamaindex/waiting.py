@@ -75,7 +75,7 @@ class WaitingRoom:
     def drop(self, reading: Ids) -> None:
         """Forget what waits in every scope that a read of these ids would see."""
         scopes = [(_scope(ids),) for ids in self.scopes(reading)]
-        with self._database.write() as connection:
+        with self._database.erasing() as connection:
             connection.executemany("DELETE FROM llamaindex_waiting WHERE scope = ?", scopes)
 
 

@@ -29,7 +29,8 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     Args:
         place: The file's path, or an open `holdfast.Memory`.
-        source_id: The provider's name in an agent.
+        source_id: The provider's name in an agent; providers of other names keep histories of
+            their own, such as an audit beside what is loaded.
         user_id, agent_id, app_id: Fixed ids; a session of another user's is refused.
         load_messages, store_inputs, store_context_messages, store_context_from, store_outputs:
             As of `agent_framework.HistoryProvider`.
@@ -138,7 +139,18 @@ class HoldfastHistoryProvider(HistoryProvider):
             await asyncio.to_thread(shelf.append, owner, session, list(messages))
 
     async def clear(self, session_id: str, *, state: dict[str, Any] | None = None) -> int:
-        """Erase a session's messages; return how many there were. Memories stay."""
+        """Erase a session's messages; return how many there were. Memories stay.
+
+        Their bytes leave the file, and its write-ahead log as soon as readers allow.
+
+        Args:
+            session_id: Which session.
+            state: The provider's own state of the session, which says whose it is; without it the
+                fixed ids do, and those of `serving`.
+
+        Raises:
+            ScopeError: No session id, or the session is another's than this provider's.
+        """
         owner, session = self._address(session_id, state)
         shelf = await self._shelf()
         return await asyncio.to_thread(shelf.erase, owner, session)
@@ -149,7 +161,7 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     async def _shelf(self) -> Shelf:
         memory = await self._handle.memory()
-        return await asyncio.to_thread(Shelf.on, memory.database)
+        return await asyncio.to_thread(Shelf.on, memory.database, self.source_id)
 
     def _address(
         self, session_id: str | None, state: Mapping[str, Any] | None

@@ -18,37 +18,43 @@ STEPS = (
     """
 CREATE TABLE agent_framework_messages (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
     owner TEXT NOT NULL,
     session TEXT NOT NULL,
     digest TEXT NOT NULL,
     data TEXT NOT NULL
 );
 CREATE INDEX agent_framework_messages_session
-    ON agent_framework_messages(owner, session, id, digest)
+    ON agent_framework_messages(source, owner, session, id, digest)
 """,
 )
 
 # A message that has an id is known by it; of any other its role and content tell.
 _ID = "id:"
 
-_OWN = "owner = ? AND session = ?"
+_OWN = "source = ? AND owner = ? AND session = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """The histories of one file. Every method is one transaction.
+    """The histories that one provider keeps in a file. Every method is one transaction.
 
     Attributes:
         database: The file, migrated to `STEPS`.
+        source: The provider's name in an agent: an audit beside the history is not loaded with it.
     """
 
     database: Database
+    source: str
 
     @classmethod
-    def on(cls, database: Database) -> Shelf:
+    def on(cls, database: Database, source: str) -> Shelf:
         """Return the shelf of a file; make it where there is none."""
         database.migrate(NAME, STEPS)
-        return cls(database)
+        return cls(database, source)
+
+    def _chat(self, owner: Mapping[str, str], session: str) -> tuple[str, str, str]:
+        return self.source, json.dumps(dict(owner), sort_keys=True), session
 
     def messages(
         self, owner: Mapping[str, str], session: str, limit: int | None = None
@@ -57,7 +63,7 @@ class Shelf:
         with self.database.read() as connection:
             rows = connection.execute(
                 f"SELECT data FROM agent_framework_messages WHERE {_OWN} ORDER BY id DESC LIMIT ?",
-                (_name(owner), session, -1 if limit is None else limit),
+                (*self._chat(owner, session), -1 if limit is None else limit),
             ).fetchall()
         loaded = [Message.from_dict(json.loads(row[0])) for row in reversed(rows)]
         while limit is not None and loaded and loaded[0].role == "tool":
@@ -73,15 +79,15 @@ class Shelf:
         with self.database.write() as connection:
             known = connection.execute(
                 f"SELECT digest FROM agent_framework_messages WHERE {_OWN} ORDER BY id",
-                (_name(owner), session),
+                self._chat(owner, session),
             ).fetchall()
             earlier = [row[0] for row in known]
             start = repeated(earlier, digests)
             connection.executemany(
-                "INSERT INTO agent_framework_messages (owner, session, digest, data)"
-                " VALUES (?, ?, ?, ?)",
+                "INSERT INTO agent_framework_messages (source, owner, session, digest, data)"
+                " VALUES (?, ?, ?, ?, ?)",
                 [
-                    (_name(owner), session, digest, data)
+                    (*self._chat(owner, session), digest, data)
                     for digest, data in zip(digests[start:], written[start:], strict=True)
                     if not (digest.startswith(_ID) and digest in earlier)
                 ],
@@ -89,9 +95,9 @@ class Shelf:
 
     def erase(self, owner: Mapping[str, str], session: str) -> int:
         """Erase a session; return how many messages it had."""
-        with self.database.write() as connection:
+        with self.database.erasing() as connection:
             return connection.execute(
-                f"DELETE FROM agent_framework_messages WHERE {_OWN}", (_name(owner), session)
+                f"DELETE FROM agent_framework_messages WHERE {_OWN}", self._chat(owner, session)
             ).rowcount
 
 
@@ -118,10 +124,6 @@ def repeated(known: Sequence[str], given: Sequence[str]) -> int:
 
 def _is_transcript(digests: Sequence[str]) -> bool:
     return len(digests) > 1 or digests[0].startswith(_ID)
-
-
-def _name(owner: Mapping[str, str]) -> str:
-    return json.dumps(dict(owner), sort_keys=True)
 
 
 def _digest(message: Mapping[str, object]) -> str:

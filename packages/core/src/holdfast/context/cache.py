@@ -1,9 +1,9 @@
 """One retrieval a turn: a small, bounded, thread-safe store of answers already computed.
 
 A framework may ask for the same context several times while it answers one message. The key
-names everything the answer depends on, the store's change number included; so nothing has to
-be invalidated, and a stale entry is only one that is never asked for again. Time is the one
-thing a key cannot name (memories expire), so an entry lives for seconds.
+names everything the answer depends on: the store's change number, and the moment at which time
+alone changes the answer next, when a memory expires, ends or begins to hold. So nothing has to be
+invalidated, and a stale entry is only one that is never asked for again; it lives for seconds.
 """
 
 from __future__ import annotations

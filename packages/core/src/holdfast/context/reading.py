@@ -32,7 +32,9 @@ class ScopeReader:
     async def overview(self) -> Overview:
         """Look into the scope."""
         seen = await self.runtime.read(self.storage.overview, self.scope)
-        return Overview(seen.characters, seen.turns, seen.change, seen.summary, seen.recent)
+        return Overview(
+            seen.characters, seen.turns, seen.change, seen.until, seen.summary, seen.recent
+        )
 
     async def search(self, query: str, limit: int) -> Sequence[Match]:
         """Find what answers a question, best first."""

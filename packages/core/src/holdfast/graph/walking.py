@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TypeAlias
 
-from holdfast.storage.graphs import Edge, GraphView, Node
+from holdfast.storage.edges import Edge, Node
+from holdfast.storage.graphs import GraphView
 
 Holds: TypeAlias = Callable[[Edge], bool]
 

@@ -144,6 +144,8 @@ class Records(Handle):
 
         Raises:
             RecordNotFoundError: The scope has no such record.
+            ScopeError: Its newest version was said in another session, which these ids do not
+                reach.
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
         region = self._region(user_id, agent_id, run_id, app_id)
@@ -284,6 +286,8 @@ class Records(Handle):
 
         Raises:
             RecordNotFoundError: The scope has no such record.
+            ScopeError: It, or a later change, touched another session, which these ids do not
+                reach.
             InvalidInputError: It is not the newest change, or it erased.
         """
         return self._storage.undo(self._region(user_id, agent_id, run_id, app_id), change)

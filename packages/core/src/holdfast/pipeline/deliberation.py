@@ -27,7 +27,7 @@ from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.searching import Probe
-from holdfast.types import Metadata, Record, Scope
+from holdfast.types import Metadata, Record
 
 NEIGHBOURS = 8
 """Stored facts looked at for each new one."""
@@ -95,7 +95,7 @@ class Deliberation:
         )
         scope = self._material.scope
         turns = () if self._stated else tuple(self._material.rows)
-        return Outcome(scope, wider(scope), approaches, self._steps, turns)
+        return Outcome(scope, Region.of_neighbours(scope), approaches, self._steps, turns)
 
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""
@@ -179,14 +179,6 @@ class Deliberation:
         for name, vector in self._vectors.items():
             if self._home[name] == fact:
                 yield Named(name, vector, name not in self._open)
-
-
-def wider(scope: Scope) -> Region:
-    """Return where a scope's facts meet: all sessions of its user, agent and app."""
-    ids = scope.ids()
-    if len(ids) > 1:
-        ids.pop("run_id", None)
-    return Region.of_scope(Scope(**ids))
 
 
 def _approach(fact: Fact, indexed: Indexed) -> Approach:

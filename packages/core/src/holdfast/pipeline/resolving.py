@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.ingestion import index
 from holdfast.pipeline import naming
-from holdfast.pipeline.deliberation import Resolved, wider
+from holdfast.pipeline.deliberation import Resolved
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Name, Pair
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.namespaces import Region
 from holdfast.storage.naming import Acquaintance, Wanted
 from holdfast.storage.records import Indexed
 from holdfast.types import Scope
@@ -44,7 +45,8 @@ async def resolve(
         return Resolved(tuple(facts), tuple(found), len(facts))
     known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
     user = str(scope.ids().get("user_id", ""))
-    near = await runtime.store(storage.naming.alike, wider(scope), user, wanted, naming.NEAR)
+    region = Region.of_neighbours(scope)
+    near = await runtime.store(storage.naming.alike, region, user, wanted, naming.NEAR)
     pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]

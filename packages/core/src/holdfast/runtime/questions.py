@@ -8,6 +8,7 @@ from typing import Final
 
 from holdfast.forking import Lock
 from holdfast.providers.base import Embedder, Vector
+from holdfast.providers.checking import is_finite
 
 # Vectors of questions that are kept for each embedder, and how long a text may be for it.
 QUESTIONS: Final = 256
@@ -36,8 +37,8 @@ class Questions:
             return known[key]
 
     def keep(self, embedder: Embedder, text: str, vector: Vector) -> Vector:
-        """Remember a vector; return it."""
-        if len(text) > LONGEST_QUESTION:
+        """Remember a vector, unless it is none; return it."""
+        if len(text) > LONGEST_QUESTION or not is_finite(vector):
             return vector
         with self._lock:
             known = self._known.get(id(embedder))

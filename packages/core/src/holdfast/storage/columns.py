@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -77,7 +78,7 @@ class Rows:
     its new words alone stand in the line.
 
     Attributes:
-        speakers: Number of each speaker.
+        speakers: Number of each speaker of a live row; a name goes with its last one.
         kinds: Those that there are.
         single: Whether every row has one passage.
     """
@@ -87,6 +88,8 @@ class Rows:
         self._count = 0
         self._alive = Column(np.bool_)  # that field of the table, in one piece
         self.speakers: dict[str, int] = {}
+        self._heard: dict[int, tuple[str, int]] = {}  # by number: the name, and its live rows
+        self._next_speaker = 0
         self.kinds: set[str] = set()
         self.single = True
         self._sessions: dict[tuple[int, int], int] = {}
@@ -165,10 +168,13 @@ class Rows:
         """Copy what the file says of each row to all its passages."""
         columns = list(zip(*rows, strict=True))
         self.kinds.update(columns[2])
+        for name, count in Counter(columns[4]).items():
+            if name is not None:
+                self._hear(name, count)
         read: dict[str, Iterable[Any]] = dict(zip(_COPIED, columns, strict=False))
         read["kind"] = (KIND_CODES[kind] for kind in columns[2])
         read["role"] = (ROLE_CODES.get(role, -1) for role in columns[3])
-        read["speaker"] = map(self._speaker, columns[4])
+        read["speaker"] = (self.speakers.get(name, -1) for name in columns[4])
         read["session"] = map(self._session, rows)
         single = len(fresh) == len(rows)
         for name, values in read.items():
@@ -203,6 +209,7 @@ class Rows:
         """
         self._table["alive"][positions.start : positions.stop] = False
         self._alive.values[positions.start : positions.stop] = False
+        self._unhear(int(self._table["speaker"][positions.start]))
         if self._table["kind"][positions.start] != KIND_CODES["turn"]:
             return None
         before = int(self._table["previous"][positions.start])
@@ -243,8 +250,22 @@ class Rows:
         known = previous >= 0
         self._table["next"][previous[known]] = turns[known]
 
-    def _speaker(self, name: str | None) -> int:
-        return -1 if name is None else self.speakers.setdefault(name, len(self.speakers))
+    def _hear(self, name: str, count: int) -> None:
+        """Note that so many rows more are of a speaker; a number is never given twice."""
+        if name not in self.speakers:
+            self.speakers[name] = self._next_speaker
+            self._next_speaker += 1
+        number = self.speakers[name]
+        known = self._heard[number][1] if number in self._heard else 0
+        self._heard[number] = name, known + count
+
+    def _unhear(self, number: int) -> None:
+        """Note that a row of a speaker is gone; after the last one, so is the name."""
+        if number in self._heard:
+            name, count = self._heard[number]
+            self._heard[number] = name, count - 1
+            if count == 1:
+                del self._heard[number], self.speakers[name]
 
     def _session(self, row: Row) -> int:
         namespace = row[0] >> 32
@@ -258,6 +279,13 @@ class Rows:
         count = np.count_nonzero(table["passage"][said] == 0)
         return int(count), int(table["characters"][said].sum())
 
+    def next_change(self, now: int) -> int | None:
+        """Return when a live row next begins to hold, ends or expires; None: none ever will."""
+        table = self.table[self._alive.values]
+        names = ("valid_from", "valid_to", "expires") if self._mortal else ("valid_from",)
+        coming = [int(times.min()) for name in names if (times := _after(table[name], now)).size]
+        return min(coming, default=None)
+
     def links(self) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
         """Yield each live passage that follows another, and that other; for checks."""
         table = self.table
@@ -267,3 +295,7 @@ class Rows:
                 (int(entry["id"]), int(entry["passage"])),
                 (int(before["id"]), int(before["passage"])),
             )
+
+
+def _after(times: Ints, now: int) -> Ints:
+    return times[(times > now) & (times < NEVER)]

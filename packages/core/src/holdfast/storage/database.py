@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError
+from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError, shown
 from holdfast.forking import renewed
-from holdfast.storage import keys
+from holdfast.storage import damage, keys, remains
 from holdfast.storage.committing import Pen
 from holdfast.storage.moving import Moving
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
     IN_MEMORY,
+    MOMENT,
     DriverError,
     Durability,
     Opening,
@@ -26,12 +28,9 @@ from holdfast.storage.opening import (
 )
 from holdfast.storage.pool import Pool
 
-__all__ = ["BREATH", "Connection", "Cursor", "Database", "Durability", "unmapped"]
+__all__ = ["Connection", "Cursor", "Database", "Durability", "unmapped"]
 
 BUSY_SECONDS: Final = 30.0
-# Milliseconds that a caller waits for readers, whose erasure goes on without it; writers wait for
-# it meanwhile.
-BREATH: Final = 25
 
 
 class Cursor(Protocol):
@@ -71,6 +70,7 @@ class Database:
         durability: ``"normal"``: a commit survives the death of the process; ``"full"``: also
             of the machine.
         busy_seconds: How long to wait for another writer before giving up.
+        upkeep: Seconds between two looks for pending erasures; see `remains`.
 
     Raises:
         WrongKeyError: The file is encrypted and the key is missing or wrong.
@@ -85,9 +85,10 @@ class Database:
         key: str | bytes | None = None,
         durability: Durability = "normal",
         busy_seconds: float = BUSY_SECONDS,
+        upkeep: float = remains.EVERY,
     ) -> None:
         if durability not in ("normal", "full"):
-            raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+            raise StorageError(f"durability must be 'normal' or 'full', not {shown(durability)}")
         check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
@@ -112,6 +113,7 @@ class Database:
                 raise
             self._opening.key = again
             self._first()
+        self._caretaker = remains.Caretaker(self, upkeep)
 
     def _first(self) -> None:
         with self.bare() as connection:
@@ -183,6 +185,18 @@ class Database:
         self._moving.look()
         self.after_write()
 
+    @contextmanager
+    def erasing(self) -> Iterator[Connection]:
+        """Open a write that deletes what nobody may read again: its bytes leave the log, too.
+
+        The write itself notes that they are to go. They go behind it or, where readers hold them,
+        later; `Stats.erasure_pending` tells until then.
+        """
+        with self.write() as connection:
+            yield connection
+            self.expect_erasure(connection)
+        self.finish_erasure()
+
     def bare(self) -> AbstractContextManager[Connection]:
         """Lend a connection outside any transaction, while nobody else of this process writes.
 
@@ -192,6 +206,7 @@ class Database:
 
     def close(self) -> None:
         """Close every connection. Closing twice is fine; using it afterwards is an error."""
+        self._caretaker.look()
         self._pool.close()
 
     # -- upkeep ---------------------------------------------------------------------------------
@@ -243,7 +258,25 @@ class Database:
                 self._opening.use_wal(connection)
                 self._pool.recognise(anew=True)
 
-    def truncate_wal(self, patience: int = BREATH) -> bool:
+    def tended_by(self, chore: Callable[[], bool]) -> None:
+        """Let the writes that look for pending erasures do this too; see `remains.Caretaker`."""
+        self._caretaker.chore = chore
+
+    def expect_erasure(self, connection: Connection) -> None:
+        """Note in an open write that what it deletes has to leave the write-ahead log.
+
+        One of the next writes sees to that, or `finish_erasure` at once; see `erasing`.
+        """
+        remains.expect(connection, time.time_ns() // 1000)
+
+    def finish_erasure(self) -> bool:
+        """Empty the write-ahead log of deleted bytes; False while readers hold them.
+
+        It waits some milliseconds for readers. What is left is still noted, and goes later.
+        """
+        return self._caretaker.look(remains.BREATH)
+
+    def truncate_wal(self, patience: int = remains.BREATH) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
         if self.in_memory:
             return True
@@ -260,6 +293,29 @@ class Database:
                 self._opening.move_wal(connection)
             finally:
                 self._pool.give_back(connection)
+
+    def vacuum(self) -> int:
+        """Write the file anew without the room that nothing needs; return how many bytes went.
+
+        What it holds is in memory once, and in the write-ahead log, for as long as it takes.
+
+        Raises:
+            StorageError: Others hold the file, or the disk is full; nothing is lost.
+        """
+        before = self._size()
+        with self.bare() as connection:
+            with self._opening.impatient(connection, MOMENT):
+                connection.execute("VACUUM")
+            if not self.in_memory and not self._opening.empty_wal(connection, MOMENT):
+                raise StorageError(
+                    f"{self.path} is in use, so it cannot shrink yet; nothing is lost: close it "
+                    "elsewhere, then vacuum again"
+                )
+        return before - self._size()
+
+    def _size(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
 
     def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""
@@ -326,4 +382,5 @@ def _step(connection: Connection, name: str) -> int:
     if not known:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
+    with damage.Reading("the number of its tables' step"):
+        return int(row[0]) if row else 0

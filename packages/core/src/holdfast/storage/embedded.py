@@ -10,6 +10,7 @@ from functools import partial
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import (
+    damage,
     erasure,
     lifting,
     listing,
@@ -22,7 +23,7 @@ from holdfast.storage import (
 from holdfast.storage.database import Durability
 from holdfast.storage.derivation import Derivation
 from holdfast.storage.documents import Documents
-from holdfast.storage.file import VIEW_BUDGET, File
+from holdfast.storage.file import VIEW_BUDGET, File, lending
 from holdfast.storage.graphs import GraphReading
 from holdfast.storage.namespaces import Region
 from holdfast.storage.naming import Naming
@@ -52,6 +53,7 @@ class Overview:
     Attributes:
         turns, characters: Live turns that can be read, and how long they are.
         change: A number that changes with every write the scope can see.
+        until: When something there next begins to hold, ends or expires, in microseconds.
         summary: The rolling summary of exactly this scope.
         recent: The newest turns of the run, the oldest first; none without a ``run_id``.
     """
@@ -59,6 +61,7 @@ class Overview:
     turns: int = 0
     characters: int = 0
     change: int = 0
+    until: int | None = None
     summary: Record | None = None
     recent: tuple[Record, ...] = ()
 
@@ -143,10 +146,11 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
         """
         with self.database.write() as connection:
             now = self.file.now()
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.amend(connection, old, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
@@ -164,18 +168,21 @@ class EmbeddedStorage:
 
         Raises:
             RecordNotFoundError: It is not in the region.
+            ScopeError: Its newest version is not.
             EmbedderMismatchError: The vectors are of another embedder than the file's.
         """
         with self.database.write() as connection:
             now = self.file.now()
             self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
-            old, _ = records.current(connection, region, key, now)
+            old, _ = versions.changeable(connection, region, key, now)
             seq = log.last(connection)
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
 
     def erase(self, region: Region, key: str) -> Change:
-        """Erase a record and what rested on it alone; the bytes go as soon as readers allow.
+        """Erase what a region holds of a record, and what rested on it alone.
+
+        The bytes go as soon as readers allow.
 
         Raises:
             RecordNotFoundError: It is not in the region.
@@ -184,17 +191,19 @@ class EmbeddedStorage:
             # Also what has expired, ended or was undone: its words are still in the file.
             if not records.versions(connection, region, records.check_key(key)):
                 raise RecordNotFoundError(key)
-            erasure.erase(connection, [key], self.file.now(), keep_away=True)
-            gone = versions.history(connection, region, key)[-1]
-        remains.finish(self.database)
+            now = self.file.now()
+            erasure.erase(connection, [key], now, keep_away=True, region=region)
+            past = versions.history(connection, region, key)
+            gone = next(change for change in reversed(past) if change.event == "DELETE")
+        self.database.finish_erasure()
         return gone
 
     def erase_region(self, region: Region, tree: Filter | None = None) -> int:
         """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
-        remains.finish(self.database)
-        return len(gone)
+        self.database.finish_erasure()
+        return gone
 
     def purge(self) -> int:
         """Erase expired records and finish erasures that waited for readers."""
@@ -268,7 +277,8 @@ class EmbeddedStorage:
             turns, characters = view.rows.turns(now)
             summary = records.summary(connection, scope)
             recent = listing.recent_turns(connection, region, now, RECENT) if scope.run_id else []
-            return Overview(turns, characters, view.change, summary, tuple(recent))
+            until = view.rows.next_change(now)
+            return Overview(turns, characters, view.change, until, summary, tuple(recent))
 
     def speakers(self, region: Region, *, newest: bool = True) -> frozenset[str]:
         """Return the names of everyone who speaks in a region.
@@ -289,14 +299,14 @@ class EmbeddedStorage:
         probe: Probe,
         *,
         as_of: int | None = None,
-        speakers: int | None = None,
+        speakers: frozenset[str] | None = None,
     ) -> list[Found] | None:
         """Rank the region's records for a probe; whole records, in the same snapshot.
 
         Args:
             region, probe: What is searched, and for what.
             as_of: Record time.
-            speakers: How many spoke when the question was read.
+            speakers: Who spoke when the question was read.
 
         Returns:
             What was found; None when others speak by now, so that it must be read again.
@@ -315,27 +325,28 @@ class EmbeddedStorage:
         query: str,
         *,
         as_of: int | None = None,
-        speakers: int | None = None,
+        speakers: frozenset[str] | None = None,
     ) -> list[Found] | None:
         """`search`, where the relations of the region lift what they rest on."""
         network = self.file.graphs.get(GraphReading(region, as_of))
         # Both are locked before the snapshot is taken, always in this order.
-        with network.lock, self.file.viewing(Reading("records", region, as_of)) as seen:
+        with lending(network), self.file.viewing(Reading("records", region, as_of)) as seen:
             if seen is None:
                 return []
             if _outdated(seen[1], speakers):
                 return None
             now = self.file.now()
-            network.follow(seen[0])
+            with damage.Reading("the relations of a view"):
+                network.follow(seen[0])
             asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
             lift = partial(lifting.lifts, network=network, asked=asked)
             return find_records(*seen, probe, now, lift)
 
 
-def _outdated(view: View, speakers: int | None) -> bool:
-    """Say whether somebody spoke for the first time since a question was read."""
+def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
+    """Say whether others speak than when a question was read."""
     live = view.reading.as_of is None
-    return live and speakers is not None and speakers != len(view.rows.speakers)
+    return live and speakers is not None and speakers != view.rows.speakers.keys()
 
 
 def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:

@@ -1,18 +1,21 @@
 """Delete means gone: rows, vectors, terms, queue entries, quotations in the log, and their bytes.
 
-What rested on an erased turn alone goes with it. Freed bytes are overwritten at once
-(``secure_delete``); older copies in the write-ahead log go when that is emptied (`remains`).
+What goes is rows, which are versions: of a record that was told in one session and changed in
+another, the version that lies in an erased region goes and the other stays. Derived rows follow
+their sources: what rested on erased turns alone goes with them, what was merged out of several goes
+with any, and so does whatever holds words that only erased turns said (`residue`). The sources that
+are left are queued, to be read again. Freed bytes are overwritten at once (``secure_delete``);
+older copies in the write-ahead log go when that is emptied (`remains`).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.filters import Filter
-from holdfast.storage import codec, ends, log, records
+from holdfast.storage import codec, ends, log, queue, records, residue
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -34,71 +37,207 @@ _HANGING = (
     ("ends", "record"),
 )
 _LISTED = "(SELECT value FROM json_each(?))"
+# Reasons that are no constants of ours may quote anything.
+_IN_WORDS = "reason NOT IN ('caller', 'undo') AND reason NOT LIKE 'rule:%'"
+_UNQUOTED = (
+    f"reason = iif({_IN_WORDS}, NULL, reason), sources = (SELECT nullif(json_group_array(s.value),"
+    f" '[]') FROM json_each(sources) s WHERE s.value NOT IN {_LISTED})"
+)
 _QUOTES = f"EXISTS (SELECT 1 FROM json_each(sources) s WHERE s.value IN {_LISTED})"
 _QUOTES_ONE = "instr(sources, ?)"
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A version about to be erased."""
+
+    key: str
+    id: int
+    kind: str
+    text: str
+    speaker: str | None
+    message_id: str | None
+    sources: str
+    stated: bool
+
+
+_SELECT = (
+    "SELECT r.key, r.id, r.kind, r.text, r.speaker, r.message_id, r.sources, "
+    f"{residue.STATED} FROM records r WHERE r.id IN {_LISTED} ORDER BY r.key, r.version"
+)
 
 Rows: TypeAlias = Mapping[str, Sequence[int]]
 """Row ids by key, the oldest version first."""
 
 
-def erase(connection: Connection, keys: Iterable[str], now: int, *, keep_away: bool) -> list[str]:
-    """Erase records and what rests on them alone; return the keys that are gone.
+def erase(
+    connection: Connection,
+    keys: Iterable[str],
+    now: int,
+    *,
+    keep_away: bool,
+    region: Region | None = None,
+) -> list[str]:
+    """Erase records and what rests on them; return the keys that are gone.
+
+    A derived record that is named here is not derived again by itself: its turns are not queued.
 
     Args:
         connection: An open write.
-        keys: Records; all their versions go.
+        keys: Records.
         now: Record time.
         keep_away: Refuse the same message when a framework sends it again.
+        region: Only versions that lie in it go; None: all of them.
     """
-    gone: list[str] = []
-    waiting = deque(keys)
-    while waiting:
-        some = [waiting.popleft() for _ in range(min(len(waiting), _TOGETHER))]
-        doomed = _doomed(connection, some, now, keep_away)
-        _revive(connection, doomed, now)
-        _drop(connection, doomed, now)
-        gone += doomed
-        waiting += _bereaved(connection, set(doomed), now)
-    if gone:
-        log.expect_erasure(connection, now)
-    return gone
-
-
-def _doomed(connection: Connection, keys: list[str], now: int, keep: bool) -> Rows:
-    """Note what is to be erased, all its versions; the summaries that may quote it are gone."""
-    listed = codec.to_json(keys)
-    homes = connection.execute(
-        f"SELECT id >> {NAMESPACE_BITS}, min(id) FROM records WHERE key IN {_LISTED}"
-        " AND version = (SELECT min(version) FROM records v WHERE v.key = records.key) GROUP BY 1",
-        (listed,),
-    ).fetchall()
-    for _, first in homes:
-        _drop_summaries(connection, first, now)
+    where, values = ("TRUE", ()) if region is None else (region.condition, region.parameters)
     rows = connection.execute(
-        f"SELECT key, id, text, message_id FROM records WHERE key IN {_LISTED}"
-        " ORDER BY key, version",
-        (listed,),
+        f"SELECT r.id FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
+        f" WHERE r.key IN {_LISTED} AND {where} ORDER BY r.id",
+        (codec.to_json(list(keys)), *values),
     ).fetchall()
-    newest = {row[0]: row for row in rows}
-    connection.executemany(
-        "REPLACE INTO erasures VALUES (?, ?, ?, ?, ?)",
-        [_trace(row, now, keep) for row in newest.values()],
+    return _Erasure(connection, now, keep_away).run([row[0] for row in rows], chosen=True)
+
+
+class _Erasure:
+    """One erasure: rows, then what followed from them, until nothing follows any more."""
+
+    def __init__(self, connection: Connection, now: int, keep_away: bool) -> None:
+        self._connection, self._now, self._keep_away = connection, now, keep_away
+        self._said = residue.Said()
+        self._again: set[str] = set()  # sources that lost what was read from them
+        self._gone: list[str] = []
+
+    def run(self, row_ids: Sequence[int], *, chosen: bool) -> list[str]:
+        """Erase rows; return the keys of which nothing is left.
+
+        Args:
+            row_ids: What is to go.
+            chosen: The caller means these very rows, derived ones too; not what was said.
+        """
+        for start in range(0, len(row_ids), _TOGETHER):
+            follow = self._erase(row_ids[start : start + _TOGETHER], chosen)
+            while follow:
+                follow = self._erase(follow, False)
+        while follow := self._said.left(self._connection):
+            while follow:
+                follow = self._erase(follow, False)
+        self._read_again()
+        if row_ids:
+            log.expect_erasure(self._connection, self._now)
+        return self._gone
+
+    def _erase(self, row_ids: Sequence[int], chosen: bool) -> list[int]:
+        """Erase some rows; return those that must follow."""
+        listed = codec.to_json(list(row_ids))
+        rows = [_Row(*row) for row in self._connection.execute(_SELECT, (listed,))]
+        if not rows:
+            return []
+        doomed: dict[str, list[int]] = {}
+        for row in rows:
+            doomed.setdefault(row.key, []).append(row.id)
+        left = _with_other_versions(self._connection, doomed, listed)
+        gone = [key for key in doomed if key not in left]
+        self._note(rows, chosen)
+        self._trace({row.key: row for row in rows if row.key not in left})
+        follow = _summaries(self._connection, (row for row in rows if row.stated or chosen))
+        follow += _merged_from(self._connection, gone)
+        revived = _ended_by(self._connection, gone, doomed)
+        _drop(self._connection, doomed, left, self._now)
+        if chosen:
+            self._mark(rows, left)
+        for key in left:
+            _reopen(self._connection, key, "UPDATE", self._now)
+        for key in revived:
+            _reopen(self._connection, key, "DELETE", self._now)
+        self._gone += gone
+        return [*follow, *_bereaved(self._connection, gone, self._now)]
+
+    def _note(self, rows: Iterable[_Row], chosen: bool) -> None:
+        """Keep what was said until it is known that nobody repeats it, and what to read again."""
+        for row in rows:
+            if row.stated:
+                self._said.note(self._connection, row.id, row.text, row.speaker)
+            elif row.kind == "fact" and not chosen:
+                self._again.update(codec.from_json(row.sources))
+            if row.kind == "summary" and not chosen:
+                self._connection.execute(
+                    "REPLACE INTO summaries (namespace, turns) VALUES (?, ?)",
+                    (row.id >> NAMESPACE_BITS, REDO),
+                )
+
+    def _trace(self, newest: Mapping[str, _Row]) -> None:
+        keep = self._keep_away
+        self._connection.executemany(
+            "REPLACE INTO erasures VALUES (?, ?, ?, ?)",
+            [
+                (
+                    key,
+                    row.id >> NAMESPACE_BITS,
+                    self._now,
+                    records.message_digest(row.message_id) if keep and row.message_id else None,
+                )
+                for key, row in newest.items()
+            ],
+        )
+
+    def _mark(self, rows: Iterable[_Row], left: Iterable[str]) -> None:
+        """Note on which turns a fact rested that the caller erased: `_read_again` spares them."""
+        sources: dict[str, list[str]] = {}
+        for row in rows:
+            if not row.stated and row.kind == "fact" and row.key not in left:
+                sources.setdefault(row.key, []).extend(codec.from_json(row.sources))
+        self._connection.executemany(
+            "UPDATE log SET sources = ? WHERE key = ? AND operation = 'ERASE' AND at = ?",
+            [(codec.to_json(sorted(set(of))), key, self._now) for key, of in sources.items()],
+        )
+
+    def _read_again(self) -> None:
+        """Queue the turns that are left of those from which lost facts were read.
+
+        Not those of which the caller has erased a fact: it would come back.
+        """
+        turns = self._connection.execute(
+            f"SELECT min(id), key FROM records WHERE key IN {_LISTED} AND kind = 'turn'"
+            " GROUP BY key ORDER BY 1",
+            (codec.to_json(list(self._again)),),
+        ).fetchall()
+        spared = _spared(self._connection, [row_id for row_id, _ in turns])
+        again = [row_id for row_id, key in turns if key not in spared]
+        queue.put(self._connection, again, self._now, None)
+
+
+def _spared(connection: Connection, row_ids: Iterable[int]) -> set[str]:
+    """Return the turns, near these, from which the caller has erased a fact."""
+    spaces = {row_id >> NAMESPACE_BITS for row_id in row_ids}
+    spared: set[str] = set()
+    for region in {residue.neighbours(connection, number) for number in spaces}:
+        rows = connection.execute(
+            "SELECT s.value FROM namespaces n CROSS JOIN log l ON l.namespace = n.no"
+            " AND l.sources IS NOT NULL JOIN json_each(l.sources) s"
+            f" WHERE {region.condition} AND l.operation = 'ERASE'",
+            region.parameters,
+        )
+        spared.update(row[0] for row in rows)
+    return spared
+
+
+def _with_other_versions(connection: Connection, doomed: Rows, listed: str) -> set[str]:
+    rows = connection.execute(
+        f"SELECT DISTINCT key FROM records WHERE key IN {_LISTED} AND id NOT IN {_LISTED}",
+        (codec.to_json(list(doomed)), listed),
     )
-    doomed: dict[str, list[int]] = {key: [] for key in newest}
-    for key, row_id, *_ in rows:
-        doomed[key].append(row_id)
-    return doomed
+    return {row[0] for row in rows}
 
 
-def _trace(row: tuple[str, int, str, str | None], now: int, keep: bool) -> tuple[object, ...]:
-    key, row_id, text, message_id = row
-    digest = hashlib.blake2b(text.encode(), key=key.encode()[:64], digest_size=16).digest()
-    message = records.message_digest(message_id) if keep and message_id else None
-    return key, row_id >> NAMESPACE_BITS, now, digest, message
+def _drop(connection: Connection, doomed: Rows, left: Iterable[str], now: int) -> None:
+    """Drop rows, what hangs on them, and what the log says of them and quotes from them.
 
-
-def _drop(connection: Connection, doomed: Rows, now: int) -> None:
-    """Drop rows, what hangs on them, and what the log says of them and quotes from them."""
+    Args:
+        connection: An open write.
+        doomed: The rows, by key.
+        left: The keys that keep another version.
+        now: Record time.
+    """
     listed = codec.to_json(sorted(row_id for row_ids in doomed.values() for row_id in row_ids))
     firsts = codec.to_json([row_ids[0] for row_ids in doomed.values()])
     connection.execute(  # history names a key once
@@ -109,18 +248,34 @@ def _drop(connection: Connection, doomed: Rows, now: int) -> None:
     )
     for table, column in _HANGING:
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {_LISTED}", (listed,))
+    gone = [key for key in doomed if key not in set(left)]
     connection.execute(
         f"UPDATE log SET reason = NULL, sources = NULL WHERE key IN {_LISTED}"
         " AND (reason IS NOT NULL OR sources IS NOT NULL)",
-        (codec.to_json(list(doomed)),),
+        (codec.to_json(gone),),
     )
+    connection.execute(  # why a version came may quote the one before
+        f"UPDATE log SET reason = iif({_IN_WORDS}, NULL, reason), sources ="
+        f" iif(after IN {_LISTED}, NULL, sources) WHERE key IN {_LISTED}"
+        f" AND (before IN {_LISTED} OR after IN {_LISTED})",
+        (listed, codec.to_json(list(left)), listed, listed),
+    )
+    _unquote(connection, doomed, gone)
+
+
+def _unquote(connection: Connection, doomed: Rows, gone: Sequence[str]) -> None:
+    """Clear from the log what erased turns did to others, in a model's words."""
+    wanted = set(gone)
     for namespace, keys in _by_namespace(doomed).items():
-        one = len(keys) == 1  # and so most often: then a look at the text takes a tenth
-        connection.execute(  # what these turns did to others, in a model's words
-            "UPDATE log SET reason = NULL, sources = NULL"
-            f" WHERE namespace = ? AND sources IS NOT NULL AND {_QUOTES_ONE if one else _QUOTES}",
-            (namespace, keys[0] if one else codec.to_json(keys)),
-        )
+        some = [key for key in keys if key in wanted]
+        one = len(some) == 1  # and so most often: then a look at the text takes a tenth
+        if some:
+            listed = codec.to_json(some)
+            connection.execute(
+                f"UPDATE log SET {_UNQUOTED} WHERE namespace = ? AND sources IS NOT NULL"
+                f" AND {_QUOTES_ONE if one else _QUOTES}",
+                (listed, namespace, some[0] if one else listed),
+            )
 
 
 def _by_namespace(doomed: Rows) -> dict[int, list[str]]:
@@ -132,82 +287,90 @@ def _by_namespace(doomed: Rows) -> dict[int, list[str]]:
     return found
 
 
-def _drop_summaries(connection: Connection, row_id: int, now: int) -> None:
-    """Drop the summaries that may quote a turn: those of its namespace written since. Redo them."""
-    low = row_id >> NAMESPACE_BITS << NAMESPACE_BITS
-    rows = connection.execute(
-        "SELECT key, id FROM records WHERE id > ? AND id < ? AND kind = 'summary'",
-        (row_id, low + (1 << NAMESPACE_BITS)),
-    ).fetchall()
-    for key, summary in rows:
-        _drop(connection, {key: [summary]}, now)
-    if rows:
-        connection.execute(
-            "REPLACE INTO summaries (namespace, turns) VALUES (?, ?)",
-            (row_id >> NAMESPACE_BITS, REDO),
-        )
+def _summaries(connection: Connection, rows: Iterable[_Row]) -> list[int]:
+    """Return the summaries that may quote a row: those of its namespace written since."""
+    firsts: dict[int, int] = {}
+    for row in rows:
+        number = row.id >> NAMESPACE_BITS
+        firsts[number] = min(row.id, firsts.get(number, row.id))
+    return [
+        found[0]
+        for number, first in firsts.items()
+        for found in connection.execute(
+            "SELECT id FROM records WHERE id > ? AND id < ? AND kind = 'summary'",
+            (first, number + 1 << NAMESPACE_BITS),
+        ).fetchall()
+    ]
 
 
-def _revive(connection: Connection, doomed: Rows, now: int) -> None:
-    """Let hold again what was ended on the word of one of these turns alone."""
-    homes = {key: row_ids[:1] for key, row_ids in doomed.items()}
-    for namespace, keys in _by_namespace(homes).items():
+def _ended_by(connection: Connection, gone: Sequence[str], doomed: Rows) -> list[str]:
+    """Return what was ended on the word of these turns alone: it is to hold again."""
+    listed = codec.to_json(list(gone))
+    found: dict[str, None] = {}
+    for namespace, keys in _by_namespace({key: doomed[key] for key in gone}).items():
         rows = connection.execute(
             "SELECT l.key FROM log l JOIN records r ON r.id = l.before WHERE l.namespace = ?"
             " AND l.operation = 'DELETE' AND l.sources IS NOT NULL AND r.retired_at IS NULL"
-            f" AND json_array_length(l.sources) = 1 AND l.sources ->> 0 IN {_LISTED}"
-            " AND l.seq ="
+            f" AND EXISTS (SELECT 1 FROM json_each(l.sources) s WHERE s.value IN {_LISTED})"
+            f" AND NOT EXISTS (SELECT 1 FROM json_each(l.sources) s WHERE s.value NOT IN {_LISTED})"
+            f" AND l.key NOT IN {_LISTED} AND l.seq ="
             " (SELECT max(m.seq) FROM log m WHERE m.key = l.key AND m.operation <> 'NONE')",
-            (namespace, codec.to_json(keys)),
-        ).fetchall()
-        for (key,) in rows:
-            if key not in doomed:
-                _reopen(connection, key, "DELETE", now)
+            (namespace, codec.to_json(keys), listed, listed),
+        )
+        found |= dict.fromkeys(row[0] for row in rows)
+    return list(found)
 
 
-def _bereaved(connection: Connection, gone: Set[str], now: int) -> list[str]:
-    """Take sources away from what rests on them; return the keys left with nothing.
+def _merged_from(connection: Connection, gone: Sequence[str]) -> list[int]:
+    """Return the versions whose words a model merged out of one of these and others.
 
-    A version that is left with no source is dropped, and the version before it holds again. A
-    procedure retells its whole run, so it may quote any turn of it: it goes with the first.
+    Copies of them are meant too. Turns that only confirmed a version are no part of its words.
     """
-    listed = codec.to_json(list(gone))
     rows = connection.execute(
-        "SELECT DISTINCT r.id, r.key, r.sources, r.kind FROM sources s"
+        "SELECT DISTINCT c.id FROM sources s JOIN records r ON r.id = s.record"
+        " JOIN log l ON l.key = r.key AND l.after = r.id AND l.operation = 'UPDATE'"
+        " AND json_array_length(l.sources) > 1"
+        " AND EXISTS (SELECT 1 FROM json_each(l.sources) m WHERE m.value = s.source)"
+        f" JOIN records c ON c.key = r.key AND c.text = r.text WHERE s.source IN {_LISTED}"
+        " AND r.kind = 'fact'",
+        (codec.to_json(list(gone)),),
+    )
+    return [row[0] for row in rows]
+
+
+def _bereaved(connection: Connection, gone: Iterable[str], now: int) -> list[int]:
+    """Take erased sources away from what rests on them; return the rows left with nothing.
+
+    A procedure retells its whole run, so it may quote any turn of it: it goes with the first.
+    """
+    wanted, listed = set(gone), codec.to_json(list(gone))
+    rows = connection.execute(
+        "SELECT DISTINCT r.id, r.sources, r.kind FROM sources s"
         f" JOIN records r ON r.id = s.record WHERE s.source IN {_LISTED} ORDER BY r.id",
         (listed,),
     ).fetchall()
     connection.execute(f"DELETE FROM sources WHERE source IN {_LISTED}", (listed,))
-    orphans: list[str] = []
-    for row_id, key, named, kind in rows:
-        left = [other for other in codec.from_json(named) if other not in gone]
-        if left and kind != "procedure":
-            connection.execute(
-                "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(left), row_id)
-            )
-        elif kind == "procedure" or _only_version(connection, key):
-            orphans.append(key)
-        else:
-            _drop(connection, {key: [row_id]}, now)
-            _reopen(connection, key, "UPDATE", now)
+    orphans: list[int] = []
+    for row_id, named, kind in rows:
+        left = [other for other in codec.from_json(named) if other not in wanted]
+        if not left or kind == "procedure":
+            orphans.append(row_id)
+            continue
+        records.rest_on(connection, row_id, left)
+        # Without a key it is no history; it tells views that the row changed.
+        log.append(connection, [log.Entry(row_id >> NAMESPACE_BITS, "UPDATE", now, row_id)])
     return orphans
 
 
-def _only_version(connection: Connection, key: str) -> bool:
-    count = connection.execute("SELECT count(*) FROM records WHERE key = ?", (key,)).fetchone()[0]
-    return bool(count == 1)
-
-
 def _reopen(connection: Connection, key: str, operation: log.Operation, now: int) -> None:
-    """Let the newest version left hold as it did before the operation that ended it, if one did.
+    """Let the newest version left hold as it did before what ended it, if that is gone.
 
-    Another end stays: it was born with it, or another turn said so.
+    Another end stays: it was born with it, another turn said so, or the caller took it back.
     """
     row_id, retired, closed_at, ended = connection.execute(
-        "SELECT id, retired_at IS NOT NULL, closed_at, EXISTS (SELECT 1 FROM log l WHERE"
-        " l.key = r.key AND l.before = r.id AND l.at = r.closed_at AND l.operation = ?)"
+        f"SELECT id, {_since('r.retired_at')}, closed_at, {_since('r.closed_at')}"
         " FROM records r WHERE key = ? ORDER BY version DESC LIMIT 1",
-        (operation, key),
+        (operation, operation, key),
     ).fetchone()
     if not (retired or ended):
         return
@@ -221,34 +384,69 @@ def _reopen(connection: Connection, key: str, operation: log.Operation, now: int
     )
 
 
+def _since(moment: str) -> str:
+    """Return SQL: an operation did it to the row ``r`` then, and what came of it is gone."""
+    return (
+        f"EXISTS (SELECT 1 FROM log l WHERE l.key = r.key AND l.before = r.id AND l.at = {moment}"
+        " AND l.operation = ? AND l.reason IS NOT 'undo'"
+        " AND NOT EXISTS (SELECT 1 FROM records a WHERE a.id = l.after))"
+    )
+
+
 def erase_region(
     connection: Connection, region: Region, now: int, tree: Filter | None = None
-) -> list[str]:
-    """Erase the records of a region, and emptied namespaces with the ids in their names.
+) -> int:
+    """Erase what lies in a region, and emptied namespaces with the ids in their names.
 
-    With a filter, only records whose newest version it lets through.
+    With a filter, only records whose newest version there it lets through. Of a fact that another
+    session changed, or told first, the version of that session stays.
+
+    Returns:
+        How many records lost what lay in the region, or went with it.
     """
-    condition = Condition("r.metadata")
-    where = "TRUE" if tree is None else f"r.retired_at IS NULL AND {condition.sql(tree)}"
-    keys = connection.execute(
-        f"SELECT DISTINCT r.key FROM namespaces n JOIN records r ON {RECORDS}"
-        f" WHERE {region.condition} AND {where}",
-        (*region.parameters, *condition.values),
+    where, values = ("TRUE", ()) if tree is None else _let_through(region, tree)
+    rows = connection.execute(
+        f"SELECT r.id, r.key FROM namespaces n JOIN records r ON {RECORDS}"
+        f" WHERE {region.condition} AND {where} ORDER BY r.id",
+        (*region.parameters, *values),
     ).fetchall()
-    gone = erase(connection, [row[0] for row in keys], now, keep_away=False)
-    connection.execute(
-        f"DELETE FROM namespaces AS n WHERE {region.condition}"
-        f" AND NOT EXISTS (SELECT 1 FROM records r WHERE {ROWS})",
-        region.parameters,
+    erasing = _Erasure(connection, now, keep_away=False)
+    gone = erasing.run([row[0] for row in rows], chosen=tree is not None)
+    _drop_emptied(connection, region, now)
+    return len({row[1] for row in rows}.union(gone))
+
+
+def _let_through(region: Region, tree: Filter) -> tuple[str, tuple[object, ...]]:
+    """Return SQL: the newest version of the record of a row ``r`` there fits; and its values."""
+    condition = Condition("r.metadata")
+    fits = condition.sql(tree)
+    newest = (
+        f"SELECT r.key FROM namespaces n JOIN records r ON {RECORDS}"
+        f" WHERE {region.condition} AND {fits} AND NOT EXISTS (SELECT 1"
+        f" FROM records v JOIN namespaces n ON n.no = v.id >> {NAMESPACE_BITS}"
+        f" WHERE v.key = r.key AND v.version > r.version AND {region.condition})"
     )
-    return gone
+    return f"r.key IN ({newest})", (*region.parameters, *condition.values, *region.parameters)
 
 
-def purge_expired(connection: Connection, now: int) -> list[str]:
-    """Erase the records whose newest version has expired."""
+def _drop_emptied(connection: Connection, region: Region, now: int) -> None:
+    """Drop the namespaces of a region that hold nothing any more: their paths name ids."""
+    numbers = connection.execute(
+        f"DELETE FROM namespaces AS n WHERE {region.condition}"
+        f" AND NOT EXISTS (SELECT 1 FROM records r WHERE {ROWS}) RETURNING no",
+        region.parameters,
+    ).fetchall()
+    if numbers:
+        connection.executemany("DELETE FROM summaries WHERE namespace = ?", numbers)
+        log.expect_erasure(connection, now)
+
+
+def purge_expired(connection: Connection, now: int, most: int | None = None) -> list[str]:
+    """Erase records whose newest version has expired, at most so many; return their keys."""
     rows = connection.execute(
         "SELECT key FROM records r WHERE expires_at <= ?"
-        " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key)",
-        (now,),
+        " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key)"
+        " ORDER BY expires_at LIMIT ?",
+        (now, -1 if most is None else most),
     ).fetchall()
     return erase(connection, [row[0] for row in rows], now, keep_away=False)

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from holdfast.errors import EmbedderMismatchError
+from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
 from holdfast.forking import Lock, renewed
-from holdfast.storage import codec
+from holdfast.storage import codec, damage, erasure, items
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
-from holdfast.storage.remains import EVERY, Caretaker
+from holdfast.storage.remains import EVERY
 from holdfast.storage.schema import NAMESPACE_BITS, STEPS
 from holdfast.storage.views import Reading, View, Views
 from holdfast.types import utc_now
+
+# Expired records, and items, erased in one transaction; and how many of those at once, where the
+# file is opened or closed.
+SLICE = 200
+SLICES = 25
 
 # So that a process stays below 600 MB, whatever its traffic.
 VIEW_BUDGET = 384 * 1024 * 1024
@@ -45,9 +50,8 @@ class File:
         view_budget: int = VIEW_BUDGET,
         upkeep: float = EVERY,
     ) -> None:
-        self.database = Database(path, key=key, durability=durability)
+        self.database = Database(path, key=key, durability=durability, upkeep=upkeep)
         self.database.migrate("core", STEPS)
-        self._caretaker = Caretaker(self.database, upkeep)
         self.views = Views(view_budget)
         self.graphs = Graphs()
         self._clock = Clock()
@@ -55,6 +59,8 @@ class File:
         for name in indexed:
             self._index(name)
         renewed(self)
+        self._purge()
+        self.database.tended_by(self._purge_some)
 
     def renew(self) -> None:
         """Forget, in a forked child, views that another thread may have left half changed."""
@@ -63,7 +69,8 @@ class File:
 
     def close(self) -> None:
         """Close the file; views go with it."""
-        self._caretaker.look()
+        if not self.database.closed:
+            self._purge()
         self.views.clear()
         self.graphs.clear()
         self.database.close()
@@ -71,6 +78,24 @@ class File:
     def now(self) -> int:
         """Return record time: microseconds, never the same twice in this process."""
         return self._clock.tick()
+
+    def _purge(self) -> None:
+        """Erase what has expired, though not for ever; what fails is left to a later time."""
+        with suppress(StorageError):
+            for _ in range(SLICES):
+                if not self._purge_some():
+                    return
+
+    def _purge_some(self) -> bool:
+        """Erase a slice of what has expired; say whether that was not all."""
+        with self.database.read() as connection:
+            if not connection.execute(_EXPIRED, {"now": self.now()}).fetchone()[0]:
+                return False
+        with self.database.write() as connection:
+            now = self.now()
+            gone = erasure.purge_expired(connection, now, SLICE)
+            swept = items.drop_expired(connection, now, SLICE)
+        return SLICE in (len(gone), swept)
 
     def _index(self, name: str) -> None:
         where = place("metadata", tuple(name.removeprefix("metadata.").split(".")))
@@ -152,11 +177,13 @@ class File:
             followed = False
             try:
                 with begin() as connection:
-                    view.follow(connection, self._newest(connection, known))
+                    with damage.Reading("the rows of a view"):
+                        view.follow(connection, self._newest(connection, known))
                     followed = not writing  # else what it followed may be taken back
                     yield connection, view
             except BaseException as error:
-                if not followed or not isinstance(error, Exception):  # interrupted half-way
+                # Interrupted half-way; or failed, and what the view holds may be why.
+                if not followed or not isinstance(error, HoldfastError):
                     view.clear()
                 raise
             finally:
@@ -174,9 +201,26 @@ class File:
     def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
-        with view.lock, self.database.read() as connection:
-            view.follow(connection)
+        with lending(view), self.database.read() as connection:
+            with damage.Reading("the relations of a view"):
+                view.follow(connection)
             yield connection, view
+
+
+@contextmanager
+def lending(view: GraphView) -> Iterator[None]:
+    """Lock a graph view; clear it when what is done with it fails, for it may be why.
+
+    An error of ours, such as that of a wrong filter, is no such failure.
+    """
+    with view.lock:
+        try:
+            yield
+        except HoldfastError:
+            raise
+        except BaseException:
+            view.clear()
+            raise
 
 
 class Clock:
@@ -193,6 +237,11 @@ class Clock:
             return self._last
 
 
+_EXPIRED = (
+    "SELECT EXISTS (SELECT 1 FROM records r WHERE expires_at <= :now"
+    " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key))"
+    " OR EXISTS (SELECT 1 FROM items WHERE expires_at <= :now)"
+)
 _EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
     " (SELECT value FROM properties WHERE name = 'dimension')"
@@ -202,7 +251,11 @@ _STATE = f"{_EMBEDDER}, (SELECT max(seq) FROM log)"
 
 def _embedder(connection: Connection) -> tuple[str, int] | None:
     fingerprint, dimension = connection.execute(_EMBEDDER).fetchone()
-    return None if fingerprint is None else (fingerprint, dimension)
+    if fingerprint is None:
+        return None
+    if not (isinstance(fingerprint, str) and type(dimension) is int and 0 < dimension < 1 << 20):
+        raise damage.found("the name of its embedder, or its dimension")
+    return fingerprint, dimension
 
 
 def _has_vectors(connection: Connection) -> bool:

@@ -11,12 +11,13 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any
 
 from holdfast.forking import Lock
-from holdfast.language.names import bare, sort
-from holdfast.storage import codec, log, namespaces
+from holdfast.language.names import bare
+from holdfast.storage import log, namespaces
 from holdfast.storage.database import Connection
+from holdfast.storage.edges import Edge, Node, Row, edges_of
 from holdfast.storage.namespaces import Region
 from holdfast.storage.schema import EXPIRY, NAMESPACE_BITS, ROWS
 
@@ -27,35 +28,6 @@ STATEMENTS = (SAME, OTHER)
 
 MOST_EDGES = 1_000_000
 """Relations that cached views may hold together."""
-
-Node: TypeAlias = tuple[str, str, str]
-"""Whose (the user's id, where there is one), the bare name, and what sort of thing."""
-
-Row: TypeAlias = tuple[Any, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Edge:
-    """One relation of one fact; times in microseconds, `begins` in event time."""
-
-    row_id: int
-    source: Node
-    label: str
-    target: Node
-    names: tuple[str, str]
-    types: tuple[str, str]
-    occurred: int
-    begins: int
-    ends: int | None
-    expires: int | None
-
-    def holds(self, now: int, valid_at: int | None) -> bool:
-        """Say whether it is not over, and at `valid_at`, if given, has begun."""
-        if self.expires is not None and self.expires <= now:
-            return False
-        if valid_at is None:
-            return self.ends is None or self.ends > now
-        return self.begins <= valid_at and (self.ends is None or self.ends > valid_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +61,10 @@ class GraphView:
     def __init__(self, reading: GraphReading) -> None:
         self.reading = reading
         self.lock = Lock()
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Begin anew: the next `follow` builds it from the rows."""
         self.memo: dict[Node, Any] = {}  # what readers work out of a class, until a write
         self._statements: dict[Edge, None] = {}
         self._near: dict[Node, dict[Node, list[Edge]]] = {}  # by class, as far as asked for
@@ -119,13 +92,13 @@ class GraphView:
         try:
             self._follow(connection, newest)
         except BaseException:  # interrupted half-way
-            self._clear()
+            self.clear()
             raise
 
     def _follow(self, connection: Connection, newest: int) -> None:
         written = log.touched(connection, self._namespaces, self._seq)
         if written is None:
-            self._clear()
+            self.clear()
         known = self._namespaces[-1] if self._namespaces else 0
         fresh = namespaces.numbers(connection, self.reading.region, known)
         for number in fresh:
@@ -160,7 +133,7 @@ class GraphView:
 
     def _load(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            edges = list(_edges(row))
+            edges = list(edges_of(row))
             self._edges[row[0]] = edges
             for edge in edges:
                 self._insert(edge)
@@ -315,6 +288,11 @@ class GraphView:
                     found.setdefault(other, []).append(edge)
         return found
 
+    def asked(self) -> Collection[Node]:
+        """Return the classes whose neighbours are kept; for checks."""
+        self._settle()
+        return tuple(self._near)
+
     def naming(self, root: Node) -> Iterator[Edge]:
         """Return the statements by which a class has its names."""
         if root in self._members:
@@ -342,30 +320,6 @@ class GraphView:
         """Return every edge, oldest row first."""
         for row_id in sorted(self._edges):
             yield from (edge for edge in self._edges[row_id] if edge.label not in STATEMENTS)
-
-
-def _edges(row: Row) -> Iterator[Edge]:
-    """Yield what a row states.
-
-    "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is
-    not. So of a fact that also states something of one value, that alone ends with it; the rest
-    ends when the caller gives the fact other words.
-    """
-    row_id, user, relations, occurred, valid_from, valid_to, expires, reworded = row
-    stated = codec.from_json(relations)
-    begins = occurred if valid_from is None else valid_from
-    single = any(said.get("single_valued") for said in stated)
-    for said in stated:
-        names = (said["subject"], said["object"])
-        types = (said.get("subject_type", ""), said.get("object_type", ""))
-        if not (bare(names[0]) and bare(names[1])):
-            continue
-        source, target = (
-            (user, bare(name), sort(type)) for name, type in zip(names, types, strict=True)
-        )
-        lasts = single and not said.get("single_valued")
-        times = (occurred, begins, reworded if lasts else valid_to, expires)
-        yield Edge(row_id, source, said["relation"], target, names, types, *times)
 
 
 @dataclass(slots=True)
@@ -398,3 +352,8 @@ class Graphs:
         """Drop all views."""
         with self._lock:
             self._views.clear()
+
+    def readings(self) -> list[GraphReading]:
+        """Return what is cached."""
+        with self._lock:
+            return list(self._views)

@@ -136,6 +136,26 @@ class Keywords:
         columns = (self._tail, self._owners, self._lengths, self._before, self._after, self._alive)
         return self._postings.nbytes + sum(column.nbytes for column in columns)
 
+    def held(self, positions: Ints) -> list[NDArray[Any]]:
+        """Return what is held of live positions, in the order given; for checks.
+
+        Returns:
+            How many words each has, the words of all of them, which of `positions` stands before
+            and behind each (by index; -1: none), and the statistics of all that is live.
+        """
+        ranks = np.full(len(self) + 1, -1)  # the last one: nobody
+        ranks[positions] = np.arange(len(positions))
+        words = np.concatenate([self._postings.words, self._tail.words])
+        owners = ranks[self._owners.values]
+        order = np.argsort(owners, kind="stable")[np.count_nonzero(owners < 0) :]
+        return [
+            self._lengths.values[positions],
+            words[order],
+            ranks[self._before.values[positions]],
+            ranks[self._after.values[positions]],
+            np.array([self._words, self._live]),
+        ]
+
     def scores(self, query: KeywordQuery) -> Floats:
         """Return the score of every position, 0 where nothing is found. Shape (len(self),)."""
         scores = np.zeros(len(self), dtype=np.float32)

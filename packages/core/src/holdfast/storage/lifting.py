@@ -22,7 +22,8 @@ from holdfast.language.names import named
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
-from holdfast.storage.graphs import STATEMENTS, Edge, GraphView
+from holdfast.storage.edges import Edge
+from holdfast.storage.graphs import STATEMENTS, GraphView
 from holdfast.storage.nearest import Question
 from holdfast.storage.vectors import Positions
 from holdfast.storage.views import View

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from holdfast.storage import remains
 from holdfast.storage.codec import to_json
 from holdfast.storage.database import Connection
+from holdfast.storage.schema import NAMESPACE_BITS
 
 Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 # Up to so many namespaces are asked for one by one through the index; beyond, one scan is less.
 FEW = 64
 # A view this far behind is cheaper to build anew than to bring up to date.
 TOO_FAR = 50_000
 
-# The property that remembers bytes to be erased from the write-ahead log.
-ERASURE_PENDING = "erasure_pending"
+expect_erasure = remains.expect
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,6 @@ def _row(entry: Entry) -> tuple[object, ...]:
     )
 
 
-def expect_erasure(connection: Connection, now: int) -> None:
-    """Note that deleted bytes wait in the write-ahead log until it is emptied."""
-    connection.execute("REPLACE INTO properties VALUES (?, ?)", (ERASURE_PENDING, now))
-
-
 def last(connection: Connection) -> int:
     """Return the number of the newest entry; 0 in a new file."""
     row = connection.execute("SELECT max(seq) FROM log").fetchone()
@@ -74,10 +71,15 @@ def last(connection: Connection) -> int:
 
 
 def touched(connection: Connection, namespaces: Sequence[int], after: int) -> list[int] | None:
-    """Return the row ids written in these namespaces since entry `after`, oldest first.
+    """Return the rows of these namespaces that were written since entry `after`, oldest first.
 
-    None says that so much was written that building anew costs less.
+    An entry may name a row of another namespace: what a fact of one session became in the next.
+    Whoever follows these namespaces must not see it, so it is left out.
+
+    Returns:
+        Row ids; None if so much was written that building anew costs less.
     """
+    wanted = set(namespaces)
     if len(namespaces) > FEW and last(connection) - after > TOO_FAR:
         return None
     if len(namespaces) <= FEW:
@@ -89,11 +91,11 @@ def touched(connection: Connection, namespaces: Sequence[int], after: int) -> li
         ).fetchall()
         pairs = [(before, behind) for _, before, behind in rows]
     else:
-        wanted = set(namespaces)
         rows = connection.execute(
             "SELECT namespace, before, after FROM log WHERE seq > ? ORDER BY seq", (after,)
         ).fetchall()
         pairs = [(before, behind) for namespace, before, behind in rows if namespace in wanted]
     if len(pairs) > TOO_FAR:
         return None
-    return list(dict.fromkeys(row for pair in pairs for row in pair if row is not None))
+    written = dict.fromkeys(row for pair in pairs for row in pair if row is not None)
+    return [row for row in written if row >> NAMESPACE_BITS in wanted]

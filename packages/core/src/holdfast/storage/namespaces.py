@@ -45,6 +45,24 @@ class Region:
         return cls(" AND ".join(parts), tuple(values))
 
     @classmethod
+    def of_neighbours(cls, scope: Scope) -> Region:
+        """Match where facts and names of a scope meet: the same user, agent and app.
+
+        An id that the scope lacks must be lacking there too. Sessions are open where there is a
+        user, whose facts live across them; without one, the run counts like the other ids.
+        """
+        parts: list[str] = []
+        values: list[str] = []
+        for name in ("user_id", "agent_id", "run_id", "app_id"):
+            value = scope.ids().get(name)
+            if value is not None and (name != "run_id" or scope.user_id is None):
+                parts.append(f"n.{name} = ?")
+                values.append(str(value))  # a `Within` is written at itself
+            elif name != "run_id" or scope.user_id is None:
+                parts.append(f"n.{name} IS NULL")
+        return cls(" AND ".join(parts), tuple(values))
+
+    @classmethod
     def of_namespace(cls, labels: Sequence[str]) -> Region:
         """Match one item namespace exactly."""
         return cls("n.path = ?", (item_path(labels),))
@@ -65,6 +83,20 @@ def scope_path(scope: Scope) -> str:
 def item_path(labels: Sequence[str]) -> str:
     """Return the one path of an item namespace."""
     return _ITEMS + "".join(label.translate(_ESCAPES) + SEPARATOR for label in labels)
+
+
+def agrees(path: str, ids: Sequence[str | None]) -> bool:
+    """Say whether a path is the one of these ids (user, agent, run, app), or of items for none.
+
+    Raises:
+        ScopeError: The ids are no scope.
+    """
+    return is_item_path(path) if not any(ids) else path == scope_path(Scope(*ids))
+
+
+def is_item_path(path: str) -> bool:
+    """Say whether a path is one of items."""
+    return path.startswith(_ITEMS) and item_path(item_labels(path)) == path and path != _ITEMS
 
 
 @lru_cache(maxsize=4096)
@@ -128,6 +160,15 @@ def take_ids(connection: Connection, namespace: int, count: int) -> range:
 def _before(namespace: int, upto: int, count: int) -> range:
     end = (namespace << NAMESPACE_BITS) + upto
     return range(end - count, end)
+
+
+def holds(connection: Connection, region: Region, row_id: int) -> bool:
+    """Say whether a row lies in a region."""
+    found = connection.execute(
+        f"SELECT EXISTS (SELECT 1 FROM namespaces n WHERE n.no = ? AND {region.condition})",
+        (row_id >> NAMESPACE_BITS, *region.parameters),
+    ).fetchone()
+    return bool(found[0])
 
 
 def numbers(connection: Connection, region: Region, after: int = 0) -> list[int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from holdfast.errors import SchemaVersionError, StorageError
-from holdfast.storage import keys
+from holdfast.storage import damage, keys
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -35,6 +35,9 @@ CUTS_AT_NUL: Final = driver.sqlite_version_info < (3, 45)
 NUL: Final = "a text with NUL"  # no path; SQLite names it in the error that it raises
 
 APPLICATION_ID = 0x484F4C44  # "HOLD"
+# The embedder, its dimension, jobs to be done; before any package's tables, so that whoever deletes
+# finds it (see `remains`).
+PROPERTIES = "CREATE TABLE IF NOT EXISTS properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID"
 MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
 # Pages of 4 kB after which the write-ahead log is moved into the file and begun anew. Where no
@@ -51,7 +54,6 @@ _ADVICE = {
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
     "not authorized": "the process was forked inside this operation; fork between calls",
-    "malformed": "the file is damaged: go back to a copy, or export what can still be read",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
     "only up to there; take the NUL out, or install sqlcipher3",
 }
@@ -177,6 +179,10 @@ class Opening:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
             return keys.unreadable(self.path, self.key is not None)
+        if text.startswith("Could not decode"):  # it quotes the text
+            return damage.found(f"{self.path}: a text that is no UTF-8")
+        if "malformed" in text:
+            return damage.found(f"{self.path} ({text})")
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
@@ -200,9 +206,18 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def claim(connection: Any) -> None:
-    """Mark a new file as ours."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    """Mark a new file as ours, with a place for what it knows about itself; both or neither."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return
+    try:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(PROPERTIES)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def seal(connection: Any) -> None:

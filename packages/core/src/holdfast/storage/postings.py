@@ -37,6 +37,13 @@ class Postings:
         """The number of occurrences."""
         return len(self._places)
 
+    @property
+    def words(self) -> Hashes:
+        """The words in their order, as they were merged."""
+        words = np.full(self.end, NO_WORD, dtype=np.uint64)
+        words[self._places] = np.repeat(self._terms, np.diff(self._bounds))
+        return words
+
     def of(self, terms: Sequence[int]) -> list[Ints]:
         """Return the places of each term."""
         if not len(self._terms):

@@ -4,11 +4,13 @@ A deletion overwrites the bytes that it frees in the file (``secure_delete``). O
 pages stay in the write-ahead log until that is emptied, which has to wait for readers. So the
 file itself notes that an erasure is pending, and whoever comes by finishes it:
 
-* the deletion, which waits some milliseconds for readers (`database.BREATH`), and `purge`;
+* the deletion, which waits some milliseconds for readers (`BREATH`), and `purge`;
 * whoever opens the file, and whoever closes it, without waiting;
 * of each process's writes the first one after every `EVERY` seconds, behind its commit and without
   waiting. Until then a write looks at the clock, and then it asks the file once. (Items note an
   erasure with each value that is replaced: so the log is emptied at this rate, not at theirs.)
+
+At the same times, what has expired is erased (`Caretaker.chore`), a slice at a time.
 
 None of it has a thread of its own. Where nobody writes, opens or closes, the bytes stay until
 somebody does; `stats` shows it.
@@ -16,17 +18,47 @@ somebody does; `stats` shows it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from time import monotonic
-from typing import Final
+from typing import Any, Final, Protocol
 
 from holdfast.errors import StorageError
-from holdfast.storage import log
-from holdfast.storage.database import BREATH, Database
 
 EVERY: Final = 30.0
+# Milliseconds that a caller waits for readers, whose erasure goes on without it; writers wait for
+# it meanwhile.
+BREATH: Final = 25
+# The property that remembers bytes to be erased from the write-ahead log.
+PENDING: Final = "erasure_pending"
 
 
-def finish(database: Database, patience: int = BREATH) -> bool:
+class Erasing(Protocol):
+    """What this asks of a `database.Database`, which stands on it."""
+
+    after_write: Callable[[], None]
+
+    def read(self) -> AbstractContextManager[Any]:
+        """Open a snapshot."""
+
+    def write(self) -> AbstractContextManager[Any]:
+        """Open a write."""
+
+    def truncate_wal(self, patience: int) -> bool:
+        """Empty the write-ahead log; False while readers hold it."""
+
+
+def expect(connection: Any, now: int) -> None:
+    """Note that deleted bytes wait in the write-ahead log until it is emptied.
+
+    Args:
+        connection: The open write that deletes.
+        now: Tells this note from an earlier one, which may be finished meanwhile: microseconds.
+    """
+    connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+
+
+def finish(database: Erasing, patience: int = BREATH) -> bool:
     """Empty the write-ahead log of erased bytes if any wait; False while readers hold it.
 
     Args:
@@ -35,7 +67,7 @@ def finish(database: Database, patience: int = BREATH) -> bool:
     """
     with database.read() as connection:
         asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (log.ERASURE_PENDING,)
+            "SELECT value FROM properties WHERE name = ?", (PENDING,)
         ).fetchone()
     if asked is None:
         return True
@@ -43,7 +75,7 @@ def finish(database: Database, patience: int = BREATH) -> bool:
         return False
     with database.write() as connection:
         connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (log.ERASURE_PENDING, asked[0])
+            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
         )
     return True
 
@@ -54,24 +86,37 @@ class Caretaker:
     Args:
         database: The file; every write of it comes by from now on.
         every: Seconds between two looks.
+
+    Attributes:
+        chore: What else there is to do behind a write, when it is time to look; it says if there
+            is more of it, and then the next write comes back to it.
     """
 
-    def __init__(self, database: Database, every: float = EVERY) -> None:
+    def __init__(self, database: Erasing, every: float = EVERY) -> None:
         self._database, self._every = database, every
+        self.chore: Callable[[], bool] = lambda: False
         self.look()
         database.after_write = self._pass
 
-    def look(self) -> None:
-        """Finish what is pending if nobody is in the way.
+    def look(self, patience: int = 0) -> bool:
+        """Finish what is pending if nobody is in the way; say whether nothing is left.
 
-        Nothing depends on it: what fails is still pending, and the write before it has committed.
+        Nothing depends on it: what fails (a full disk, a closed file) is still pending, as `stats`
+        shows, and the write before it has committed.
         """
         self._due = monotonic() + self._every  # before it writes itself
         try:
-            finish(self._database, patience=0)
+            return finish(self._database, patience)
         except StorageError:
-            return
+            return False
 
     def _pass(self) -> None:
-        if monotonic() >= self._due:
-            self.look()
+        if monotonic() < self._due:
+            return
+        self._due = monotonic() + self._every  # before the chore writes
+        more = False
+        with suppress(StorageError):
+            more = self.chore()
+        self.look()
+        if more:
+            self._due = monotonic()

@@ -23,11 +23,17 @@ EXPIRY = (
     " FROM records v WHERE v.key = r.key ORDER BY v.version DESC LIMIT 1))"
 )
 
-STEPS: tuple[str, ...] = (
-    """
--- What the file knows about itself: the embedder, its dimension, jobs to be done.
-CREATE TABLE properties (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
+# Sums of the columns that do change, by table: SQLite keeps them, and `check` adds up again.
+STATE = {
+    "records": (
+        "coalesce(retired_at, 1) % 2147483647 * 3 + coalesce(valid_to, 1) % 2147483647 * 5"
+        " + coalesce(closed_at, 1) % 2147483647 * 7"
+    ),
+    "items": "coalesce(expires_at, 1) % 2147483647",
+}
 
+STEPS: tuple[str, ...] = (
+    f"""
 -- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
 -- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
 CREATE TABLE namespaces (
@@ -51,6 +57,7 @@ CREATE INDEX namespaces_app ON namespaces(app_id) WHERE app_id IS NOT NULL;
 -- Memories, one row a version. Two times: `recorded_at` to `retired_at` is when this row was what
 -- the memory knew; `valid_from` to `valid_to` is when it was true (`closed_at` is the record
 -- time at which its end became known). `place` orders the turns of a session over versions.
+-- `content` is a digest of what never changes, `state` a sum of what does: `damage`, `check`.
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -77,7 +84,9 @@ CREATE TABLE records (
     traits INTEGER NOT NULL,
     vectors BLOB NOT NULL,
     passages BLOB NOT NULL,
-    terms BLOB NOT NULL
+    terms BLOB NOT NULL,
+    content BLOB NOT NULL,
+    state INTEGER GENERATED ALWAYS AS ({STATE["records"]}) STORED
 );
 
 CREATE INDEX records_key ON records(key, version);
@@ -141,7 +150,9 @@ CREATE TABLE items (
     texts TEXT NOT NULL,
     passages BLOB NOT NULL,
     vectors BLOB NOT NULL,
-    terms BLOB NOT NULL
+    terms BLOB NOT NULL,
+    content BLOB NOT NULL,
+    state INTEGER GENERATED ALWAYS AS ({STATE["items"]}) STORED
 );
 
 -- One index for a key, in its namespace and in any: every index is one more page a put writes.
@@ -195,12 +206,12 @@ CREATE TABLE reembedding (
     vectors BLOB NOT NULL
 );
 
--- What was erased: enough to prove it and to keep a resent message away, no word of it.
+-- What was erased: which and when, and what keeps a resent message away. No digest of its words,
+-- from which they could be guessed.
 CREATE TABLE erasures (
     key TEXT PRIMARY KEY,
     namespace INTEGER NOT NULL,
     at INTEGER NOT NULL,
-    digest BLOB NOT NULL,
     message BLOB
 ) WITHOUT ROWID;
 

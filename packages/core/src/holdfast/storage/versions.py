@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from holdfast.errors import InvalidInputError, RecordNotFoundError
+from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError, shown
 from holdfast.language.wording import fingerprint, same_words
-from holdfast.storage import codec, ends, log, records
+from holdfast.storage import codec, damage, ends, log, namespaces, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -28,6 +28,33 @@ def supersede(
     new = records.add_version(connection, scope, old, draft, now)
     _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
     return new
+
+
+def changeable(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:
+    """Return the row id and the record to which a caller may give another version.
+
+    Raises:
+        RecordNotFoundError: The region has no such record, or it has expired.
+        ScopeError: Its newest version lies outside the region.
+    """
+    found = records.current(connection, region, key, now)
+    newest = connection.execute(
+        "SELECT id FROM records WHERE key = ? ORDER BY version DESC LIMIT 1", (key,)
+    ).fetchone()
+    _check_reach(connection, region, key, newest)
+    return found
+
+
+def _check_reach(
+    connection: Connection, region: Region, key: str, row_ids: Sequence[int | None]
+) -> None:
+    """Refuse to change a record unless all these rows of it, as far as given, lie in a region."""
+    for row_id in row_ids:
+        if row_id is not None and not namespaces.holds(connection, region, row_id):
+            raise ScopeError(
+                f"the newest version of {key} was said in another session, out of reach here: "
+                "change it with ids, or through a handle, that reach all sessions of its user"
+            )
 
 
 def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
@@ -176,6 +203,8 @@ def change(connection: Connection, region: Region, seq: int) -> Change:
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
     seq, operation, before, after, at, reason, sources = row
+    if operation not in log.OPERATIONS:
+        raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
     return Change(
         event=event,
@@ -194,11 +223,12 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
 
     Raises:
         RecordNotFoundError: The record is not in the region.
+        ScopeError: This change, or a later one, touched another namespace than the region's.
         InvalidInputError: A later change rests on this one, nothing was changed, or the
             record was erased.
     """
     if not isinstance(taken_back, Change):
-        raise InvalidInputError(f"undo takes a Change, as history() lists, not {taken_back!r:.80}")
+        raise InvalidInputError(f"undo takes a Change, as history() lists, not {shown(taken_back)}")
     past = history(connection, region, taken_back.id)
     newest = next((item for item in reversed(past) if item.event != "NONE"), None)
     if newest is None or newest.seq != taken_back.seq:
@@ -208,6 +238,7 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     before, after, at = connection.execute(
         "SELECT before, after, at FROM log WHERE seq = ?", (newest.seq,)
     ).fetchone()
+    _check_reach(connection, region, newest.id, [before, after, _last(connection, newest.id)])
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
     records.retire(connection, [row for row in (before, after) if row is not None], now)
@@ -222,6 +253,15 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
         log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
         _log(connection, "UPDATE", after or before, restored, now, "undo")
     return _newest(connection, taken_back.id)
+
+
+def _last(connection: Connection, key: str) -> int:
+    """Return the first row id of the namespace where a record was last changed."""
+    row = connection.execute(
+        "SELECT namespace FROM log WHERE key = ? AND operation <> 'NONE' ORDER BY seq DESC LIMIT 1",
+        (key,),
+    ).fetchone()
+    return int(row[0]) << NAMESPACE_BITS
 
 
 def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:

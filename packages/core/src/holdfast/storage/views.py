@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.forking import Lock
-from holdfast.storage import codec, log, namespaces
+from holdfast.storage import codec, damage, log, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection, unmapped
@@ -140,8 +140,9 @@ class View:
         )
         starts = (table["passage"][positions] * size).tolist()
         places = zip(ids, starts, strict=True)
-        joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
-        return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
+        with damage.Reading("the vectors of a view"):
+            joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+            return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
     # -- following the log ----------------------------------------------------------------------
 

@@ -88,6 +88,12 @@ class Capture:
                 )
             self._mark(config, checkpoint)
 
+    def forget(self, thread_ids: Sequence[str]) -> None:
+        """Ask the memory anew about threads that were deleted: their ids may come again."""
+        with self._lock:
+            for thread_id in thread_ids:
+                self._seen.pop(thread_id, None)
+
     def _unseen(self, config: RunnableConfig, checkpoint: Checkpoint) -> list[Message]:
         if config["configurable"].get("checkpoint_ns"):
             return []  # a subgraph's thoughts are its own

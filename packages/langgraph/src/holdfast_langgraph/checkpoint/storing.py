@@ -108,6 +108,7 @@ def store_checkpoint(
             at = add(connection, (thread, known.epoch), row, manifest, carried)
             if desk.retention and is_due(connection, thread, address.ns, desk.retention):
                 prune(connection, thread, retained(desk.retention))
+                desk.database.expect_erasure(connection)
                 desk.recent.drop(address.thread_id)
                 return
         if carried:

@@ -262,13 +262,9 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         another run changes. A thread without checkpoints is deleted.
         """
         keep = pruning.without_runs(frozenset(map(str, run_ids)))
-        database = self.database
-        with database.write() as connection:
-            threads = pruning.threads_of_runs(connection, list(map(str, run_ids)))
-            for thread in threads:
+        with self.database.erasing() as connection:
+            for thread in pruning.threads_of_runs(connection, list(map(str, run_ids))):
                 pruning.prune(connection, thread, keep)
-        if threads:
-            database.truncate_wal()
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with all its history to another id; a missing source copies nothing.
@@ -300,13 +296,13 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """Prune threads in one transaction, whole without `keep`, and clear the log behind it."""
         if not thread_ids:
             return
-        database = self.database
-        with database.write() as connection:
+        with self.database.erasing() as connection:
             for thread_id in map(str, thread_ids):
                 known = writing.find_thread(connection, thread_id)
                 if known is not None and known.no is not None:
                     pruning.erase(connection, known.no, keep)
-        database.truncate_wal()
+        if keep is None and self._capture is not None:
+            self._capture.forget(list(map(str, thread_ids)))
 
     def sweep(self) -> int:
         """Apply the retention to every thread, and delete those idle for longer than its age.
@@ -322,8 +318,11 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             threads = pruning.all_threads(connection)
         for thread in threads:
             with database.write() as connection:
-                deleted += pruning.retire(connection, thread, retention)
-        database.truncate_wal()
+                gone = pruning.retire(connection, thread, retention)
+                if gone:
+                    database.expect_erasure(connection)
+            deleted += gone
+        database.finish_erasure()
         return deleted
 
     def get_next_version(self, current: int | str | float | None, channel: None) -> Any:
