@@ -21,12 +21,23 @@ from holdfast.types import Change, Event, Metadata, Record, Scope
 
 
 def supersede(
-    connection: Connection, scope: Scope, old: int, draft: Draft, valid_to: int, now: int
+    connection: Connection,
+    scope: Scope,
+    old: int,
+    draft: Draft,
+    valid_to: int,
+    now: int,
+    caused_by: Sequence[str] | None = None,
 ) -> int:
-    """End a version at `valid_to` and add the next, under a scope; return its row id."""
+    """End a version at `valid_to` and add the next, under a scope; return its row id.
+
+    `caused_by` are the turns that said so, the last of its sources: where a model merged its words
+    out of more, the others stand before them.
+    """
     ends.close(connection, old, valid_to, now)
     new = records.add_version(connection, scope, old, draft, now)
-    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    cause = draft.sources if caused_by is None else caused_by
+    _log(connection, "UPDATE", old, new, now, draft.reason, cause)
     return new
 
 
