@@ -217,9 +217,9 @@ def test_a_bound_handle_exports_its_scope_alone(face: Face, tmp_path: Path) -> N
     assert '"ada"' not in text
 
 
-def test_a_bound_handle_neither_imports_nor_reembeds_nor_purges(face: Face, tmp_path: Path) -> None:
+def test_a_bound_handle_neither_reembeds_nor_purges_nor_vacuums(face: Face) -> None:
     handle = face.memory.scoped(user_id="ada")
-    for call in (lambda: handle.import_(tmp_path / "x"), handle.reembed, handle.purge):
+    for call in (handle.reembed, handle.purge, handle.vacuum):
         with pytest.raises(ScopeError, match="bound to a scope"):
             call()
     for name in ("items", "database"):

@@ -1,4 +1,4 @@
-"""Whoever deletes through a `Database` leaves nothing in its write-ahead log, without a `Memory`."""
+"""What is deleted through a `Database` leaves the write-ahead log, also without a `Memory`."""
 
 from __future__ import annotations
 
@@ -98,7 +98,9 @@ def test_opening_finishes_an_erasure(path: Path, database: Database, reader: Dat
     assert on_disk(path) == []
 
 
-def test_a_later_write_finishes_an_erasure(path: Path, database: Database, reader: Database) -> None:
+def test_a_later_write_finishes_an_erasure(
+    path: Path, database: Database, reader: Database
+) -> None:
     later = opened(path, upkeep=0.0)
     erase_before(reader, database)
     with later.write() as connection:

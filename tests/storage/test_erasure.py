@@ -227,7 +227,7 @@ def test_a_later_write_finishes_an_erasure_when_it_is_time_to_look(path: Path, d
         with later.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('any', 1)")
         assert reader.stats().erasure_pending is not due
-        assert bool(on_disk(path, "QUINOAXYZ")) is not due
+        assert not due or on_disk(path, "QUINOAXYZ") == []  # a log begun anew may overwrite it
         later.close()
 
 

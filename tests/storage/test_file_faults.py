@@ -19,7 +19,7 @@ from holdfast import (
     StorageError,
     WrongKeyError,
 )
-from holdfast.storage.opening import Opening, driver
+from holdfast.storage.opening import Opening, claim, driver
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 
@@ -155,6 +155,34 @@ def test_a_migration_that_fails_leaves_no_step_half_done(tmp_path: Path) -> None
     database.migrate("mine", ["CREATE TABLE one (a)"])
     database.migrate("mine", ["CREATE TABLE one (a)", "CREATE TABLE two (a)"])
     database.close()
+
+
+class Interrupted:
+    """A connection that is interrupted before its n-th statement."""
+
+    def __init__(self, connection: Any, statements: int) -> None:
+        self._connection, self._left = connection, statements
+
+    @property
+    def in_transaction(self) -> bool:
+        return bool(self._connection.in_transaction)
+
+    def execute(self, sql: str) -> Any:
+        self._left -= 1
+        if self._left == 0:
+            raise KeyboardInterrupt
+        return self._connection.execute(sql)
+
+
+@pytest.mark.parametrize("statements", [1, 2, 3, 4, 5])
+def test_a_file_that_was_half_begun_can_be_opened(tmp_path: Path, statements: int) -> None:
+    connection = Opening(tmp_path / "m.db", None, "normal", 1.0).connect()
+    with pytest.raises(KeyboardInterrupt):
+        claim(Interrupted(connection, statements))
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    connection.close()
+    with opened(tmp_path / "m.db") as memory:
+        assert memory.stats(check=True).problems == ()
 
 
 # -- keys ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from holdfast import InvalidInputError, Memory, RecordNotFoundError, ScopeError
+from holdfast import InvalidInputError, RecordNotFoundError, ScopeError
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -62,7 +62,9 @@ class Sessions(RuleBasedStateMachine):
         found = [record for ids in SCOPES for record in memory.list(limit=1000, **ids)]
         return sorted({(record.id, tuple(record.scope.ids().items())) for record in found})
 
-    @rule(which=who, ids=scope, where=place, verb=st.sampled_from(["live in", "like"]), name=speaker)
+    @rule(
+        which=who, ids=scope, where=place, verb=st.sampled_from(["live in", "like"]), name=speaker
+    )
     def say(self, which: bool, ids: Any, where: str, verb: str, name: str | None) -> None:
         said = {"role": "user", "content": f"I {verb} {where}", "name": name}
         changes = self.memories[which].scoped(**ids).add(said)
@@ -127,5 +129,5 @@ class Sessions(RuleBasedStateMachine):
         assert self.memories[which].stats(check=True).problems == ()
 
 
-Sessions.TestCase.settings = settings(max_examples=300, stateful_step_count=40, deadline=None)
+Sessions.TestCase.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
 TestSessions = Sessions.TestCase

@@ -41,7 +41,8 @@ def _fact(number: int, verb: str, thing: str) -> Any:
         "object_type": "",
         "single_valued": verb == "live in",
     }
-    return fact(f"The user {verb}s {thing}", number, relations=[relation])
+    says = "lives in" if verb == "live in" else "likes"
+    return fact(f"The user {says} {thing}", number, relations=[relation])
 
 
 def listener(path: Path, **options: Any) -> Memory:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import pytest
 from crewai.flow.async_feedback.types import PendingFeedbackContext
 from crewai.flow.flow import Flow, listen, start
 from crewai.flow.persistence import persist
-from holdfast import WrongKeyError
+from holdfast import Memory, WrongKeyError
 from holdfast.testing import HashEmbedder
 from holdfast_crewai import HoldfastFlowPersistence, HoldfastMemory
 from pydantic import BaseModel
@@ -133,6 +135,29 @@ def test_what_a_flow_asks_a_human_is_kept_until_it_is_answered(
     states.clear_pending_feedback("f")
     assert states.load_pending_feedback("f") is None
     assert states.load_state("f") == {"n": 1}
+
+
+def test_an_answered_question_leaves_no_byte(path: str, states: HoldfastFlowPersistence) -> None:
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        states.save_pending_feedback("f", waiting("f"), {"n": 1})
+        with memory.database.read() as connection:
+            connection.execute("SELECT count(*) FROM records").fetchone()
+            states.clear_pending_feedback("f")
+            assert memory.stats().erasure_pending is True
+        memory.purge()
+        assert memory.stats().erasure_pending is False
+        files = Path(path).parent.glob(Path(path).name + "*")
+        assert not any(b"Good enough?" in file.read_bytes() for file in files)
+
+
+def test_a_question_that_is_asked_anew_takes_the_place_of_the_one_before(
+    path: str, states: HoldfastFlowPersistence
+) -> None:
+    states.save_pending_feedback("f", waiting("f"), {"n": 1})
+    states.save_pending_feedback("f", replace(waiting("f"), message="And now?"), {"n": 2})
+    files = list(Path(path).parent.glob(Path(path).name + "*"))
+    assert any(b"And now?" in file.read_bytes() for file in files)
+    assert not any(b"Good enough?" in file.read_bytes() for file in files)
 
 
 def test_states_and_memories_lie_in_one_file(path: str, states: HoldfastFlowPersistence) -> None:

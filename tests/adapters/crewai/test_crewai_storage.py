@@ -206,6 +206,16 @@ def test_times_of_access_survive_closing(path: str) -> None:
     assert HoldfastStorage(path).list_records()[0].last_accessed > NEW
 
 
+def test_times_of_access_are_written_without_closing_where_there_are_many(path: str) -> None:
+    first = HoldfastStorage(path)
+    first.save([record(f"{number}", last_accessed=OLD) for number in range(256)])
+    first.touch_records([f"{number}" for number in range(256)])
+    second = HoldfastStorage(path)
+    assert all(one.last_accessed > NEW for one in second.list_records(limit=256))
+    second.close()
+    first.close()
+
+
 def test_a_timezone_is_understood(storage: HoldfastStorage) -> None:
     moment = datetime(2025, 1, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     storage.save([record("a", created_at=moment)])

@@ -54,6 +54,15 @@ def test_every_message_is_remembered_once_even_after_a_restart(memory: Memory) -
     assert remembered(memory, user_id="ada") == wanted
 
 
+def test_ids_of_a_deleted_thread_may_be_said_again_by_another_user(memory: Memory) -> None:
+    saver = saver_of(memory)
+    chat(saver).invoke({"messages": [HumanMessage("of ada", id="1")]}, ada())
+    saver.delete_thread("t")
+    chat(saver).invoke({"messages": [HumanMessage("of bob", id="1")]}, thread("t", user_id="bob"))
+    assert "of bob" in remembered(memory, user_id="bob")
+    assert "of ada" not in remembered(memory, user_id="bob")
+
+
 def test_the_async_face_captures_too(memory: Memory) -> None:
     graph = chat(saver_of(memory))
     said = {"messages": [HumanMessage("hello", id="h")]}

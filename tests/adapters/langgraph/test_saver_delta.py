@@ -173,6 +173,18 @@ def test_a_snapshot_lets_everything_before_it_go(tmp_path: Path) -> None:
         assert graph.get_state(thread()).values == before
 
 
+def test_what_lies_before_a_snapshot_is_not_kept_for_what_rests_on_it(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        before = chain(saver, 3)[-1]
+        last = put(saver, {"items": ["snapshot"]}, before)
+        for at in range(2):
+            last = put(saver, None, last, counters_since_delta_snapshot={"items": at + 1})
+        saver.prune(["t"])
+        assert tables(saver)["checkpoints"] == 3
+        found = saver.get_delta_channel_history(config=last, channels=["items"])
+        assert found["items"]["seed"] == ["snapshot"]
+
+
 def test_deleting_a_run_leaves_the_state_of_later_runs_alone(saver: HoldfastSaver) -> None:
     fill(saver, 2, metadata={"run_id": "first"})
     before = fill(saver, 2, metadata={"run_id": "second"})

@@ -208,6 +208,14 @@ async def test_one_block_serves_sessions_of_several_users(path: Path, opened: Me
     assert "Fido" not in await block.aget([QUESTION], session_id="ada/3")
 
 
+async def test_a_user_that_cannot_be_one_is_not_taken_for_the_blocks_own(
+    path: Path, opened: Memory
+) -> None:
+    block = HoldfastMemoryBlock(path=str(path), user_id="ada", user_of=lambda session: "")
+    with pytest.raises(ScopeError):
+        await block.aget([QUESTION], session_id="1")
+
+
 async def test_without_an_owner_a_session_recalls_itself_alone(path: Path, opened: Memory) -> None:
     block = HoldfastMemoryBlock(path=str(path))
     await block.aget([said("user", "My dog is called Rex.")], session_id="monday")

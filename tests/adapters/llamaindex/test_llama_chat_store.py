@@ -149,6 +149,20 @@ async def test_stores_of_one_file_are_kept_apart_by_table_name(
     assert await other.get_keys() == []
 
 
+async def test_the_chats_of_an_owner_are_apart_from_those_without_one(
+    store: HoldfastChatStore,
+) -> None:
+    ada = store.owned_by(user_id="ada")
+    await store.add_message("u", said("user", "of nobody"))
+    await ada.add_message("u", said("user", "of ada"))
+    await ada.add_message("v", said("user", "of ada"))
+
+    assert await contents(store, "u") == ["of nobody"]
+    assert await contents(pickle.loads(pickle.dumps(ada)), "u") == ["of ada"]
+    assert (await store.get_keys(), await ada.get_keys()) == (["u"], ["u", "v"])
+    assert await store.delete_message("u", (await ada.get_ids("u"))[0]) is None
+
+
 async def test_histories_outlive_the_process(store: HoldfastChatStore, opened: Memory) -> None:
     await store.add_messages("u", THREE)
     path = store.path

@@ -127,6 +127,64 @@ async def test_a_database_address_makes_a_store_of_llama_index(make: Make) -> No
     assert store.table_name == "chats"
 
 
+async def test_another_chat_store_keeps_the_chats_of_owners_apart(make: Make) -> None:
+    store = SQLAlchemyChatStore("messages", "sqlite+aiosqlite:///:memory:")
+    owners = [None, "ada", "bob"]
+    for user in owners:
+        for session in ("1", '[null, null, null, "1"]', '["ada", null, null, "1"]', "[", "7"):
+            await make(session, user, chat_store=store).aput(said("user", f"{user} {session}"))
+
+    for user in owners:
+        for session in ("1", '[null, null, null, "1"]', '["ada", null, null, "1"]', "[", "7"):
+            memory = make(session, user, chat_store=store)
+            assert texts(await memory.aget_all()) == [f"user: {user} {session}"]
+            assert session in await memory.sql_store.get_keys()
+    await make("1", "bob", chat_store=store).areset()
+    assert texts(await make("1", "ada", chat_store=store).aget_all()) == ["user: ada 1"]
+    assert texts(await make("1", "bob", chat_store=store).aget_all()) == []
+    assert store._async_engine is not None
+    await store._async_engine.dispose()
+
+
+async def test_one_session_id_of_two_users_names_two_chats(make: Make) -> None:
+    ada, bob = make("1", "ada"), make("1", "bob")
+    await ada.aput(TOLD)
+
+    assert await bob.aget_all() == []
+    await bob.areset()
+    assert texts(await ada.aget_all()) == [f"user: {TOLD.content}"]
+    assert texts(await ada.for_session("1", user_id="bob").aget_all()) == []
+
+
+async def test_a_copy_for_another_user_is_wholly_theirs(make: Make) -> None:
+    ada = make("1", "ada")
+    await ada.aput(TOLD)
+
+    bob = ada.model_copy(update={"user_id": "bob"})
+
+    assert await bob.aget_all() == []
+    assert await bob.arecall("dog") == []
+    assert texts(await ada.model_copy().aget_all()) == [f"user: {TOLD.content}"]
+
+
+def test_whose_a_memory_is_cannot_be_changed(make: Make) -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        make().user_id = "bob"
+
+
+@pytest.mark.parametrize("bad", ["", "mon\x1fday", "mon\x00", "m" * 257])
+def test_a_session_id_that_is_none_is_refused_at_once(make: Make, bad: str) -> None:
+    with pytest.raises(ScopeError):
+        make(bad)
+    with pytest.raises(ScopeError):
+        make().for_session(bad)
+
+
+def test_an_empty_user_id_is_not_taken_for_the_user_at_hand(make: Make) -> None:
+    with pytest.raises(ScopeError):
+        make().for_session("2", user_id="")
+
+
 # -- recalling ---------------------------------------------------------------------------------
 
 
@@ -161,6 +219,16 @@ async def test_the_last_answer_is_recalled_by_other_sessions(make: Make) -> None
     await tuesday.aput(said("user", "Which flight was booked?"))
 
     assert "LH 123" in (await tuesday.aget())[-1].content  # type: ignore[operator]
+
+
+async def test_the_last_answer_of_another_agents_session_of_that_name_is_recalled(
+    make: Make,
+) -> None:
+    await make("1", agent_id="bot").aput(said("assistant", "Your cat is called Tom."))
+
+    found = await make("1").arecall("What is my cat called?")
+
+    assert [match.record.text for match in found] == ["Your cat is called Tom."]
 
 
 async def test_flushing_makes_the_last_answer_searchable(make: Make, opened: Memory) -> None:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 from holdfast import InvalidInputError, connections
 from holdfast.connections import IN_MEMORY, Opened, give_back, name_of, offer, take
+from holdfast.forking import Lock
 
 if TYPE_CHECKING:
     from holdfast import LLM, Embedder, Memory

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from holdfast.forking import renewed
+
 T = TypeVar("T")
 
 
@@ -13,6 +15,11 @@ class Home:
     """The loop of the first call, as long as it runs; connections of a client live in it."""
 
     def __init__(self) -> None:
+        self.renew()
+        renewed(self)
+
+    def renew(self) -> None:
+        """Begin without a loop, as a forked child does: its parent's does not run there."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:

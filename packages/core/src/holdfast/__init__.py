@@ -16,6 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import (
+    DamagedFileError,
     EmbedderMismatchError,
     ExtractionError,
     FilterError,
@@ -46,9 +47,9 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.context.rendering import quote
     from holdfast.graph import Graph
     from holdfast.items import Items
+    from holdfast.language.quoting import quote
     from holdfast.maintenance import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
@@ -65,6 +66,7 @@ __all__ = [
     "Changes",
     "Connection",
     "Context",
+    "DamagedFileError",
     "Database",
     "Embedder",
     "EmbedderMismatchError",
@@ -101,7 +103,7 @@ __all__ = [
 _LAZY = {
     "Connection": "holdfast.storage.database",
     "compose": "holdfast.context.compiling",
-    "quote": "holdfast.context.rendering",
+    "quote": "holdfast.language.quoting",
     "Database": "holdfast.storage.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from holdfast import indexing, ranking
-from holdfast.errors import EmbedderMismatchError, InvalidInputError
+from holdfast.errors import EmbedderMismatchError, InvalidInputError, shown
 from holdfast.filters import Filter, parse
 from holdfast.messages import check_text
 from holdfast.providers.base import Vector
@@ -136,7 +136,7 @@ class Collection:
     def _draft(self, entry: Entry) -> ItemDraft:
         self._check_namespace(entry.namespace)
         if not isinstance(entry.key, str) or not entry.key:
-            raise InvalidInputError(f"a key is a non-empty string, not {entry.key!r:.80}")
+            raise InvalidInputError(f"a key is a non-empty string, not {shown(entry.key)}")
         texts = [check_text(entry.text) if entry.text.strip() else ""]
         vectors: Floats = np.zeros((0, 0), dtype=np.float32)
         if entry.vector is None:
@@ -150,7 +150,7 @@ class Collection:
 
     def _check_namespace(self, labels: Labels) -> None:
         if not all(isinstance(label, str) and label for label in labels):
-            raise InvalidInputError(f"a label is a non-empty string, not one of {labels!r:.80}")
+            raise InvalidInputError(f"a label is a non-empty string, not one of {shown(labels)}")
 
     def delete(
         self,

@@ -11,10 +11,10 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from holdfast.errors import InvalidInputError, StorageClosedError
+from holdfast.forking import Lock
 
 if TYPE_CHECKING:
     from holdfast.memory import Memory

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, TypeAlias
 
-from holdfast.errors import HoldfastError, InvalidInputError
+from holdfast.errors import HoldfastError, InvalidInputError, shown
 from holdfast.messages import check_text
 from holdfast.storage.codec import to_json
 from holdfast.storage.items import Item
@@ -155,7 +155,7 @@ def check_labels(labels: Sequence[str], *, prefix: bool) -> tuple[str, ...]:
     """
     fits = isinstance(labels, Sequence) and not isinstance(labels, str)
     if not fits or not all(map(_is_text, labels)) or not (labels or prefix):
-        raise InvalidInputError(f"a namespace is a tuple of non-empty strings, not {labels!r:.80}")
+        raise InvalidInputError(f"a namespace is a tuple of non-empty strings, not {shown(labels)}")
     return tuple(labels)
 
 
@@ -166,7 +166,7 @@ def check_key(key: str) -> str:
         InvalidInputError: It is no string, or empty.
     """
     if not _is_text(key):
-        raise InvalidInputError(f"a key is a non-empty string, not {key!r:.80}")
+        raise InvalidInputError(f"a key is a non-empty string, not {shown(key)}")
     return key
 
 
@@ -190,8 +190,9 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     Raises:
         InvalidInputError: It is no list of texts.
     """
-    if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
-        raise InvalidInputError(f"texts must be a list of strings, not {texts!r:.80}")
+    listed = isinstance(texts, Sequence) and not isinstance(texts, str)
+    if not listed or not all(isinstance(text, str) for text in texts):
+        raise InvalidInputError(f"texts must be a list of strings, not {shown(texts)}")
     return [check_text(text) for text in texts if text.strip()]
 
 
@@ -203,10 +204,12 @@ def check_lifetime(lifetime: timedelta | None) -> None:
     """
     if lifetime is None:
         return
+    if not isinstance(lifetime, timedelta):
+        raise InvalidInputError(f"a lifetime is a timedelta, not {shown(lifetime)}")
     longest = datetime.max.replace(tzinfo=timezone.utc) - utc_now() - timedelta(days=366)
     if not timedelta(0) < lifetime < longest:
         raise InvalidInputError(
-            f"a lifetime must be positive and end before the year 9999, not {lifetime!r}"
+            f"a lifetime must be positive and end before the year 9999, not {shown(lifetime)}"
         )
 
 
@@ -218,10 +221,21 @@ def check_bounds(limit: int, offset: int, min_score: float | None) -> None:
     """
     if not (_is_count(limit) and _is_count(offset)):
         raise InvalidInputError(
-            f"limit ({limit!r}) and offset ({offset!r}) must be numbers from 0 to {MOST}"
+            f"limit ({shown(limit)}) and offset ({shown(offset)}) must be numbers from 0 to {MOST}"
         )
-    if min_score is not None and (type(min_score) not in (int, float) or math.isnan(min_score)):
-        raise InvalidInputError(f"min_score must be a number, not {min_score!r}")
+    if min_score is not None:
+        check_score(min_score)
+
+
+def check_score(least: float) -> float:
+    """Return a least score.
+
+    Raises:
+        InvalidInputError: It is no number, or none that a score can be compared with.
+    """
+    if type(least) not in (int, float) or not abs(least) <= sys.float_info.max:
+        raise InvalidInputError(f"min_score must be a finite number, not {shown(least)}")
+    return float(least)
 
 
 def _is_count(bound: object) -> bool:

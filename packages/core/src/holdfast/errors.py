@@ -10,6 +10,7 @@ HoldfastError
 │   └── ExtractionError      the LLM's answer could not be read
 └── StorageError             the database failed
     ├── StorageClosedError   used after close()
+    ├── DamagedFileError     bytes of the file are not those that were written
     ├── SchemaVersionError   the file is foreign, or newer than this library
     └── WrongKeyError        the file is encrypted and the key is missing or wrong
 
@@ -18,6 +19,29 @@ once, where they enter, and kept as ``__cause__``.
 """
 
 from __future__ import annotations
+
+import reprlib
+
+
+class _Shown(reprlib.Repr):
+    """`repr`, cut short on its way: of a deep or huge value the whole cannot even be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict = 3, 4, 4, 4
+        self.maxstring = self.maxother = 80
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Return a number, or of a very long one how long it is."""
+        return repr(x) if x.bit_length() < 256 else f"<a number of {x.bit_length()} bits>"
+
+
+def shown(value: object) -> str:
+    """Return a value that was given, for a message: at most 120 characters of it."""
+    return _SHOWN.repr(value)[:120]
+
+
+_SHOWN = _Shown()
 
 
 class HoldfastError(Exception):
@@ -40,11 +64,12 @@ class RecordNotFoundError(HoldfastError, KeyError):
     """No record with this id lives in the given scope."""
 
     def __init__(self, record_id: str) -> None:
-        super().__init__(record_id)
+        super().__init__(record_id if isinstance(record_id, str) else shown(record_id))
         self.record_id = record_id
 
     def __str__(self) -> str:
-        return f"no record {self.record_id!r} in this scope; it may be deleted or belong to another"
+        found = f"no record {shown(self.record_id)} in this scope"
+        return f"{found}; it may be deleted or belong to another"
 
 
 class EmbedderMismatchError(HoldfastError):
@@ -77,6 +102,10 @@ class StorageError(HoldfastError):
 
 class StorageClosedError(StorageError):
     """The memory was used after close()."""
+
+
+class DamagedFileError(StorageError):
+    """Bytes of the file are not those that were written: go back to a copy of it."""
 
 
 class SchemaVersionError(StorageError):

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast, get_args
 
-from holdfast.errors import FilterError
+from holdfast.errors import FilterError, shown
 from holdfast.types import check_time
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists"]
@@ -34,6 +34,9 @@ RECORD_FIELDS = TIME_FIELDS | TEXT_FIELDS | NUMBER_FIELDS
 SCOPE_IDS = frozenset({"user_id", "agent_id", "run_id", "app_id"})
 
 MAX_DEPTH = 32
+MAX_PARTS = 6_000
+MAX_NAME = 1_000
+"""Characters of a field's whole path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +72,100 @@ class Not:
 Filter: TypeAlias = Comparison | All | AnyOf | Not
 
 
-def parse(filters: Mapping[str, Any], *, own_fields: bool = True, depth: int = 0) -> Filter:
+def parse(filters: Mapping[str, Any], *, own_fields: bool = True) -> Filter:
     """Return the filter a mapping stands for.
 
     Args:
         filters: See the module's own words.
         own_fields: Read `RECORD_FIELDS` as the record's own. Items have none: all paths lead
             into their value.
-        depth: How deep this mapping lies.
 
     Raises:
-        FilterError: An unknown operator, a value of the wrong type, a malformed tree.
+        FilterError: An unknown operator, a value of the wrong type, a malformed tree, more than
+            `MAX_DEPTH` levels or `MAX_PARTS` parts.
     """
-    if not isinstance(filters, Mapping):
-        raise FilterError(f"filters must be a mapping of fields to values, not {filters!r:.80}")
+    return _Reader(own_fields).tree(filters, 0)
+
+
+class _Reader:
+    """Reads one filter, and counts its parts: SQL takes time that grows with their square."""
+
+    def __init__(self, own_fields: bool) -> None:
+        self._own_fields = own_fields
+        self._parts = 0
+
+    def tree(self, filters: object, depth: int) -> Filter:
+        """Return the filter of a mapping at a depth."""
+        if not isinstance(filters, Mapping):
+            raise FilterError(
+                f"filters must be a mapping of fields to values, not {shown(filters)}"
+            )
+        _check_depth(depth)
+        self._count(len(filters) or 1)
+        parts = [self._part(name, value, depth) for name, value in filters.items()]
+        return parts[0] if len(parts) == 1 else All(tuple(parts))
+
+    def _part(self, name: object, value: object, depth: int) -> Filter:
+        if not isinstance(name, str):
+            raise FilterError(f"a field is named by a string, not {shown(name)}")
+        if name in ("AND", "OR"):
+            if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+                raise FilterError(f"{name} takes a non-empty list of filters, not {shown(value)}")
+            inner = tuple(self.tree(part, depth + 1) for part in value)
+            return All(inner) if name == "AND" else AnyOf(inner)
+        if name == "NOT":
+            several = isinstance(value, Sequence) and not isinstance(value, str)
+            return Not(self.tree({"OR": value} if several else value, depth + 1))
+        return self._field(name, value)
+
+    def _field(self, name: str, value: object) -> Filter:
+        field = _path(name, self._own_fields)
+        if not isinstance(value, Mapping):
+            return Comparison(field, "eq", self._value(field, value))
+        if not value:
+            raise FilterError(f"{shown(name)} has no operator; allowed are {', '.join(OPERATORS)}")
+        self._count(len(value) - 1)  # the first was counted with its field
+        parts = tuple(self._comparison(name, field, key, item) for key, item in value.items())
+        return parts[0] if len(parts) == 1 else All(parts)
+
+    def _comparison(
+        self, name: str, field: tuple[str, ...], operator: object, value: object
+    ) -> Comparison:
+        if operator not in OPERATORS:
+            raise FilterError(
+                f"unknown operator {shown(operator)} for {shown(name)}; allowed are "
+                f"{', '.join(OPERATORS)}, and AND, OR, NOT around fields"
+            )
+        known = cast("Operator", operator)
+        if known in ("in", "nin"):
+            if not isinstance(value, list | tuple | set | frozenset):
+                raise FilterError(
+                    f"{known} of {shown(name)} takes a list of values, not {shown(value)}"
+                )
+            return Comparison(field, known, tuple(self._value(field, item) for item in value))
+        if known in ("eq", "ne"):
+            return Comparison(field, known, self._value(field, value))
+        return Comparison(field, known, _single(name, field, known, value))
+
+    def _value(self, field: tuple[str, ...], value: object, depth: int = 0) -> Value:
+        if not isinstance(value, list | tuple) or field[0] != "metadata":
+            return _scalar(field, value)
+        _check_depth(depth)
+        self._count(len(value))
+        return tuple(self._value(field, item, depth + 1) for item in value)
+
+    def _count(self, more: int) -> None:
+        self._parts += more
+        if self._parts > MAX_PARTS:
+            raise FilterError(
+                f"a filter has at most {MAX_PARTS:,} parts (comparisons, and members of lists); "
+                "compare one field with many values by in or nin"
+            )
+
+
+def _check_depth(depth: int) -> None:
     if depth > MAX_DEPTH:
         raise FilterError(f"filters are nested deeper than {MAX_DEPTH} levels")
-    parts = [_part(str(name), value, own_fields, depth) for name, value in filters.items()]
-    return parts[0] if len(parts) == 1 else All(tuple(parts))
-
-
-def _part(name: str, value: object, own_fields: bool, depth: int) -> Filter:
-    if name in ("AND", "OR"):
-        if not isinstance(value, Sequence) or isinstance(value, str) or not value:
-            raise FilterError(f"{name} takes a non-empty list of filters, not {value!r:.80}")
-        inner = tuple(parse(part, own_fields=own_fields, depth=depth + 1) for part in value)
-        return All(inner) if name == "AND" else AnyOf(inner)
-    if name == "NOT":
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            value = {"OR": value}
-        return Not(parse(cast("Mapping[str, Any]", value), own_fields=own_fields, depth=depth + 1))
-    return _field(name, value, own_fields)
-
-
-def _field(name: str, value: object, own_fields: bool) -> Filter:
-    field = _path(name, own_fields)
-    if not isinstance(value, Mapping):
-        return Comparison(field, "eq", _value(field, value))
-    if not value:
-        raise FilterError(f"{name!r} has no operator; allowed are {', '.join(OPERATORS)}")
-    parts = tuple(_comparison(name, field, str(key), item) for key, item in value.items())
-    return parts[0] if len(parts) == 1 else All(parts)
 
 
 def _path(name: str, own_fields: bool) -> tuple[str, ...]:
@@ -124,54 +180,44 @@ def _path(name: str, own_fields: bool) -> tuple[str, ...]:
     path = (
         tuple(name.removeprefix("metadata.").split(".")) if own_fields else tuple(name.split("."))
     )
-    if not all(path) or not name.isprintable():
-        raise FilterError(f"the field {name!r:.80} has an empty part or a control character")
+    if not all(path) or not name.isprintable() or len(name) > MAX_NAME:
+        raise FilterError(
+            f"the field {shown(name)} has an empty part, a control character or more than "
+            f"{MAX_NAME:,} characters"
+        )
     return ("metadata", *path)
 
 
-def _comparison(name: str, field: tuple[str, ...], operator: str, value: object) -> Comparison:
-    if operator not in OPERATORS:
-        raise FilterError(
-            f"unknown operator {operator!r} for {name!r}; allowed are {', '.join(OPERATORS)}, "
-            "and AND, OR, NOT around fields"
-        )
-    known = cast("Operator", operator)
-    if known in ("in", "nin"):
-        if not isinstance(value, list | tuple | set | frozenset):
-            raise FilterError(f"{known} of {name!r} takes a list of values, not {value!r:.80}")
-        return Comparison(field, known, tuple(_value(field, item) for item in value))
-    if known == "exists":
+def _single(name: str, field: tuple[str, ...], operator: Operator, value: object) -> Value:
+    """Return what an operator compares with, where that is no list."""
+    if operator == "exists":
         if not isinstance(value, bool):
-            raise FilterError(f"exists of {name!r} takes True or False, not {value!r:.80}")
-        return Comparison(field, known, value)
-    if known in ("eq", "ne"):
-        return Comparison(field, known, _value(field, value))
+            raise FilterError(f"exists of {shown(name)} takes True or False, not {shown(value)}")
+        return value
     scalar = _scalar(field, value)
-    if known == "contains" and field[0] in TIME_FIELDS | NUMBER_FIELDS:
-        raise FilterError(f"{name!r} is neither a list nor a string, so it contains nothing")
-    if known in ("gt", "gte", "lt", "lte") and (scalar is None or isinstance(scalar, bool)):
-        raise FilterError(f"{known} of {name!r} needs a number, a string or a time, not {value!r}")
-    return Comparison(field, known, scalar)
-
-
-def _value(field: tuple[str, ...], value: object) -> Value:
-    if isinstance(value, list | tuple) and field[0] == "metadata":
-        return tuple(_value(field, item) for item in value)
-    return _scalar(field, value)
+    if operator == "contains" and field[0] in TIME_FIELDS | NUMBER_FIELDS:
+        raise FilterError(f"{shown(name)} is neither a list nor a string, so it contains nothing")
+    if operator != "contains" and (scalar is None or isinstance(scalar, bool)):
+        raise FilterError(
+            f"{operator} of {shown(name)} needs a number, a string or a time, not {shown(value)}"
+        )
+    return scalar
 
 
 def _scalar(field: tuple[str, ...], value: object) -> Value:
     name = ".".join(field)
     if not isinstance(value, str | bool | int | float | datetime | None):
         raise FilterError(
-            f"{name!r} is compared with {value!r:.80}; "
+            f"{shown(name)} is compared with {shown(value)}; "
             "a string, a number, a boolean, a datetime, None or a list of these can be"
         )
     _check_own(field[0], value)
     if isinstance(value, datetime):
         return check_time(name, value)
     if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
-        raise FilterError(f"{name!r} is compared with {value!r:.80}, which holds a lone surrogate")
+        raise FilterError(
+            f"{shown(name)} is compared with {shown(value)}, which holds a lone surrogate"
+        )
     return _number(name, value) if isinstance(value, int | float) else value
 
 
@@ -185,7 +231,7 @@ def _check_own(name: str, value: Value) -> None:
     elif name in NUMBER_FIELDS:
         fits, wanted = type(value) in (int, float), "number"
     if not fits and value is not None:
-        raise FilterError(f"{name} is compared with a {wanted}, not {value!r:.80}")
+        raise FilterError(f"{name} is compared with a {wanted}, not {shown(value)}")
 
 
 def _number(name: str, value: float) -> float:
@@ -195,5 +241,7 @@ def _number(name: str, value: float) -> float:
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise FilterError(f"{name!r} is compared with {value!r:.20}, beyond any stored number")
+        raise FilterError(
+            f"{shown(name)} is compared with {shown(value)}, beyond any stored number"
+        )
     return number

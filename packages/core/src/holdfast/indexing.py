@@ -14,6 +14,7 @@ from holdfast.language.passages import Span, split
 from holdfast.language.terms import analyse, term_hashes
 from holdfast.language.traits import traits
 from holdfast.providers.base import Vector
+from holdfast.providers.checking import name_of
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.records import Indexed
@@ -61,25 +62,31 @@ def _terms(texts: Iterable[str]) -> tuple[Hashes, list[int]]:
     return term_hashes([term for some in words for term in some]), [len(some) for some in words]
 
 
-def unit_vectors(vectors: Sequence[Vector], count: int) -> Floats:
+def unit_vectors(vectors: Sequence[Vector], count: int, maker: object = None) -> Floats:
     """Return unit vectors, shape (count, dimension).
+
+    Args:
+        vectors: What an embedder gave.
+        count: How many it was asked for.
+        maker: The embedder, which an error names.
 
     Raises:
         ProviderError: The embedder gave another number of vectors, vectors of different
             lengths, or numbers that are not finite.
     """
+    who = "the embedder" if maker is None else f"the embedder {name_of(maker)}"
     try:
         matrix = _matrix(vectors)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ProviderError("the embedder's vectors are no rectangle of numbers") from error
+        raise ProviderError(f"{who} gave no rectangle of numbers") from error
     if matrix.ndim != 2 or len(matrix) != count or not matrix.shape[1]:
         raise ProviderError(
-            f"the embedder was asked for {count} vectors and gave an array of shape {matrix.shape}"
+            f"{who} was asked for {count} vectors and gave an array of shape {matrix.shape}"
         )
     # In double precision, for a square of a finite number may be too large for a single one.
     lengths = np.sqrt(np.einsum("ij,ij->i", matrix, matrix, dtype=np.float64))
     if not math.isfinite(lengths.sum()):
-        raise ProviderError("the embedder gave a vector with NaN or infinity; nothing was stored")
+        raise ProviderError(f"{who} gave a vector with NaN or infinity")
     unit: Floats = (matrix / np.maximum(lengths, _TINY)[:, None]).astype(np.float32)
     return unit
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from holdfast import indexing, mentioning
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
+from holdfast.language.mentions import Speakers
 from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
 from holdfast.messages import check_metadata, check_text
@@ -86,7 +88,7 @@ def check_importance(importance: float) -> float:
         InvalidInputError: It is no such number.
     """
     if type(importance) not in (int, float) or not 0 <= importance <= 1:
-        raise InvalidInputError(f"importance must be a number from 0 to 1, not {importance!r}")
+        raise InvalidInputError(f"importance must be a number from 0 to 1, not {shown(importance)}")
     return float(importance)
 
 
@@ -126,8 +128,11 @@ async def store(
         messages, spans, wanted = await runtime.read(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
-    return await runtime.write(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
+    kept = partial(_keep, storage, fingerprint, writing, messages, spans, vectors)
+    if writing.extract and writing.wait:
+        return await runtime.claim(partial(_let_go, storage), kept)
+    return await runtime.write(kept)
 
 
 def _is_light(storage: EmbeddedStorage, fingerprint: str, messages: Sequence[Message]) -> bool:
@@ -166,13 +171,20 @@ def _keep(
     vectors: Floats,
 ) -> Added:
     findable = _indexed([message.content for message in messages], spans, vectors)
+    said = (message.name for message in writing.messages if message.name is not None)
+    speakers = Speakers.of(dict.fromkeys(said) if writing.mentions else ())
     drafts = [
-        _draft(writing, message, indexed)
+        _draft(writing, message, indexed, speakers)
         for message, indexed in zip(messages, findable, strict=True)
     ]
     return storage.add(
         writing.scope, drafts, fingerprint, extract=writing.extract, hold=writing.wait
     )
+
+
+def _let_go(storage: EmbeddedStorage, added: Added) -> None:
+    """Let others extract turns whose caller was cancelled: they are due at once."""
+    storage.derivation.release(added.rows)
 
 
 async def index(
@@ -183,7 +195,7 @@ async def index(
         return []
     spans, wanted = await runtime.compute(_passages, kind, texts)
     given = await runtime.embed(embedder, wanted)
-    vectors = indexing.unit_vectors(given, len(wanted))
+    vectors = indexing.unit_vectors(given, len(wanted), embedder)
     return await runtime.compute(_indexed, [text for text, _ in texts], spans, vectors)
 
 
@@ -211,7 +223,7 @@ def _indexed(
     return findable
 
 
-def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
+def _draft(writing: Writing, message: Message, indexed: Indexed, speakers: Speakers) -> Draft:
     return Draft(
         text=message.content,
         kind=writing.kind,
@@ -223,14 +235,11 @@ def _draft(writing: Writing, message: Message, indexed: Indexed) -> Draft:
         expires_at=writing.expires_at,
         importance=writing.importance,
         message_id=message.id,
-        relations=_relations(writing, message),
+        relations=_relations(message, speakers) if writing.mentions else (),
         digest=fingerprint(message.content) if writing.kind == "fact" else None,
     )
 
 
-def _relations(writing: Writing, message: Message) -> tuple[Metadata, ...]:
-    if not writing.mentions:
-        return ()
-    speakers = {said.name for said in writing.messages if said.name is not None}
+def _relations(message: Message, speakers: Speakers) -> tuple[Metadata, ...]:
     said_at = message.occurred_at or utc_now()
     return mentioning.relations(message.content, message.role, message.name, speakers, said_at)

@@ -27,9 +27,9 @@ from holdfast.documents import (
     Result,
     Search,
 )
-from holdfast.errors import HoldfastError, InvalidInputError
+from holdfast.errors import HoldfastError, InvalidInputError, shown
 from holdfast.filters import Filter, parse
-from holdfast.messages import check_text
+from holdfast.messages import check_question, check_text
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage.codec import MICROSECOND, Floats, to_micros
@@ -125,6 +125,8 @@ class Items:
     async def _batch(
         self, runtime: Runtime, operations: Sequence[Operation], strict: bool
     ) -> list[Result]:
+        if not isinstance(operations, Sequence) or isinstance(operations, str | bytes):
+            raise InvalidInputError(f"operations must be a list, not {shown(operations)}")
         results: list[Result] = [None] * len(operations)
         puts: dict[int, Ready] = {}
         gets: dict[int, Wanted] = {}
@@ -149,6 +151,10 @@ class Items:
     async def _read(
         self, runtime: Runtime, operation: Search | ListNamespaces, asked: dict[str, Floats]
     ) -> Result:
+        if not isinstance(operation, Search | ListNamespaces):
+            raise InvalidInputError(
+                f"an operation is a Get, Put, Search or ListNamespaces, not {shown(operation)}"
+            )
         if isinstance(operation, ListNamespaces):
             return await runtime.read(
                 self._storage.documents.namespaces,
@@ -186,7 +192,7 @@ class Items:
         words = await runtime.read(self._words, search, search.query, self._embedder.fingerprint)
         if search.query not in asked:
             vector = await runtime.embed_query(self._embedder, search.query)
-            asked[search.query] = indexing.unit_vectors([vector], 1)[0]
+            asked[search.query] = indexing.unit_vectors([vector], 1, self._embedder)[0]
         probe = _probe(search, words, tree, asked[search.query])
         hits = await runtime.read(
             self._storage.documents.search,
@@ -225,7 +231,9 @@ class Items:
         place = {text: number for number, text in enumerate(texts)}
         vectors: Floats = np.zeros((0, 0), dtype=np.float32)
         if texts and self._embedder is not None:
-            vectors = indexing.unit_vectors(await runtime.embed(self._embedder, texts), len(texts))
+            vectors = indexing.unit_vectors(
+                await runtime.embed(self._embedder, texts), len(texts), self._embedder
+            )
         drafts: list[ItemDraft | tuple[tuple[str, ...], str]] = []
         for put in puts:
             if put.value is None:
@@ -356,9 +364,9 @@ def _probe(search: Search, words: KeywordQuery, tree: Filter | None, vector: Flo
 def _check_search(search: Search) -> None:
     documents.check_labels(search.prefix, prefix=not search.exact)
     documents.check_bounds(search.limit, search.offset, search.min_score)
-    if search.query and search.query.strip():
+    if search.query is not None and check_question(search.query).strip():
         check_text(search.query)
-    if search.mode not in ranking.items:
+    if not isinstance(search.mode, str) or search.mode not in ranking.items:
         raise InvalidInputError(
-            f"unknown mode {search.mode!r}; allowed are {', '.join(ranking.items)}"
+            f"unknown mode {shown(search.mode)}; allowed are {', '.join(ranking.items)}"
         )

@@ -1,17 +1,12 @@
-"""Operations on a whole file, or on all that a bound handle reaches: counts, transfer, vectors."""
+"""Operations on a whole file, or on all that a bound handle reaches: counts, vectors."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
 
 from holdfast import indexing
-from holdfast.errors import InvalidInputError
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
 from holdfast.storage.codec import Floats
@@ -76,77 +71,6 @@ def _size(path: Path) -> int:
     return sum(file.stat().st_size for file in files if file.exists())
 
 
-def export(
-    storage: EmbeddedStorage,
-    region: Region | None,
-    path: str | os.PathLike[str],
-    progress: Progress | None,
-) -> int:
-    """Write an export beside its final name, then move it there; return the number of lines."""
-    target = Path(path)
-    own = storage.database.path
-    if target.exists() and own.exists() and target.samefile(own):
-        raise InvalidInputError(f"{target} is the memory's file itself; export to another path")
-    draft = target.with_name(target.name + ".part")
-    total = sum(stats(storage, region, check=False).records.values())
-    try:
-        with (
-            draft.open("w", encoding="utf-8") as file,
-            closing(storage.upkeep.export(region)) as lines,
-        ):
-            count = _write(lines, file, total, progress)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
-    return count
-
-
-def _write(
-    lines: Iterator[Mapping[str, Any]], file: TextIO, total: int, progress: Progress | None
-) -> int:
-    count = done = 0
-    for count, line in enumerate(lines, 1):
-        file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
-        done += line.get("table") == "record"
-        if progress is not None and count % 1000 == 0:
-            progress(min(done, total), total)
-    if progress is not None:
-        progress(total, total)
-    return count
-
-
-def import_(
-    storage: EmbeddedStorage, path: str | os.PathLike[str], progress: Progress | None
-) -> int:
-    """Read an export; return how many records and items were new."""
-    source = Path(path)
-    with source.open("rb") as raw:
-        total = sum(1 for _ in raw) - 1
-    with source.open(encoding="utf-8") as file:
-        return storage.upkeep.import_(
-            _lines(file), None if progress is None else lambda done: progress(done, total)
-        )
-
-
-def _lines(file: TextIO) -> Iterator[Mapping[str, Any]]:
-    number = 0
-    while text := _next_line(file, number := number + 1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise InvalidInputError(f"line {number} is no JSON: {error}") from error
-        if not isinstance(line, dict):
-            raise InvalidInputError(f"line {number} is no line of a Holdfast export")
-        yield line
-
-
-def _next_line(file: TextIO, number: int) -> str:
-    try:
-        return file.readline()
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"line {number} is no UTF-8 text: {error}") from error
-
-
 async def reembed(
     runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, progress: Progress | None
 ) -> int:
@@ -172,7 +96,7 @@ async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[
         for job in jobs
     ]
     wanted = [text for some in texts for text in some]
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted))
+    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
     result, start = [], 0
     for job, some in zip(jobs, texts, strict=True):
         result.append((job.row_id, vectors[start : start + len(some)]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.storage.codec import to_json
 from holdfast.types import ROLES, Message, Metadata, check_id, check_time
 
@@ -36,11 +36,24 @@ def read(
     several = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     if not several:
         raise InvalidInputError("no messages given: add() needs a string, a message, or a list")
-    shared = check_metadata(metadata or {})
+    shared = check_metadata({} if metadata is None else metadata)
     read_ = [_complete(_message(item), occurred_at, shared) for item in several]
     if redact is None:
         return read_
     return [replace(item, content=check_text(redact(item.content))) for item in read_]
+
+
+def check_question(query: str) -> str:
+    """Return a question that may be empty, or hold what could not be stored.
+
+    Raises:
+        InvalidInputError: It is no text, or longer than `MAX_TEXT`.
+    """
+    if not isinstance(query, str) or len(query) > MAX_TEXT:
+        raise InvalidInputError(
+            f"a question is a string of at most {MAX_TEXT:,} characters, not {shown(query)}"
+        )
+    return query
 
 
 def _message(given: object) -> Message:
@@ -51,7 +64,7 @@ def _message(given: object) -> Message:
     if not isinstance(given, Mapping):
         raise InvalidInputError(
             "a message is a string, a Message or a mapping with role and content, "
-            f"not {given!r:.80}"
+            f"not {shown(given)}"
         )
     if "content" not in given:
         raise InvalidInputError(f"a message has no content; it has {sorted(map(str, given))}")
@@ -72,13 +85,15 @@ def _text(content: object) -> str:
         parts = [part.get("text") for part in content if isinstance(part, Mapping)]
         return "\n".join(part for part in parts if isinstance(part, str))
     raise InvalidInputError(
-        f"a message's content is a string or a list of parts, not {content!r:.80}"
+        f"a message's content is a string or a list of parts, not {shown(content)}"
     )
 
 
 def _complete(message: Message, occurred_at: datetime | None, shared: Metadata) -> Message:
     if message.role not in ROLES:
-        raise InvalidInputError(f"unknown role {message.role!r}; allowed are {', '.join(ROLES)}")
+        raise InvalidInputError(
+            f"unknown role {shown(message.role)}; allowed are {', '.join(ROLES)}"
+        )
     if message.name is not None:
         check_id("name", message.name)
     if message.id is not None:
@@ -100,7 +115,7 @@ def check_text(text: object) -> str:
     """
     if not isinstance(text, str) or not text.strip():
         raise InvalidInputError(
-            f"a text to remember or to ask for must be a non-empty string, not {text!r:.80}"
+            f"a text to remember or to ask for must be a non-empty string, not {shown(text)}"
         )
     if len(text) > MAX_TEXT:
         raise InvalidInputError(
@@ -127,7 +142,7 @@ def check_metadata(metadata: Metadata) -> Metadata:
     """
     if not isinstance(metadata, Mapping) or not all(isinstance(key, str) for key in metadata):
         raise InvalidInputError(
-            f"metadata must be a mapping with string keys, not {metadata!r:.80}"
+            f"metadata must be a mapping with string keys, not {shown(metadata)}"
         )
     try:
         to_json(dict(metadata)).encode()

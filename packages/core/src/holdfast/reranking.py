@@ -8,6 +8,7 @@ from typing import Final
 
 from holdfast.errors import ProviderError
 from holdfast.providers.base import Reranker
+from holdfast.providers.checking import name_of
 from holdfast.runtime import Runtime
 from holdfast.storage.searching import Found
 
@@ -30,7 +31,7 @@ async def rerank(
     if not top:
         return []
     given = await runtime.rerank(reranker, query, [_text(item) for item in top])
-    scores = _checked(given, len(top))
+    scores = _checked(given, len(top), f"the reranker {name_of(reranker)}")
     order = sorted(range(len(top)), key=lambda place: -scores[place])
     ordered = [
         top[place]._replace(score=held.score, parts={**top[place].parts, "reranker": scores[place]})
@@ -45,13 +46,13 @@ def _text(item: Found) -> str:
     return f"{item.record.speaker}: {passage}" if item.record.speaker else passage
 
 
-def _checked(given: Sequence[float], count: int) -> list[float]:
+def _checked(given: Sequence[float], count: int, who: str) -> list[float]:
     try:
         scores = [float(score) for score in given]
-    except (TypeError, ValueError) as error:
-        raise ProviderError("the reranker gave no list of numbers") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProviderError(f"{who} gave no list of numbers") from error
     if len(scores) != count:
-        raise ProviderError(f"the reranker was asked for {count} scores and gave {len(scores)}")
+        raise ProviderError(f"{who} was asked for {count} scores and gave {len(scores)}")
     if not all(map(math.isfinite, scores)):
-        raise ProviderError("the reranker gave a score that is NaN or infinite")
+        raise ProviderError(f"{who} gave a score that is NaN or infinite")
     return scores

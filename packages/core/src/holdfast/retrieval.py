@@ -63,7 +63,7 @@ async def _search(
     asked, known = await runtime.read(_read, storage, embedder.fingerprint, region, question)
     vector = await runtime.embed_query(embedder, asked.dense)
     probe = Probe(
-        vector=indexing.unit_vectors([vector], 1)[0],
+        vector=indexing.unit_vectors([vector], 1, embedder)[0],
         keywords=KeywordQuery(asked.groups, asked.pairs, asked.quotes),
         rank=partial(ranking.rank, cues=asked),
         limit=limit,
@@ -76,7 +76,12 @@ async def _search(
     as_of = maybe_micros(question.as_of)
     if question.graph:
         return await runtime.read(
-            storage.search_with_graph, region, probe, question.query, as_of=as_of, speakers=known
+            storage.search_with_graph,
+            region,
+            probe,
+            cues.shortened(question.query),
+            as_of=as_of,
+            speakers=known,
         )
     return await runtime.read(storage.search, region, probe, as_of=as_of, speakers=known)
 

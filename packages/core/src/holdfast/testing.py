@@ -10,13 +10,13 @@ import itertools
 import json
 import math
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from holdfast.errors import InvalidInputError, ProviderError
+from holdfast.forking import Lock
 from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.types import Answer, Tool, Usage
 
@@ -150,7 +150,7 @@ class ScriptedLLM(LLM):
     def __init__(self, answers: Iterable[Script] = ()) -> None:
         self.calls: list[Call] = []
         self._answers = iter(answers)
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def complete(
         self, messages: Sequence[Mapping[str, str]], *, tool: Tool | None = None

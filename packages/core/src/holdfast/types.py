@@ -5,13 +5,14 @@ All are frozen; none knows how it is stored. Times are timezone-aware; naive one
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeAlias, get_args, overload
 
-from holdfast.errors import InvalidInputError, ScopeError
+from holdfast.errors import InvalidInputError, ScopeError, shown
 
 Kind = Literal["turn", "fact", "summary", "procedure"]
 Role = Literal["user", "assistant", "system", "tool"]
@@ -33,10 +34,10 @@ def check_id(name: str, value: object) -> str:
     """
     if not isinstance(value, str) or not value or len(value) > MAX_ID_LENGTH:
         raise ScopeError(
-            f"{name} must be a string of 1 to {MAX_ID_LENGTH} characters, not {value!r:.80}"
+            f"{name} must be a string of 1 to {MAX_ID_LENGTH} characters, not {shown(value)}"
         )
     if not value.isprintable() and any(map(_spoils, value)):
-        raise ScopeError(f"{name} {value!r:.80} holds a control character or a lone surrogate")
+        raise ScopeError(f"{name} {shown(value)} holds a control character or a lone surrogate")
     return value
 
 
@@ -107,13 +108,30 @@ def check_time(name: str, value: datetime) -> datetime:
     """
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidInputError(
-            f"{name} must be a datetime with a timezone, not {value!r}; "
+            f"{name} must be a datetime with a timezone, not {shown(value)}; "
             "write datetime(..., tzinfo=timezone.utc)"
         )
     try:
         return value.astimezone(timezone.utc)
-    except OverflowError as error:
-        raise InvalidInputError(f"{name} {value!r} is no year from 1 to 9999 in UTC") from error
+    except (OverflowError, ValueError, NotImplementedError) as error:
+        raise InvalidInputError(
+            f"{name} {shown(value)} is no year from 1 to 9999 in UTC"
+        ) from error
+
+
+def check_path(given: str | os.PathLike[str]) -> str:
+    """Return a path that a file can have.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    try:
+        path = os.fspath(given)
+        if isinstance(path, str) and path and "\x00" not in path and os.fsencode(path):
+            return path
+    except (TypeError, ValueError):
+        pass
+    raise InvalidInputError(f"a path is a non-empty string or a pathlib.Path, not {shown(given)}")
 
 
 def utc_now() -> datetime:
@@ -345,6 +363,15 @@ class Changes(Sequence[Change]):
     def records(self) -> tuple[Record, ...]:
         """The records that live after this call."""
         return tuple(change.after for change in self.changes if change.after is not None)
+
+
+def within_reach(changes: Changes, to: Scope) -> Changes:
+    """Return changes without the records that a scope does not reach."""
+    within = []
+    for one in changes:
+        before, after = (r if r and to.covers(r.scope) else None for r in (one.before, one.after))
+        within.append(replace(one, before=before, after=after))
+    return replace(changes, changes=tuple(within))
 
 
 @dataclass(frozen=True, slots=True)

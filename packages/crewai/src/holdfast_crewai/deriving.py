@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from holdfast import Changes, ProviderError
+from holdfast.forking import renewed
 from holdfast.providers.failures import described
 
 
@@ -24,6 +25,11 @@ class Deriving:
 
     def __init__(self, flush: Callable[[], Changes]) -> None:
         self._derive = flush
+        self.renew()
+        renewed(self)
+
+    def renew(self) -> None:
+        """Begin with nothing under way and no thread, as a forked child does."""
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="memory-derive")
         self._lock = threading.Lock()
         self._under_way: list[Future[None]] = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 from crewai.rag.core.base_embeddings_provider import BaseEmbeddingsProvider
 from crewai.rag.embeddings.factory import build_embedder
 from holdfast import Embedder, InvalidInputError, default_embedder
+from holdfast.forking import Lock
 from holdfast.providers.failures import failures_of
 
 EmbeddingCallable: TypeAlias = Callable[[list[str]], Any]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from holdfast.forking import Lock
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ class OnFirstUse(Generic[T]):
 
     def __init__(self, opening: Callable[[], T]) -> None:
         self._opening = opening
-        self._lock = threading.RLock()
+        self._lock = Lock()
         self._opened: T | None = None
 
     def get(self) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable
 from functools import wraps
@@ -14,6 +13,7 @@ from crewai.flow.persistence import factory as flows
 from crewai.memory.storage import factory as storages
 from crewai.memory.unified_memory import Memory
 from holdfast import Embedder, ProviderError
+from holdfast.forking import Lock
 
 from holdfast_crewai.embedders import Given, as_embedder
 from holdfast_crewai.flows import HoldfastFlowPersistence
@@ -31,7 +31,7 @@ LEGACY = {
     "entity_memory": "memory=HoldfastMemory(storage=...)",
 }
 
-_lock = threading.Lock()
+_lock = Lock()
 _undo: list[Callable[[], None]] = []
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
 from holdfast import Database
+from holdfast.forking import Lock
 
 STEPS = (
     "CREATE TABLE crewai_touches (record TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
@@ -24,7 +24,7 @@ class Touches:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: dict[str, int] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
         database.migrate("crewai-touches", STEPS)
 
     def touch(self, ids: Iterable[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 from holdfast import InvalidInputError, Memory, Message
+from holdfast.forking import Lock
 from holdfast.providers.failures import tolerated
 from langchain.agents.middleware import (
     AgentMiddleware,
@@ -243,7 +243,7 @@ class _Recalled:
 
     def __init__(self) -> None:
         self._entries: OrderedDict[tuple[Any, ...], _Entry] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def _entry(self, key: tuple[Any, ...]) -> _Entry:
         with self._lock:

@@ -219,6 +219,7 @@ class HoldfastMemory(Memory):
             ScopeError: An id cannot be one.
         """
         user_id = self.user_id if user_id is None else user_id
+        Owner(user_id, self.agent_id, self.app_id).check(session_id)
         return self.model_copy(update={"session_id": session_id, "user_id": user_id})
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import holdfast
+from holdfast.forking import Lock
 
 if TYPE_CHECKING:
     from holdfast import Match

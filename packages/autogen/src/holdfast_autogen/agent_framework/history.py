@@ -139,7 +139,18 @@ class HoldfastHistoryProvider(HistoryProvider):
             await asyncio.to_thread(shelf.append, owner, session, list(messages))
 
     async def clear(self, session_id: str, *, state: dict[str, Any] | None = None) -> int:
-        """Erase a session's messages; return how many there were. Memories stay."""
+        """Erase a session's messages; return how many there were. Memories stay.
+
+        Their bytes leave the file, and its write-ahead log as soon as readers allow.
+
+        Args:
+            session_id: Which session.
+            state: The provider's own state of the session, which says whose it is; without it the
+                fixed ids do, and those of `serving`.
+
+        Raises:
+            ScopeError: No session id, or the session is another's than this provider's.
+        """
         owner, session = self._address(session_id, state)
         shelf = await self._shelf()
         return await asyncio.to_thread(shelf.erase, owner, session)

@@ -50,6 +50,7 @@ app.command()(_reporting(files.export))
 app.command("import")(_reporting(files.import_))
 app.command()(_reporting(drawing.graph))
 app.command()(_reporting(files.stats))
+app.command()(_reporting(files.vacuum))
 
 
 def _version(asked: bool) -> None:

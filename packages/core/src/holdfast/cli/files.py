@@ -24,6 +24,8 @@ from holdfast.cli.options import (
 )
 from holdfast.cli.shapes import print_json
 
+_BESIDE = "Store a conversation under it as well; all that an export may hold."
+
 
 def export(
     path: Annotated[Path, typer.Argument(help="The file to write (JSON Lines).")],
@@ -49,14 +51,14 @@ def export(
 def import_(
     path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The file to read.")],
     user_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Whose a conversation is, if not its name's.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="Whose a conversation is, if not its name's; all that an export may hold.",
+        ),
     ] = None,
-    agent_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Store a conversation under it as well.")
-    ] = None,
-    app_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="Store a conversation under it as well.")
-    ] = None,
+    agent_id: Annotated[str | None, typer.Option(metavar="ID", help=_BESIDE)] = None,
+    app_id: Annotated[str | None, typer.Option(metavar="ID", help=_BESIDE)] = None,
     db: Db = DEFAULT_DB,
     key: Key = False,
     model: Model = None,
@@ -66,7 +68,8 @@ def import_(
 
     The plain one is {"name", "turns": [{"id", "session", "speaker", "role", "when", "text"}]}, or
     a list of such; id, session and text are needed. A conversation's name becomes the user id, its
-    sessions become runs. Importing again, or after an interruption, stores nothing twice.
+    sessions become runs. Importing again, or after an interruption, stores nothing twice. With
+    ids, an export that holds memories outside that scope is refused.
     """
     begun = time.monotonic()
     ids = scope(user_id, agent_id, None, app_id)
@@ -77,6 +80,16 @@ def import_(
         print_json(done)
     else:
         showing.imported(done, db, time.monotonic() - begun)
+
+
+def vacuum(db: Db = DEFAULT_DB, key: Key = False, json: AsJson = False) -> None:
+    """Shrink a file after large deletions; nobody else may have it open."""
+    with existing(db, key) as memory:
+        freed = memory.vacuum()
+    if json:
+        print_json({"path": str(db), "freed": freed})
+    else:
+        showing.say(f"{db} is {freed:,} bytes smaller.")
 
 
 def stats(

@@ -47,15 +47,14 @@ def open_source(path: Path, ids: Mapping[str, str]) -> Source:
 
     Args:
         path: The file.
-        ids: Scope ids for conversations: ``user_id`` instead of their name, others beside it.
+        ids: Scope ids for conversations: ``user_id`` instead of their name, others beside it. Of an
+            export, what it may hold.
 
     Raises:
         InvalidInputError: It is nothing that can be imported.
     """
     if _is_export(path):
-        if ids:
-            raise typer.BadParameter("an export brings its own scopes; leave the ids out")
-        return lambda memory, progress: _export(memory, path, progress)
+        return lambda memory, progress: _export(memory, path, ids, progress)
     conversations = _conversations(path)
     if "user_id" in ids and len(conversations) > 1:
         raise typer.BadParameter(
@@ -70,14 +69,16 @@ def _is_export(path: Path) -> bool:
             first = json.loads(file.readline(100_000))
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path} is no text file: {error}") from error
-    except ValueError:  # a document over several lines is no export
+    except (RecursionError, ValueError):  # a document over several lines is no export
         return False
     return isinstance(first, dict) and first.get("format") == "holdfast-export"
 
 
-def _export(memory: Memory, path: Path, progress: Progress | None) -> Imported:
-    new = memory.import_(path, progress=progress)
-    with path.open(encoding="utf-8") as file:
+def _export(
+    memory: Memory, path: Path, ids: Mapping[str, str], progress: Progress | None
+) -> Imported:
+    new = memory.import_(path, progress=progress, **ids)
+    with path.open("rb") as file:
         return Imported("export", sum(1 for _ in file), new)
 
 

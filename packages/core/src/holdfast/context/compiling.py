@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from holdfast.context.cache import Cache
 from holdfast.context.filling import Filling
 from holdfast.context.tokens import Counter
 from holdfast.context.window import Live, question, said
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.types import Context, Match, Record
 
 # The score gap that ends the list: half of the whole range in one step, after the fifth.
@@ -32,6 +32,8 @@ PER_CHARACTER = 0.27
 # same recall on LoCoMo, 8 no more).
 LEAST_COST = 12
 FEWEST_CANDIDATES, MOST_CANDIDATES = 20, 400
+
+MOST_TOKENS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +160,16 @@ def compose(
     return filling.context(full_tokens)
 
 
-def check_budget(max_tokens: object) -> None:
+def check_budget(max_tokens: Any) -> None:
     """Refuse what is no budget.
 
     Raises:
         InvalidInputError: It is no whole number, or negative.
     """
-    if isinstance(max_tokens, bool) or not isinstance(max_tokens, int) or max_tokens < 0:
+    whole = isinstance(max_tokens, int) and not isinstance(max_tokens, bool)
+    if not whole or not 0 <= max_tokens <= MOST_TOKENS:
         raise InvalidInputError(
-            f"max_tokens must be a whole number, 0 or more, not {max_tokens!r:.80}"
+            f"max_tokens must be a whole number from 0 to {MOST_TOKENS:,}, not {shown(max_tokens)}"
         )
 
 

@@ -12,9 +12,10 @@ from functools import partial
 from itertools import chain
 
 from holdfast.context.redundancy import Repetition, covers, tells_numbers
-from holdfast.context.rendering import day, fenced, line, quote
+from holdfast.context.rendering import day, fenced, line
 from holdfast.context.tokens import Counter
 from holdfast.context.window import Live
+from holdfast.language.quoting import quote
 from holdfast.types import Context, Match, Record
 
 # Shares of the budget. What a part does not use is the memories'.

@@ -12,11 +12,13 @@ import os
 import re
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 
 Counter: TypeAlias = Callable[[str], int]
 """Counts the tokens of a text; never negative."""
@@ -69,9 +71,30 @@ def counter(model: str | Counter | None = None) -> Counter:
         return model
     if not isinstance(model, str):
         raise InvalidInputError(
-            f"model must be a name, a function that counts tokens, or None, not {model!r:.80}"
+            f"model must be a name, a function that counts tokens, or None, not {shown(model)}"
         )
     return _known(model.rpartition("/")[2], _cache()) or estimate
+
+
+def checked(model: str | Counter | None) -> Counter:
+    """Return what `counter` does; a function of the caller's own raises where it gives no count."""
+    return _Own(model) if callable(model) else counter(model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """A counter of the caller's own; two of one function are equal."""
+
+    function: Counter
+
+    def __call__(self, text: str) -> int:
+        """Count, and refuse what is no count."""
+        count = self.function(text)
+        if not isinstance(count, Real) or not 0 <= count < math.inf:
+            raise InvalidInputError(
+                f"the function that counts tokens gave {shown(count)}, no number from 0"
+            )
+        return count
 
 
 def estimate(text: str) -> int:

@@ -6,11 +6,13 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, StorageError
 from holdfast.graph.reading import Whole
 from holdfast.graph.values import Entity, Relation
 
@@ -42,7 +44,16 @@ def to_networkx(whole: Whole) -> MultiDiGraph[str]:
 def to_graphml(whole: Whole, path: Path) -> None:
     """Write GraphML, which Gephi, yEd and Cytoscape open."""
     graph = _networkx().relabel_nodes(to_networkx(whole), _xml)
-    _networkx().write_graphml_xml(graph, path)
+    with _writing(path):
+        _networkx().write_graphml_xml(graph, path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
 
 
 def _networkx() -> Any:
@@ -99,7 +110,8 @@ def to_html(whole: Whole, path: Path) -> None:
     }
     # One pass: a stored text that spells a placeholder must not be filled in turn.
     page = re.sub("@(HASHES|DATA|LIBRARY|SCRIPT)@", lambda at: filled[at[1]], _read("page.html"))
-    path.write_text(page, encoding="utf-8", newline="\n")
+    with _writing(path):
+        path.write_text(page, encoding="utf-8", newline="\n")
 
 
 def _read(name: str) -> str:

@@ -9,18 +9,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
 from holdfast.graph.stating import Stating
 from holdfast.graph.values import Entity, Neighbour, Path, Relation
+from holdfast.messages import check_question
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_time
+from holdfast.types import Changes, Scope, check_path, check_time, within_reach
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -40,12 +41,18 @@ class Graph:
     """
 
     def __init__(
-        self, storage: EmbeddedStorage, embedder: Embedder, waiting: AsyncRuntime, scope: Scope
+        self,
+        storage: EmbeddedStorage,
+        embedder: Embedder,
+        waiting: AsyncRuntime,
+        scope: Scope,
+        bound: Scope | None = None,
     ) -> None:
         self._storage = storage
         self._stating = Stating(SYNC, storage, embedder)
         self._async = waiting
         self._scope = scope
+        self._bound = bound  # what its memory reaches; None: everything
         self._region = Region.of_scope(scope)
 
     def __repr__(self) -> str:
@@ -58,6 +65,9 @@ class Graph:
     @property
     def _async_stating(self) -> Stating:
         return replace(self._stating, runtime=self._async)
+
+    def _shown(self, changes: Changes) -> Changes:
+        return changes if self._bound is None else within_reach(changes, self._bound)
 
     def _asked(self, valid_at: datetime | None, as_of: datetime | None) -> Asked:
         moment = None if valid_at is None else check_time("valid_at", valid_at)
@@ -82,7 +92,8 @@ class Graph:
             valid_at, as_of: See `Graph`.
         """
         asked = self._asked(valid_at, as_of)
-        return reading.entities(self._file, asked, query, _most("limit", limit, MOST_RESULTS))
+        named = None if query is None else check_question(query)
+        return reading.entities(self._file, asked, named, _most("limit", limit, MOST_RESULTS))
 
     async def aentities(
         self,
@@ -116,7 +127,8 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         most = _most("limit", limit, MOST_RESULTS)
-        return reading.relations(self._file, asked, name, label, most)
+        about, under = (said if said is None else check_question(said) for said in (name, label))
+        return reading.relations(self._file, asked, about, under, most)
 
     async def arelations(
         self,
@@ -153,7 +165,7 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         hops, most = _most("depth", depth, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
-        return reading.neighbours(self._file, asked, name, hops, most)
+        return reading.neighbours(self._file, asked, check_question(name), hops, most)
 
     async def aneighbours(
         self,
@@ -192,7 +204,8 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         hops, most = _most("max_hops", max_hops, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
-        return reading.paths(self._file, asked, a, b, hops, most)
+        ends = check_question(a), check_question(b)
+        return reading.paths(self._file, asked, *ends, hops, most)
 
     async def apaths(
         self,
@@ -217,11 +230,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name already.
         """
-        return run(stating.merge(self._stating, self._scope, a, b))
+        return self._shown(run(stating.merge(self._stating, self._scope, a, b)))
 
     async def amerge(self, a: str, b: str) -> Changes:
         """Async twin of `merge`."""
-        return await stating.merge(self._async_stating, self._scope, a, b)
+        return self._shown(await stating.merge(self._async_stating, self._scope, a, b))
 
     def split(self, a: str, b: str) -> Changes:
         """State that two names are two entities, and end what said otherwise.
@@ -229,11 +242,11 @@ class Graph:
         Raises:
             InvalidInputError: They are one name and cannot be told apart.
         """
-        return run(stating.split(self._stating, self._scope, a, b))
+        return self._shown(run(stating.split(self._stating, self._scope, a, b)))
 
     async def asplit(self, a: str, b: str) -> Changes:
         """Async twin of `split`."""
-        return await stating.split(self._async_stating, self._scope, a, b)
+        return self._shown(await stating.split(self._async_stating, self._scope, a, b))
 
     # -- exports --------------------------------------------------------------------------------
 
@@ -259,7 +272,7 @@ class Graph:
         Raises:
             InvalidInputError: networkx is not installed.
         """
-        exporting.to_graphml(self._whole(valid_at, as_of), pathlib.Path(path))
+        exporting.to_graphml(self._whole(valid_at, as_of), pathlib.Path(check_path(path)))
 
     def to_html(
         self, path: str | os.PathLike[str], *, limit: int = 500, as_of: datetime | None = None
@@ -272,7 +285,8 @@ class Graph:
             as_of: What the memory knew then.
         """
         asked, most = self._asked(None, as_of), _most("limit", limit, MOST_RESULTS)
-        exporting.to_html(reading.whole(self._file, asked, most, ended=True), pathlib.Path(path))
+        place = pathlib.Path(check_path(path))
+        exporting.to_html(reading.whole(self._file, asked, most, ended=True), place)
 
     async def ato_networkx(
         self, *, valid_at: datetime | None = None, as_of: datetime | None = None
@@ -306,5 +320,5 @@ class Graph:
 
 def _most(name: str, value: int, most: int) -> int:
     if type(value) is not int or not 1 <= value <= most:
-        raise InvalidInputError(f"{name} must be 1 to {most}, not {value!r}")
+        raise InvalidInputError(f"{name} must be 1 to {most}, not {shown(value)}")
     return value

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 from holdfast.graph import walking
 from holdfast.graph.values import Entity, Hop, Neighbour, Path, Relation
 from holdfast.graph.walking import Walk
 from holdfast.language.names import bare
-from holdfast.storage import codec
+from holdfast.storage import codec, damage, records
 from holdfast.storage.database import Connection
 from holdfast.storage.edges import Edge, Node
 from holdfast.storage.file import File
 from holdfast.storage.graphs import GraphReading, GraphView
 from holdfast.storage.namespaces import Region
+from holdfast.types import Record
 
 MOST_SHOWN = 20
 """Relations shown of one hop, the newest first."""
@@ -65,23 +65,23 @@ class Seen:
 
     def relations(self, edges: Sequence[Edge]) -> list[Relation]:
         """Return edges as values, with the words and sources of their facts."""
-        rows = _facts(self.connection, {edge.row_id for edge in edges})
-        return [self._relation(edge, rows[edge.row_id]) for edge in edges]
+        facts = _facts(self.connection, {edge.row_id for edge in edges})
+        with damage.Reading("a relation"):
+            return [self._relation(edge, facts[edge.row_id]) for edge in edges]
 
-    def _relation(self, edge: Edge, row: Sequence[Any]) -> Relation:
-        _, key, text, sources, recorded, valid_from, importance, kind = row
+    def _relation(self, edge: Edge, fact: Record) -> Relation:
         return Relation(
             self.entity(self.view.class_of(edge.source)).name,
             edge.label,
             self.entity(self.view.class_of(edge.target)).name,
-            key,
-            text,
-            (key,) if kind == "turn" else tuple(codec.from_json(sources)),
+            fact.id,
+            fact.text,
+            (fact.id,) if fact.kind == "turn" else fact.sources,
             codec.from_micros(edge.occurred),
-            codec.from_micros(recorded),
-            codec.maybe_moment(valid_from),
+            fact.updated_at,
+            fact.valid_from,
             codec.maybe_moment(edge.ends),
-            importance,
+            fact.importance,
         )
 
 
@@ -212,15 +212,9 @@ def _entity(view: GraphView, node: Node) -> Entity:
     )
 
 
-def _facts(connection: Connection, row_ids: Iterable[int]) -> dict[int, Sequence[Any]]:
-    found: dict[int, Sequence[Any]] = {}
+def _facts(connection: Connection, row_ids: Iterable[int]) -> dict[int, Record]:
+    found: dict[int, Record] = {}
     listed = list(row_ids)
     for start in range(0, len(listed), 500):
-        some = tuple(listed[start : start + 500])
-        rows = connection.execute(
-            "SELECT id, key, text, sources, recorded_at, valid_from, importance, kind FROM records"
-            f" WHERE id IN ({','.join('?' * len(some))})",
-            some,
-        )
-        found |= {row[0]: row for row in rows}
+        found |= records.fetch(connection, listed[start : start + 500])
     return found

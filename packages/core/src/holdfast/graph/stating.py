@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import reading
 from holdfast.graph.values import Triple
 from holdfast.ingestion import check_importance
@@ -24,7 +24,7 @@ from holdfast.storage.derivation import Approach, Material, Nearby, Outcome, Ste
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.graphs import OTHER, SAME
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_time, utc_now
+from holdfast.types import Changes, Scope, check_id, check_time, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
 """A triple: as a `Triple`, as its three names, or as a mapping with the fields of a `Triple`."""
@@ -41,7 +41,7 @@ def read(given: Sequence[Given], redact: Callable[[str], str] | None = None) -> 
     Raises:
         InvalidInputError: One cannot be stored; none of them was.
     """
-    if isinstance(given, str | Mapping | Triple):
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes):
         raise InvalidInputError("add_relations takes a list of relations")
     triples = [_triple(one) for one in given]
     if redact is not None:
@@ -69,15 +69,19 @@ def _triple(given: object) -> Triple:
         return Triple(**given)
     if isinstance(given, tuple | list) and len(given) == 3:
         return Triple(*given)
-    raise InvalidInputError(f"a relation is (subject, relation, object), not {given!r:.80}")
+    raise InvalidInputError(f"a relation is (subject, relation, object), not {shown(given)}")
 
 
 def _checked(triple: Triple) -> Triple:
     label = canonical(_name("relation", triple.relation))
     if not label:
-        raise InvalidInputError(f"{triple.relation!r} is no name of a relation")
-    if isinstance(triple.sources, str):
-        raise InvalidInputError("sources must be a list of ids")
+        raise InvalidInputError(f"{shown(triple.relation)} is no name of a relation")
+    sources = triple.sources
+    if not isinstance(sources, Sequence) or isinstance(sources, str | bytes):
+        raise InvalidInputError(f"sources must be a list of ids, not {shown(sources)}")
+    for name, kind in (("subject", triple.subject_type), ("object", triple.object_type)):
+        if not isinstance(kind, str) or len(kind) > MAX_NAME * 3:
+            raise InvalidInputError(f"the type of a {name} must be a short text, not {shown(kind)}")
     begins = triple.valid_from
     return replace(
         triple,
@@ -87,15 +91,15 @@ def _checked(triple: Triple) -> Triple:
         text=check_text(triple.text or _sentence(triple, label)),
         valid_from=None if begins is None else check_time("valid_from", begins),
         confidence=check_importance(triple.confidence),
-        sources=tuple(triple.sources),
+        sources=tuple(check_id("source", source) for source in sources),
     )
 
 
 def _name(field: str, value: object) -> str:
+    if isinstance(value, str) and len(value) > MAX_NAME * 3:
+        raise InvalidInputError(f"{shown(value)} is too long for the {field} of a relation")
     if not isinstance(value, str) or not bare(value):
-        raise InvalidInputError(f"the {field} of a relation must be a name, not {value!r:.80}")
-    if len(value) > MAX_NAME * 3:
-        raise InvalidInputError(f"{value!r:.40}... is too long for the {field} of a relation")
+        raise InvalidInputError(f"the {field} of a relation must be a name, not {shown(value)}")
     check_text(value)
     return clean(value)
 
@@ -197,7 +201,9 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
     a, label, b = said
     triple = _checked(Triple(a, label, b))
     if bare(a) == bare(b):
-        raise InvalidInputError(f"{a!r} and {b!r} are one name already, and cannot be told apart")
+        raise InvalidInputError(
+            f"{shown(a)} and {shown(b)} are one name already, and cannot be told apart"
+        )
     store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
     await store(storage.file.check_embedder, maker)
     region = Region.of_neighbours(scope)

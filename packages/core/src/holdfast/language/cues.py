@@ -5,7 +5,6 @@ Every cue does nothing where it finds nothing: a query in an unknown language is
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,10 +15,13 @@ import regex
 
 from holdfast.language.clues import Clued, said
 from holdfast.language.dates import Range, ranges
+from holdfast.language.normal import normal, read_of
 from holdfast.language.terms import Group, Word, fold, has_unspaced, language_of, words
 
 # What a protocol calls its parties is no name; "you" and "assistant" are read as a role.
 _PARTIES: Final = frozenset({"user", "assistant", "system", "tool", "human", "ai", "bot"})
+READ: Final = 4_000
+"""Characters that are read of a question: a longer one is a text, and asks for nothing more."""
 _NICKNAME: Final = 3  # letters that suffice for a name's beginning
 
 _WHEN: Final = Clued(
@@ -90,11 +92,11 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
     """Return what a question asks for.
 
     Args:
-        query: The question.
+        query: The question; of one longer than `READ`, its beginning and its end are read.
         speakers: Everybody who speaks in the scope.
         now: The moment from which "last week" is counted.
     """
-    query = unicodedata.normalize("NFKC", query)
+    whole, query = query, shortened(query)
     everybody = tuple(sorted(speakers))
     spaced, inside = _without_unspaced(query, everybody)
     found = words(spaced)
@@ -103,7 +105,7 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
     groups, pairs = _wanted(found, named)
     runs = said(query)
     return Cues(
-        dense=_as_me(query, found, named) if named and len(people) == 1 else query,
+        dense=_dense(whole, query, found, named if len(people) == 1 else {}),
         speakers=people,
         role="assistant" if _TO_ASSISTANT.found(query, runs) else None,
         groups=groups,
@@ -117,9 +119,20 @@ def read(query: str, speakers: Collection[str], now: datetime) -> Cues:
 
 def read_words(query: str) -> Cues:
     """Return only the words a question asks for, where nobody speaks and no time counts."""
-    query = unicodedata.normalize("NFKC", query)
+    query = shortened(query)
     groups, pairs = _wanted(words(query), {})
     return Cues(query, groups=groups, pairs=pairs, quotes=_quotes(query))
+
+
+def shortened(query: str) -> str:
+    """Return what is read of a question, in NFKC."""
+    return normal("NFKC", read_of(query, READ))
+
+
+def _dense(whole: str, query: str, found: Sequence[Word], named: dict[int, str]) -> str:
+    if len(whole) > READ:  # how much of it counts, the embedder knows
+        return whole
+    return _as_me(query, found, named) if named else query
 
 
 def _without_unspaced(query: str, speakers: tuple[str, ...]) -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ capitalises every noun, and scripts without capitals show speakers only.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,10 @@ from holdfast.language.terms import fold, language_of
 MOST = 8
 """Names and dates read from one text; a list of more says little of each."""
 
+READ = 20_000
+"""Characters of a text in which names are looked for, and dates: `MOST` are found long before."""
+
+_WORD: Final = regex.compile(r"\w+")
 _TOKEN: Final = regex.compile(r"\p{L}[\p{L}\p{M}\p{N}]*(?:['’\-]\p{L}[\p{L}\p{M}]*)*")
 _POSSESSIVE: Final = regex.compile(r"['’]s?$")
 _WITHIN: Final = regex.compile(r"[\s,/&]*")  # what may stand before a word inside a sentence
@@ -68,6 +73,64 @@ class _Token:
         return self.folded in ENGLISH or self.folded in _CALENDAR
 
 
+class Speakers(tuple[str, ...]):
+    """Names of speakers, each once, laid out so that a text is read once for all of them.
+
+    Attributes:
+        parts: The words of all names, case-folded.
+    """
+
+    parts: frozenset[str]
+    _by_sign: dict[str, list[int]]  # each name under the sign that it shares with the fewest
+
+    @classmethod
+    def of(cls, names: Collection[str]) -> Speakers:
+        """Return the names as such, if they are not yet."""
+        if isinstance(names, Speakers):
+            return names
+        known = cls(dict.fromkeys(names))
+        known.parts = frozenset(part for name in known for part in fold(name).split())
+        shared = Counter(sign for name in known for sign in _signs(name))
+        known._by_sign = defaultdict(list)
+        for place, name in enumerate(known):
+            known._by_sign[min(_signs(name), key=shared.__getitem__)].append(place)
+        return known
+
+    def within(self, text: str) -> list[str]:
+        """Return the names that stand in a text, in the order in which they were given."""
+        pairs = (text[at : at + 2] for at in range(len(text)))
+        signs = self._by_sign.keys() & {*_WORD.findall(text), *text, *pairs}
+        places = sorted(place for sign in signs for place in self._by_sign[sign])
+        return [self[place] for place in places if _is_in(self[place], text)]
+
+
+def _signs(name: str) -> set[str]:
+    """Return what stands in every text that a name stands in: its words, or its first letters."""
+    return (set() if _is_bare(name) else {*_WORD.findall(name)}) or {name[:2]}
+
+
+def _is_bare(name: str) -> bool:
+    """Say whether a name is of a script without capitals, and maybe without spaces."""
+    return fold(name) == name and not name.isascii()
+
+
+def _is_in(name: str, text: str) -> bool:
+    at = text.find(name)
+    if _is_bare(name):
+        return at >= 0
+    while at >= 0:
+        if _is_edge(text, at) and _is_edge(text, at + len(name)):
+            return True
+        at = text.find(name, at + 1)
+    return False
+
+
+def _is_edge(text: str, at: int) -> bool:
+    """Say whether a word begins or ends here."""
+    before, after = text[at - 1 : at] if at else "", text[at : at + 1]
+    return (_WORD.match(before) is None) is not (_WORD.match(after) is None)
+
+
 def read(text: str, speakers: Collection[str], said_at: datetime) -> tuple[Mention, ...]:
     """Return the names and dates of a text, in that order, each once.
 
@@ -76,28 +139,27 @@ def read(text: str, speakers: Collection[str], said_at: datetime) -> tuple[Menti
         speakers: Names that count wherever they stand.
         said_at: When: "last week" is counted from it.
     """
-    people = [Mention(name, "person") for name in speakers if _is_in(name, text)]
+    known = Speakers.of(speakers)
+    people = [Mention(name, "person") for name in known.within(text)]
     taken = {part for one in people for part in bare(one.name).split()}
-    others = [Mention(name) for name in names(text, speakers) if not taken & {*bare(name).split()}]
-    dates = [Mention(date, "date") for date in spelled(text, said_at)]
+    others = [Mention(name) for name in names(text, known) if not taken & {*bare(name).split()}]
+    dates = [Mention(date, "date") for date in spelled(text[:READ], said_at)]
     return tuple({bare(one.name): one for one in (*people, *others, *dates)}.values())[:MOST]
 
 
 def names(text: str, speakers: Collection[str] = ()) -> list[str]:
-    """Return the runs of capitalised words of a text that its letters show to be names."""
+    """Return the runs of capitalised words of a text that its letters show to be names.
+
+    Of a text longer than `READ` the beginning is read.
+    """
+    text = text[:READ]
     tokens = list(_tokens(text))
     if language_of([token.folded for token in tokens]) == "german":
         return []
     sure = {token.folded for token in tokens if token.is_capital and token.inside}
-    sure |= {part for name in speakers for part in fold(name).split()}
+    sure |= Speakers.of(speakers).parts & {token.folded for token in tokens}
     found = [_name(text, run, sure) for run in _runs(text, tokens)]
     return list(dict.fromkeys(name for name in found if name))
-
-
-def _is_in(name: str, text: str) -> bool:
-    if fold(name) == name and not name.isascii():  # a script without capitals, maybe spaces
-        return name in text
-    return regex.search(rf"\b{regex.escape(name)}\b", text) is not None
 
 
 def _tokens(text: str) -> Iterator[_Token]:

@@ -35,20 +35,27 @@ _PLACE: Final = _listed(
 _SPLIT: Final = re.compile(r"[\W_]+")
 _POSSESSIVE: Final = re.compile(r"['’]s?$")
 
+_KEPT: Final = 200  # characters of the longest name kept in the cache
 _LONGEST: Final = 4  # words of a name
 _READ: Final = 200  # words of a question: a longer one names nothing in particular
 
 
-@lru_cache(maxsize=200_000)
 def bare(name: str) -> str:
     """Return the form in which two spellings of a name are equal; empty if there is no name.
 
     Case, accents, punctuation, articles and titles do not count; scripts do (nothing is
     transliterated).
     """
+    return _bare(name) if len(name) > _KEPT else _known_bare(name)
+
+
+def _bare(name: str) -> str:
     folded = fold(normalise(name))
     split = _SPLIT.sub(" ", folded).split()
     return " ".join([word for word in split if word not in _BESIDE] or split) or clean(folded)
+
+
+_known_bare = lru_cache(maxsize=200_000)(_bare)
 
 
 def sort(type: str) -> Sort:

@@ -27,6 +27,7 @@ import Stemmer
 from numpy.typing import NDArray
 
 from holdfast.language.irregular import BASE
+from holdfast.language.normal import normal
 from holdfast.language.stopwords import ENGLISH, LATIN, OTHER
 
 Group: TypeAlias = tuple[str, ...]
@@ -67,6 +68,10 @@ _STARTS: Final = [start for start, _ in _BLOCKS]
 
 # How many words of a text are looked at to tell its language.
 _SAMPLE = 200
+
+# Characters of the longest word that is stemmed, and kept in a cache: no language has a longer one,
+# a stemmer may be quadratic, and a hundred thousand such words would fill the memory.
+_LONGEST: Final = 200
 
 _stemmers = threading.local()  # a Snowball stemmer must not be shared between threads
 
@@ -175,13 +180,17 @@ def language_of(folded: Sequence[str]) -> str | None:
     return "spanish" if any(letter in letters for letter in "ñóíáú") else None
 
 
-@lru_cache(maxsize=1 << 14)
 def alternatives(word: str, language: str | None) -> Group:
     """Return every stem a document may hold for a case-folded word of a query.
 
     English questions are plain enough to trust: other stemmers would turn "times" into "tim".
     A foreign word in them, and a query of unknown language, gets the stems of all.
     """
+    return (word,) if len(word) > _LONGEST else _alternatives(word, language)
+
+
+@lru_cache(maxsize=1 << 14)
+def _alternatives(word: str, language: str | None) -> Group:
     if not word.isascii() or language is None:
         languages: Sequence[str] = tuple(LATIN)
     else:
@@ -189,9 +198,13 @@ def alternatives(word: str, language: str | None) -> Group:
     return tuple(dict.fromkeys(stem(word, name) for name in languages))
 
 
-@lru_cache(maxsize=1 << 16)
 def stem(word: str, language: str) -> str:
     """Return the stem of a case-folded word; `language` decides for Latin letters only."""
+    return word if len(word) > _LONGEST else _stem(word, language)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str, language: str) -> str:
     if word[0].isdigit():
         return word.replace(",", "") if regex.fullmatch(r"\d{1,3}(,\d{3})+", word) else word
     block = _BLOCKS[bisect_right(_STARTS, ord(word[0])) - 1][1]
@@ -224,12 +237,18 @@ def _grams(clusters: Sequence[str]) -> Iterator[str]:
             yield cluster + clusters[at + 1]
 
 
-@lru_cache(maxsize=1 << 17)
 def term_hash(term: str) -> int:
     """Return the number that stands for a term: its BLAKE2b digest of 8 bytes, big-endian."""
+    return _digest(term) if len(term) > _LONGEST else _known_digest(term)
+
+
+def _digest(term: str) -> int:
     return int.from_bytes(
         blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big"
     )
+
+
+_known_digest = lru_cache(maxsize=1 << 17)(_digest)
 
 
 def term_hashes(terms: Sequence[str]) -> NDArray[np.uint64]:
@@ -251,11 +270,11 @@ def fold(text: str) -> str:
 def _plain(text: str) -> str:
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text).casefold().replace("’", "'")
+    return normal("NFKC", text).casefold().replace("’", "'")
 
 
 def _unaccented(word: str) -> str:
-    letters = unicodedata.normalize("NFD", word)
+    letters = normal("NFD", word)
     return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 

@@ -44,7 +44,7 @@ _SPANISH: Final = r"""
     |(?:\d+|una?|dos|tres|cuatro|cinco|seis)\ (?:minuto|hora|día|semana|mes|año)(?:e?s)?)\b"""
 _CHINESE: Final = r"""
     [昨今明前后後][天日晚年早]|昨|去年|上[个個]?(?:周|週|月|星期|礼拜)|下[个個]?(?:周|週|月|星期|礼拜)|周末|週末|最近
-    |星期[一二三四五六日天]|周[一二三四五六日]|[\d一二三四五六七八九十两兩几半]+\ ?[个個]?
+    |星期[一二三四五六日天]|周[一二三四五六日]|[\d一二三四五六七八九十两兩几半]\ ?[个個]?
       (?:年|月|日|号|號|天|周|週|星期|小时|小時|分钟|分鐘|点|點)"""
 _NUMBERS: Final = r"\b(?:19|20)\d\d\b|\b\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b|\b\d{1,2}:\d\d\b"
 _EXPRESSION: Final = rf"{_NUMBERS}|{_ENGLISH}|{_VERBAL}|{_GERMAN}|{_SPANISH}|{_CHINESE}"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, StorageError, shown
 from holdfast.maintenance import Progress
+from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.messages import Given
 from holdfast.pipeline import conductor
@@ -102,8 +103,8 @@ class Adding(Handle):
         infer: bool,
         wait: bool,
     ) -> ingestion.Writing:
-        if kind not in KINDS:
-            raise InvalidInputError(f"unknown kind {kind!r}; allowed are {', '.join(KINDS)}")
+        if not isinstance(kind, str) or kind not in KINDS:
+            raise InvalidInputError(f"unknown kind {shown(kind)}; allowed are {', '.join(KINDS)}")
         return ingestion.Writing(
             scope,
             messages.read(given, occurred_at, metadata, self._redact),
@@ -124,11 +125,17 @@ class Adding(Handle):
             return Changes(added.changes, pending=len(added.rows))
         try:
             derived = await conductor.extract_added(self._pipeline(runtime), added)
+        except StorageError as error:
+            ids = ", ".join(change.id for change in added.changes[:10])
+            raise StorageError(
+                f"the turns are stored ({len(added.changes)}: {ids}), do not add them again; their "
+                f"facts are not, and flush() goes on with them. Meanwhile: {error}"
+            ) from error
         finally:
             self._wake()  # other turns of this scope had to wait meanwhile
-        return Changes(
-            added.changes + derived.changes, derived.usage, derived.pending, derived.problems
-        )
+        changes = added.changes + derived.changes
+        told = Changes(changes, derived.usage, derived.pending, derived.problems)
+        return self._shown(told)
 
     # -- the pipeline ---------------------------------------------------------------------------
 
@@ -177,9 +184,11 @@ class Adding(Handle):
     async def _flush(
         self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
     ) -> Changes:
+        arguments.callback("progress", progress)
         if retry:
             await runtime.store(self._storage.derivation.retry, reach)
-        return await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        changes = await conductor.drain(self._pipeline(runtime), progress, region=reach)
+        return self._shown(changes)
 
     def distil(
         self,

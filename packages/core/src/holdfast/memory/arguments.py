@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
-from holdfast.errors import InvalidInputError
+from holdfast.documents import check_score
+from holdfast.errors import InvalidInputError, shown
 from holdfast.types import KINDS, Kind
+
+T = TypeVar("T")
+C = TypeVar("C")
 
 MOST_RESULTS = 10_000
 
@@ -18,7 +22,7 @@ def limit(limit: int) -> int:
         InvalidInputError: It is no number from 1 to `MOST_RESULTS`.
     """
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MOST_RESULTS:
-        raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {limit!r}")
+        raise InvalidInputError(f"limit must be 1 to {MOST_RESULTS}, not {shown(limit)}")
     return limit
 
 
@@ -28,9 +32,57 @@ def min_score(least: float | None) -> float | None:
     Raises:
         InvalidInputError: It is no number.
     """
-    if least is not None and (type(least) not in (int, float) or math.isnan(least)):
-        raise InvalidInputError(f"min_score must be a number, not {least!r}")
-    return least
+    return None if least is None else check_score(least)
+
+
+def listed(name: str, given: Sequence[T] | None) -> Sequence[T]:
+    """Return a list that was given, an empty one for None.
+
+    Raises:
+        InvalidInputError: It is no sequence; a string and bytes are none.
+    """
+    if given is None:
+        return ()
+    if not isinstance(given, Sequence) or isinstance(given, str | bytes | bytearray):
+        raise InvalidInputError(f"{name} must be a list, not {shown(given)}")
+    return given
+
+
+def fields(name: str, given: Sequence[str]) -> Sequence[str]:
+    """Return names of fields, each a path into the metadata.
+
+    Raises:
+        InvalidInputError: They are no list of such names.
+    """
+    if isinstance(given, str):
+        raise InvalidInputError(f"{name} must be a list of fields, not the string {shown(given)}")
+    names = listed(name, given)
+    for field in names:
+        if not isinstance(field, str) or not field.isprintable() or not all(field.split(".")):
+            raise InvalidInputError(f"{name} must be a list of fields, not of {shown(field)}")
+    return names
+
+
+def count(name: str, given: int) -> int:
+    """Return a whole number from 0.
+
+    Raises:
+        InvalidInputError: It is none.
+    """
+    if type(given) is not int or not 0 <= given < 1 << 63:
+        raise InvalidInputError(f"{name} must be a whole number from 0, not {shown(given)}")
+    return given
+
+
+def callback(name: str, given: C) -> C:
+    """Return a function that was given, or None.
+
+    Raises:
+        InvalidInputError: It is neither.
+    """
+    if given is not None and not callable(given):
+        raise InvalidInputError(f"{name} must be a function, not {shown(given)}")
+    return given
 
 
 def kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
@@ -42,8 +94,8 @@ def kinds(kinds: Sequence[Kind] | None) -> tuple[Kind, ...]:
     if kinds is None:
         return KINDS
     wanted = () if isinstance(kinds, str) or not isinstance(kinds, Iterable) else tuple(kinds)
-    if not wanted or any(kind not in KINDS for kind in wanted):
+    if not wanted or any(not isinstance(kind, str) or kind not in KINDS for kind in wanted):
         raise InvalidInputError(
-            f"kinds must be a list of some of {', '.join(KINDS)}, not {kinds!r}"
+            f"kinds must be a list of some of {', '.join(KINDS)}, not {shown(kinds)}"
         )
     return wanted

@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import TypeVar
 
 from holdfast.context.cache import Cache
-from holdfast.errors import InvalidInputError, ScopeError
+from holdfast.errors import InvalidInputError, ScopeError, shown
+from holdfast.memory import arguments
 from holdfast.pipeline import conductor
 from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
@@ -20,7 +21,7 @@ from holdfast.storage.database import Durability
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import VIEW_BUDGET
 from holdfast.storage.namespaces import Region
-from holdfast.types import Context, Scope, reaches
+from holdfast.types import Changes, Context, Scope, check_path, reaches, within_reach
 
 H = TypeVar("H", bound="Handle")
 Text = TypeVar("Text", str, "str | None")
@@ -49,20 +50,22 @@ class Handle:
         _check_kind("llm", llm, LLM)
         _check_kind("reranker", reranker, Reranker)
         _check_kind("guidance", guidance, Guidance)
-        if isinstance(indexed, str):
-            raise InvalidInputError(f"indexed must be a list of fields, not the string {indexed!r}")
         self._embedder = embedder or default_embedder()
         self._llm = llm
         self._reranker = reranker
         self._guidance = guidance or Guidance()
         self._graph = graph
-        self._redact = redact
+        self._redact = arguments.callback("redact", redact)
         if graph is not None and not isinstance(graph, bool):
-            raise InvalidInputError(f"graph must be True, False or None, not {graph!r}")
+            raise InvalidInputError(f"graph must be True, False or None, not {shown(graph)}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = EmbeddedStorage(
-            path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
+            check_path(path),
+            key=key,
+            durability=durability,
+            indexed=arguments.fields("indexed", indexed),
+            view_budget=arguments.count("view_budget", view_budget),
         )
         self._async = AsyncRuntime(self._storage.database.together)
         self._bound: Scope | None = None
@@ -73,9 +76,14 @@ class Handle:
         """Redact a text; what is none is left to be refused where texts are checked."""
         if self._redact is None or not isinstance(text, str):
             return text
-        return self._redact(text)
+        redacted = self._redact(text)
+        if not isinstance(redacted, str):
+            raise InvalidInputError(f"redact gave {shown(redacted)} instead of a string")
+        return redacted
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_bound"):  # it could not be opened
+            return "Memory()"
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
         return f"Memory({str(self._storage.database.path)!r}{bound})"
 
@@ -104,11 +112,17 @@ class Handle:
         asked = {name: value for name, value in given.items() if value is not None}
         for name, value in self._bound.ids().items():
             if not reaches(value, asked.setdefault(name, value)):
-                raise ScopeError(f"this handle is bound to {name}={value!r}; it reaches no other")
+                raise ScopeError(
+                    f"this handle is bound to {name}={shown(value)}; it reaches no other"
+                )
         return Scope(**asked)
 
     def _region(self, *ids: str | None) -> Region:
         return Region.of_scope(self._scope(*ids))
+
+    def _shown(self, changes: Changes) -> Changes:
+        """Leave out records that this handle does not reach: a fact may end one elsewhere."""
+        return changes if self._bound is None else within_reach(changes, self._bound)
 
     def _need_whole_file(self, verb: str) -> None:
         if self._bound is not None:

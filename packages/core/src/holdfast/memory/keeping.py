@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 
-from holdfast import maintenance
+from holdfast import maintenance, transferring
 from holdfast.items import Items
 from holdfast.maintenance import Progress, Stats
+from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
 from holdfast.storage.database import Database
 from holdfast.storage.namespaces import Region
+from holdfast.types import Scope, check_path
 
 
 class Keeping(Handle):
@@ -58,39 +60,105 @@ class Keeping(Handle):
         return self._reach()
 
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write everything this handle can reach as JSON Lines; return the number of lines.
+        """Write the records and items this handle can reach as JSON Lines; return how many lines.
 
-        It is lossless: versions, history, vectors, items. A file encrypted with a key is
-        exported in clear text.
+        Of those it is lossless: versions, history, vectors, what waits for extraction. What
+        adapters keep in tables of their own (LangGraph's checkpoints, chat logs) is not in it. A
+        file encrypted with a key is exported in clear text; only its owner may read it (mode 0600).
+
+        Raises:
+            InvalidInputError: The path is the memory's own file, or no path of a file.
+            StorageError: It cannot be written; what was there before is as it was.
+            DamagedFileError: A record is not as it was written; it is named.
         """
-        return maintenance.export(self._storage, self._reach(), path, progress)
+        return transferring.export(
+            self._storage, self._reach(), check_path(path), arguments.callback("progress", progress)
+        )
 
     async def aexport(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> int:
         """Async twin of `export`."""
         reach = self._reach()
-        return await self._async.store(maintenance.export, self._storage, reach, path, progress)
+        return await self._async.store(
+            transferring.export,
+            self._storage,
+            reach,
+            check_path(path),
+            arguments.callback("progress", progress),
+        )
 
-    def import_(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
+    def import_(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
         """Read an export into this file; return how many records and items were new.
 
-        It can be interrupted and called again. What this file has erased stays erased.
+        Everything is checked before anything is written, and written in one transaction: others
+        who write wait for it. What this file or the export has erased stays erased. A newer export
+        of the same memories takes an older one's place.
+
+        Args:
+            path: An export.
+            user_id, agent_id, run_id, app_id: Accept only what lies in this scope; none given: all
+                that this handle reaches. Give them when the export comes from a user.
+            progress: Called with (done, in all); the export is read twice.
 
         Raises:
-            InvalidInputError: It is no export, or this file has other memories in its scopes.
+            InvalidInputError: It is no export (the line is named, and what is allowed there), holds
+                memories outside the scope, or this file has other memories in its scopes.
             EmbedderMismatchError: It was written with another embedder than this file.
-            ScopeError: This handle is bound to a scope.
         """
-        self._need_whole_file("import_")
-        return maintenance.import_(self._storage, path, progress)
+        within = self._import_scope(user_id, agent_id, run_id, app_id)
+        return transferring.import_(
+            self._storage, within, check_path(path), arguments.callback("progress", progress)
+        )
 
     async def aimport_(
-        self, path: str | os.PathLike[str], *, progress: Progress | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Async twin of `import_`."""
-        self._need_whole_file("import_")
-        return await self._async.store(maintenance.import_, self._storage, path, progress)
+        within = self._import_scope(user_id, agent_id, run_id, app_id)
+        return await self._async.store(
+            transferring.import_,
+            self._storage,
+            within,
+            check_path(path),
+            arguments.callback("progress", progress),
+        )
+
+    def _import_scope(self, *ids: str | None) -> Scope | None:
+        return self._bound if all(value is None for value in ids) else self._scope(*ids)
+
+    def vacuum(self) -> int:
+        """Give what deletions have freed back to the file system; return how many bytes.
+
+        The file is written anew, so the disk needs as much room again for a moment.
+
+        Raises:
+            ScopeError: This handle is bound to a scope.
+            StorageError: Others hold the file, or the disk is full; nothing was changed.
+        """
+        self._need_whole_file("vacuum")
+        return self._storage.upkeep.vacuum()
+
+    async def avacuum(self) -> int:
+        """Async twin of `vacuum`."""
+        self._need_whole_file("vacuum")
+        return await self._async.store(self._storage.upkeep.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -105,12 +173,18 @@ class Keeping(Handle):
             ProviderError: The embedder failed; what is done is kept.
         """
         self._need_whole_file("reembed")
-        return run(maintenance.reembed(SYNC, self._storage, self._embedder, progress))
+        return run(
+            maintenance.reembed(
+                SYNC, self._storage, self._embedder, arguments.callback("progress", progress)
+            )
+        )
 
     async def areembed(self, *, progress: Progress | None = None) -> int:
         """Async twin of `reembed`."""
         self._need_whole_file("reembed")
-        return await maintenance.reembed(self._async, self._storage, self._embedder, progress)
+        return await maintenance.reembed(
+            self._async, self._storage, self._embedder, arguments.callback("progress", progress)
+        )
 
     def purge(self) -> int:
         """Erase expired records, and finish erasures that waited for readers; return how many."""

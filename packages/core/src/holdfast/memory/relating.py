@@ -40,7 +40,7 @@ class Relating(Handle):
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return run(stating.add(self._stating(SYNC), scope, triples))
+        return self._shown(run(stating.add(self._stating(SYNC), scope, triples)))
 
     async def aadd_relations(
         self,
@@ -54,7 +54,7 @@ class Relating(Handle):
         """Async twin of `add_relations`."""
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return await stating.add(self._stating(self._async), scope, triples)
+        return self._shown(await stating.add(self._stating(self._async), scope, triples))
 
     def _stating(self, runtime: Runtime) -> stating.Stating:
         self._need_graph()
@@ -78,4 +78,4 @@ class Relating(Handle):
         """
         self._need_graph()
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return Graph(self._storage, self._embedder, self._async, scope)
+        return Graph(self._storage, self._embedder, self._async, scope, self._bound)

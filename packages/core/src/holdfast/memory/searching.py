@@ -10,10 +10,11 @@ from holdfast import messages, retrieval
 from holdfast.context import compiling, compression
 from holdfast.context.compression import Chat
 from holdfast.context.reading import ScopeReader
-from holdfast.context.tokens import Counter, counter
+from holdfast.context.tokens import Counter, checked
 from holdfast.filters import parse
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
+from holdfast.messages import check_question
 from holdfast.runtime import SYNC, Runtime, run
 from holdfast.storage.namespaces import Region
 from holdfast.types import Context, Kind, Match, Scope, check_time
@@ -170,10 +171,10 @@ class Searching(Handle):
     ) -> Context:
         return await compiling.build(
             self._reader(runtime, scope),
-            query,
-            messages or (),
+            None if query is None else check_question(query),
+            arguments.listed("messages", messages),
             max_tokens=max_tokens,
-            count=counter(model),
+            count=checked(model),
             cache=self._contexts,
         )
 
@@ -239,9 +240,9 @@ class Searching(Handle):
     ) -> list[Chat | dict[str, str]]:
         return await compression.compress(
             self._reader(runtime, scope),
-            messages,
+            arguments.listed("messages", messages),
             max_tokens=max_tokens,
-            count=counter(model),
+            count=checked(model),
             cache=self._contexts,
         )
 

@@ -32,7 +32,7 @@ from openai.resources.responses import AsyncResponses, Responses
 
 from holdfast.context.compiling import check_budget
 from holdfast.context.window import part
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, shown
 from holdfast.openai.exchanges import ChatExchange, Exchange, Place, ResponseExchange
 from holdfast.openai.turns import Remembers, Turns, failing_open
 from holdfast.types import Scope
@@ -82,7 +82,7 @@ def wrap(
             f"wrap takes an open holdfast.Memory, not {type(memory).__name__!r}: Memory(path)"
         )
     if place not in get_args(Place):
-        raise InvalidInputError(f"place must be {' or '.join(get_args(Place))}, not {place!r}")
+        raise InvalidInputError(f"place must be {' or '.join(get_args(Place))}, not {shown(place)}")
     scope = Scope(user_id, agent_id, run_id, app_id)
     turns = Turns(memory, scope, max_tokens=max_tokens, infer=infer, wait=wait)
     return _attached(cast(Client, client.with_options()), turns, place)

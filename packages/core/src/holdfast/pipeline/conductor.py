@@ -95,8 +95,9 @@ async def extract_added(pipeline: Pipeline, added: Added) -> Derived:
         while left:
             total += await extract(pipeline, left.pop(0))
     finally:
-        for rows in left:
-            await pipeline.runtime.store(pipeline.storage.derivation.release, rows)
+        if left:
+            waiting = [row for rows in left for row in rows]
+            await pipeline.runtime.finish(pipeline.storage.derivation.release, waiting)
     return total
 
 
@@ -121,7 +122,8 @@ async def drain(
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total, done = Derived(), 0
-    while not stopped() and (rows := await store(derivation.claim, region)):
+    claim = pipeline.runtime.claim
+    while not stopped() and (rows := await claim(derivation.release, derivation.claim, region)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
@@ -140,19 +142,19 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
     Raises:
         ProviderError: The LLM failed or could not be understood; the turns wait to be tried again.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    finish, derivation = pipeline.runtime.finish, pipeline.storage.derivation
     try:
         return await _derive(pipeline, rows)
     except Lost:
-        left = await store(derivation.release, rows)
+        left = await finish(derivation.release, rows)
         lost = "turns were erased, or taken over by another worker, while a model read them"
         return Derived(problems=(f"{lost}; {left} wait again",), pending=left)
     except Exception as error:
         readable = isinstance(error, HoldfastError) and not isinstance(error, ExtractionError)
-        await store(derivation.failed, rows, described(error)[:500], readable=readable)
+        await finish(derivation.failed, rows, described(error)[:500], readable=readable)
         raise
     except BaseException:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
-        await store(derivation.release, rows)
+        await finish(derivation.release, rows)
         raise
 
 
@@ -260,10 +262,15 @@ async def summarise(
     region: Region | None = None,
 ) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    runtime, derivation = pipeline.runtime, pipeline.storage.derivation
     total = Derived()
+
+    def give_back(material: Material | None) -> None:
+        if material is not None:
+            derivation.postpone_summary(material, 0.0)
+
     while not stopped():
-        material = await store(derivation.claim_summary, SUMMARISE_AFTER, region)
+        material = await runtime.claim(give_back, derivation.claim_summary, SUMMARISE_AFTER, region)
         if material is None:
             break
         delay = 0.0
@@ -273,7 +280,7 @@ async def summarise(
             delay = SUMMARY_DELAY
             total += Derived(problems=(f"summary: {error}",))
         finally:
-            await store(derivation.postpone_summary, material, delay)
+            await runtime.finish(derivation.postpone_summary, material, delay)
     return total
 
 

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.errors import ExtractionError
+from holdfast.language.quoting import quote
 from holdfast.language.wording import clean, shorten
 from holdfast.pipeline.answers import Messages, Problem, items, prompt, repair, text_of
-from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
+from holdfast.pipeline.transcript import Turn, fenced, transcript
 from holdfast.types import Answer, Tool
 
 __all__ = ["MAX_STEPS", "Procedure", "read", "repair", "request"]
@@ -88,7 +89,7 @@ def request(turns: Sequence[Turn], *, task: str = "") -> tuple[Messages, Tool]:
     """
     parts = [
         fenced("run", transcript(turns, numbered=False)),
-        f"Record only how this was done: {quoted(task)}" if task else "Record how it was done.",
+        f"Record only how this was done: {quote(task)}" if task else "Record how it was done.",
     ]
     return prompt(SYSTEM, "\n\n".join(parts)), TOOL
 
@@ -104,7 +105,7 @@ def read(answer: Answer, *, last: bool = False) -> Procedure:
         ExtractionError: It holds no step: ask again with `repair`, once.
     """
     listed, problems = items(answer, "steps", last=last)
-    cleaned = (clean(step) if isinstance(step, str) else "" for step in listed)
+    cleaned = (clean(step[: 4 * MAX_STEP]) if isinstance(step, str) else "" for step in listed)
     steps = [shorten(step, MAX_STEP) for step in cleaned if step]
     if not steps:
         raise ExtractionError("the answer holds no step")

@@ -8,9 +8,9 @@ snake_case names in every language. A name that is in no table is left to the mo
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
+from holdfast.language.normal import normal
 from holdfast.language.wording import normalise, words
 
 
@@ -131,7 +131,7 @@ def canonical(relation: str) -> str:
 
     Unknown names come back in snake_case; ``prefers_x`` and ``favorite_x`` as ``favourite_x``.
     """
-    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", unicodedata.normalize("NFKC", relation))
+    split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", normal("NFKC", relation))
     parts = re.sub(r"[\W_]+", " ", split.casefold()).split()
     while len(parts) > 1 and parts[0] in _LEADING:
         parts = parts[1:]

@@ -12,9 +12,10 @@ import re
 from collections.abc import Sequence
 
 from holdfast.errors import ExtractionError
+from holdfast.language.quoting import quote
 from holdfast.language.wording import clean, shorten
 from holdfast.pipeline.answers import Messages, prompt, repair, text_of
-from holdfast.pipeline.transcript import Turn, fenced, quoted, transcript
+from holdfast.pipeline.transcript import Turn, fenced, transcript
 from holdfast.types import Answer, Tool
 
 __all__ = ["MAX_TOKENS", "read", "repair", "request"]
@@ -22,6 +23,8 @@ __all__ = ["MAX_TOKENS", "read", "repair", "request"]
 MAX_TOKENS = 300
 """Length of a summary where the caller asks for none."""
 
+_MAX_TEXT = 1_000_000
+"""Characters read of an answer in prose."""
 _CHARACTERS_PER_TOKEN = 6
 """More than any usual script needs, so that the bound cuts only what ignores it."""
 
@@ -62,7 +65,7 @@ def request(
         max_tokens: How long the new one may be.
     """
     parts = [
-        fenced("summary", [quoted(summary)]) if summary else "",
+        fenced("summary", [quote(summary)]) if summary else "",
         fenced("new_turns", transcript(turns, numbered=False)),
         f"Write at most {max_tokens} tokens (about {max_tokens * 3 // 4} English words).",
     ]
@@ -83,7 +86,7 @@ def read(answer: Answer, *, max_tokens: int = MAX_TOKENS, last: bool = False) ->
     if answer.data is not None:
         text = text_of(answer.data, "summary")
     else:
-        text = _plain(answer.text) if last else ""
+        text = _plain(answer.text[:_MAX_TEXT]) if last else ""
     if not text:
         raise ExtractionError("the answer holds no summary")
     return shorten(text, max_tokens * _CHARACTERS_PER_TOKEN)

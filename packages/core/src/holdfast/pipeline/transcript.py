@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from holdfast.language.quoting import quote
 from holdfast.language.wording import clean, shorten
 from holdfast.types import Role
 
@@ -45,8 +45,8 @@ def transcript(turns: Sequence[Turn], *, numbered: bool, limit: int | None = Non
         limit: Cut each turn to this many characters.
     """
     return [
-        f"{number if numbered else '-'} | {day(turn.said_at)} | {quoted(turn.who)} | "
-        f"{quoted(turn.text if limit is None else shorten(turn.text, limit))}"
+        f"{number if numbered else '-'} | {day(turn.said_at)} | {quote(turn.who)} | "
+        f"{quote(turn.text if limit is None else shorten(turn.text, limit))}"
         for number, turn in enumerate(turns, start=1)
     ]
 
@@ -54,15 +54,6 @@ def transcript(turns: Sequence[Turn], *, numbered: bool, limit: int | None = Non
 def day(moment: datetime) -> str:
     """Return a date the way the prompts write it: ``2026-06-10 09:30 Wednesday``."""
     return f"{moment:%Y-%m-%d %H:%M} {_WEEKDAYS[moment.weekday()]}"
-
-
-def quoted(text: str) -> str:
-    r"""Return `text` as a JSON string that holds no line break and no closing tag.
-
-    ``</`` becomes ``<\/``, which JSON reads back as the same text.
-    """
-    safe = text.encode("utf-8", "replace").decode("utf-8")
-    return json.dumps(safe, ensure_ascii=False).replace("</", "<\\/")
 
 
 def fenced(tag: str, lines: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from holdfast.forking import renewed
 from holdfast.providers.failures import tolerated
 from holdfast.types import Changes
 
@@ -30,20 +31,35 @@ class Worker:
     ) -> None:
         self._drain = drain
         self._next_due = next_due
+        self.renew()
+        renewed(self)
+        self._start()
+
+    def renew(self) -> None:
+        """Begin without a thread, as a forked child does: it may never queue anything."""
         self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="holdfast-worker", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._stopped.is_set():
+                self._thread = threading.Thread(
+                    target=self._run, name="holdfast-worker", daemon=True
+                )
+                self._thread.start()
 
     def wake(self) -> None:
         """Say that something was queued."""
         self._wake.set()
+        self._start()
 
     def stop(self) -> None:
         """Finish the batch at hand, then end. What is left waits for the next process."""
         self._stopped.set()
         self._wake.set()
-        if threading.current_thread() is not self._thread:
+        if self._thread is not None and threading.current_thread() is not self._thread:
             self._thread.join()
 
     def _run(self) -> None:

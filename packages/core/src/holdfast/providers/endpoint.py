@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from holdfast.errors import InvalidInputError, ProviderError
+from holdfast.forking import Lock, renewed
 from holdfast.providers.folder import require
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Endpoint:
     _by_loop: dict[asyncio.AbstractEventLoop, asyncio.Task[_Lease]] = field(
         default_factory=dict, init=False, repr=False
     )
-    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def __post_init__(self) -> None:
         require("openai", "openai")
@@ -86,6 +86,11 @@ class Endpoint:
             raise InvalidInputError("base_url must be an address such as http://localhost:8000/v1")
         if self.client is None and self.async_client is None and self.api_key is None:
             self.api_key = self._default_key()
+        renewed(self)
+
+    def renew(self) -> None:
+        """Make a new client in a forked child: two processes must not talk on one connection."""
+        self._own = None
 
     @property
     def name(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import InvalidInputError, ProviderError
+from holdfast.forking import Lock
 from holdfast.providers.base import Embedder
 from holdfast.providers.folder import ModelFolder, cache_folder, keep, packaged_model, require
 
@@ -65,7 +65,7 @@ class LocalEmbedder(Embedder):
         self._batch_size = batch_size
         self._cache = cache_folder() if cache is None else Path(cache)
         self._encoder: Encoder | None = None
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     @property
     def fingerprint(self) -> str:

@@ -37,6 +37,21 @@ class Runtime(Protocol):
         Others that wait may have their share in the transaction; each is whole or undone.
         """
 
+    async def claim(
+        self,
+        release: Callable[[T], object],
+        operation: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run one storage operation, as `write` does, whose result is a claim.
+
+        Where the caller is cancelled before it has the result, `release` is run with that.
+        """
+
+    async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one whole storage operation to its end, whoever is cancelled meanwhile."""
+
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do what takes long or loads modules, as reading a long text does."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +11,10 @@ from contextlib import nullcontext
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from holdfast.forking import renewed
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
+from holdfast.providers.checking import checked_answer, name_of
+from holdfast.providers.failures import failures_of
 from holdfast.runtime.lane import MOST_THREADS, Lane
 from holdfast.runtime.operations import Kind, Together
 from holdfast.runtime.questions import ASKED
@@ -33,20 +35,15 @@ class AsyncRuntime:
     def __init__(self, together: Together = nullcontext) -> None:
         self._together = together
         self._closed = False
-        self._start()
+        self.renew()
+        renewed(self)
 
-    def _start(self) -> None:
+    def renew(self) -> None:
         """Begin with no threads, as a process does; a forked child inherits none."""
-        self._process = os.getpid()
         self._pool: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._lanes: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lane]
         self._lanes = weakref.WeakKeyDictionary()
-
-    def _own(self) -> None:
-        """Begin anew in a forked child."""
-        if self._process != os.getpid():
-            self._start()
 
     async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool; a cancelled caller leaves it to finish its commit."""
@@ -61,6 +58,41 @@ class AsyncRuntime:
     async def write(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in the pool, in one transaction with others that wait."""
         result: T = await self._hop("write", partial(operation, *args, **kwargs))
+        return result
+
+    async def claim(
+        self,
+        release: Callable[[T], object],
+        operation: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run the operation as `write` does; a cancelled caller ends when its claim is released.
+
+        The claim may be made while its caller is cancelled, or lie ready when it is: so the caller
+        looks what came of it. What had not begun by then is left out.
+        """
+        unwanted = threading.Event()
+
+        def wanted() -> T | None:
+            return None if unwanted.is_set() else operation(*args, **kwargs)
+
+        future = self._hop("write", wanted)
+        cancelled = await _ended(future, unwanted)
+        if cancelled is not None:
+            if future.exception() is None and (made := future.result()) is not None:
+                await _ended(self._hop("store", partial(release, made)))
+            raise cancelled
+        result: T = future.result()
+        return result
+
+    async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation in the pool; a cancelled caller waits for its end, then is."""
+        future = self._hop("store", partial(operation, *args, **kwargs))
+        cancelled = await _ended(future)
+        if cancelled is not None:
+            raise cancelled
+        result: T = future.result()
         return result
 
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -78,7 +110,6 @@ class AsyncRuntime:
         await self._lane(loop).arrive(loop)
 
     def _lane(self, loop: asyncio.AbstractEventLoop) -> Lane:
-        self._own()
         lane = self._lanes.get(loop)
         if lane is None:
             lane = self._lanes[loop] = Lane(self._submit, self._together)
@@ -94,30 +125,59 @@ class AsyncRuntime:
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""
-        return await embedder.aembed(texts)
+        with failures_of(name_of(embedder)):
+            return await embedder.aembed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
         """Await the embedder, unless it was asked the same lately."""
         known = ASKED.get(embedder, text)
         if known is None:
-            known = ASKED.keep(embedder, text, await embedder.aembed_query(text))
+            with failures_of(name_of(embedder)):
+                known = await embedder.aembed_query(text)
+            ASKED.keep(embedder, text, known)
         return known
 
     async def complete(
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Await the model."""
-        return await llm.acomplete(messages, tool=tool)
+        with failures_of(name_of(llm)):
+            return checked_answer(llm, await llm.acomplete(messages, tool=tool))
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Await the model."""
-        return await reranker.arerank(query, texts)
+        with failures_of(name_of(reranker)):
+            return await reranker.arerank(query, texts)
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; what comes later stays no longer."""
-        self._own()
         self._closed = True
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=False)
+
+
+async def _ended(
+    future: asyncio.Future[Any], unwanted: threading.Event | None = None
+) -> asyncio.CancelledError | None:
+    """Wait for the end of an operation, even if the caller is cancelled.
+
+    Args:
+        future: What comes of the operation.
+        unwanted: Set as soon as the caller is cancelled.
+
+    Returns:
+        The cancellation, to be raised when the caller has done what is left to do.
+    """
+    cancelled = None
+    while not future.done():
+        try:
+            await asyncio.wait((future,))
+        except asyncio.CancelledError as error:
+            cancelled = error
+            if unwanted is not None:
+                unwanted.set()
+    if cancelled is not None:
+        future.exception()  # else the loop complains that nobody asked
+    return cancelled

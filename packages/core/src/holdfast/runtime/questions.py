@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections import OrderedDict
 from typing import Final
 
+from holdfast.forking import Lock
 from holdfast.providers.base import Embedder, Vector
+from holdfast.providers.checking import is_finite
 
 # Vectors of questions that are kept for each embedder, and how long a text may be for it.
 QUESTIONS: Final = 256
@@ -23,7 +24,7 @@ class Questions:
 
     def __init__(self) -> None:
         self._known: dict[int, OrderedDict[tuple[str, str], Vector]] = {}
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def get(self, embedder: Embedder, text: str) -> Vector | None:
         """Return the vector of a question, if it is known."""
@@ -36,8 +37,8 @@ class Questions:
             return known[key]
 
     def keep(self, embedder: Embedder, text: str, vector: Vector) -> Vector:
-        """Remember a vector; return it."""
-        if len(text) > LONGEST_QUESTION:
+        """Remember a vector, unless it is none; return it."""
+        if len(text) > LONGEST_QUESTION or not is_finite(vector):
             return vector
         with self._lock:
             known = self._known.get(id(embedder))

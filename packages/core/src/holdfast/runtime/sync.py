@@ -7,6 +7,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from holdfast.errors import ProviderError
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
+from holdfast.providers.checking import checked_answer, name_of
+from holdfast.providers.failures import failures_of
 from holdfast.runtime.questions import ASKED
 from holdfast.types import Answer, Tool
 
@@ -29,19 +31,36 @@ class SyncRuntime:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
 
+    async def claim(
+        self,
+        release: Callable[[T], object],
+        operation: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run the operation in this thread."""
+        return operation(*args, **kwargs)
+
+    async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run the operation in this thread."""
+        return operation(*args, **kwargs)
+
     async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do the work in this thread."""
         return work(*args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Call the embedder's sync method."""
-        return embedder.embed(texts)
+        with failures_of(name_of(embedder)):
+            return embedder.embed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
         """Call the embedder's sync method, unless it was asked the same lately."""
         known = ASKED.get(embedder, text)
         if known is None:
-            known = ASKED.keep(embedder, text, embedder.embed_query(text))
+            with failures_of(name_of(embedder)):
+                known = embedder.embed_query(text)
+            ASKED.keep(embedder, text, known)
         return known
 
     async def complete(
@@ -49,7 +68,8 @@ class SyncRuntime:
     ) -> Answer:
         """Call the model's sync method."""
         try:
-            return llm.complete(messages, tool=tool)
+            with failures_of(name_of(llm), but=(NotImplementedError,)):
+                return checked_answer(llm, llm.complete(messages, tool=tool))
         except NotImplementedError as error:
             raise ProviderError(
                 f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
@@ -58,7 +78,8 @@ class SyncRuntime:
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Call the model's sync method."""
-        return reranker.rerank(query, texts)
+        with failures_of(name_of(reranker)):
+            return reranker.rerank(query, texts)
 
 
 SYNC = SyncRuntime()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.filters import Filter
-from holdfast.storage import codec, items, namespaces
+from holdfast.storage import codec, damage, items, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.conditions import Condition, place
 from holdfast.storage.database import Connection
@@ -105,7 +105,8 @@ def _vectors(connection: Connection, row_id: int) -> Floats:
     blob, passages = connection.execute(
         "SELECT vectors, length(passages) / 12 FROM items WHERE id = ?", (row_id,)
     ).fetchone()
-    return np.frombuffer(blob, dtype=np.float32).reshape(passages, -1 if passages else 0)
+    with damage.Reading("the vectors of an item"):
+        return np.frombuffer(blob, dtype=np.float32).reshape(passages, -1 if passages else 0)
 
 
 def page(file: File, choice: Choice, order: Order, limit: int, offset: int) -> list[Item]:

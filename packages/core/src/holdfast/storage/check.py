@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
-from holdfast.storage.database import Connection
+from holdfast.errors import StorageError
+from holdfast.storage import damage, items, layout, log, namespaces
+from holdfast.storage.database import Connection, unmapped
 from holdfast.storage.listing import VISIBLE
 from holdfast.storage.namespaces import Region
-from holdfast.storage.schema import NAMESPACE_BITS, ROWS
+from holdfast.storage.opening import DriverError
+from holdfast.storage.schema import NAMESPACE_BITS, ROWS, STATE
+
+_NAMED = 20  # so many damaged rows are named
+_DIGESTED = (
+    ("records", layout.COLUMNS, layout.LAYOUT),
+    ("items", items.COLUMNS, items.LAYOUT),
+)
 
 # Each query counts rows that must not exist.
 _RULES = {
@@ -49,6 +60,29 @@ _RULES = {
         "SELECT count(*) FROM entities e WHERE NOT EXISTS"
         " (SELECT 1 FROM records r WHERE r.id = e.record)"
     ),
+    "records whose end is not as it was written": (
+        f"SELECT count(*) FROM records WHERE state IS NOT ({STATE['records']})"
+    ),
+    "items whose end is not as it was written": (
+        f"SELECT count(*) FROM items WHERE state IS NOT ({STATE['items']})"
+    ),
+    "records whose sources differ from their links": (
+        "SELECT count(*) FROM records r WHERE (SELECT count(DISTINCT value) FROM"
+        " json_each(r.sources)) <> (SELECT count(*) FROM sources s WHERE s.record = r.id)"
+        " OR EXISTS (SELECT 1 FROM json_each(r.sources) j WHERE NOT EXISTS"
+        " (SELECT 1 FROM sources s WHERE s.source = j.value AND s.record = r.id))"
+    ),
+    "records that ended at no known time": (
+        "SELECT count(*) FROM records WHERE (valid_to IS NULL) <> (closed_at IS NULL)"
+    ),
+    "entries of the log that cannot be read": (
+        f"SELECT count(*) FROM log WHERE operation NOT IN ({', '.join(map(repr, log.OPERATIONS))})"
+        " OR typeof(at) <> 'integer' OR sources IS NOT NULL AND NOT json_valid(sources)"
+    ),
+    "entries of the log that name another record's version": (
+        "SELECT count(*) FROM log l JOIN records r ON r.id IN (l.before, l.after)"
+        " WHERE l.key IS NOT NULL AND r.key <> l.key"
+    ),
     "queued turns that are missing": (
         "SELECT count(*) FROM queue q WHERE NOT EXISTS"
         " (SELECT 1 FROM records r WHERE r.id = q.record)"
@@ -85,11 +119,53 @@ def counts(connection: Connection, region: Region | None, now: int) -> dict[str,
 
 
 def rows(connection: Connection) -> list[str]:
-    """Return what is wrong with the tables; nothing if sound."""
-    wrong = [
-        f"{count} {rule}"
-        for rule, sql in _RULES.items()
-        if (count := connection.execute(sql).fetchone()[0])
-    ]
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    return wrong if verdict == "ok" else [*wrong, f"SQLite: {verdict}"]
+    """Return what is wrong with the tables; nothing if sound. What cannot be read is wrong, too."""
+    looks = {rule: partial(_counted, connection, rule, sql) for rule, sql in _RULES.items()}
+    for table, columns, digested in _DIGESTED:
+        looks[table] = partial(_damaged, connection, table, columns, digested)
+    looks["paths"] = partial(_misplaced, connection)
+    looks["SQLite's own check"] = partial(_verdicts, connection)
+    return [problem for what, look in looks.items() for problem in _attempted(what, look)]
+
+
+def _attempted(what: str, look: Callable[[], Iterable[str]]) -> list[str]:
+    try:
+        return list(look())
+    except (DriverError, StorageError, *damage.UNREADABLE) as error:
+        return [f"{what}: could not be checked ({type(error).__name__})"]
+
+
+def _counted(connection: Connection, rule: str, sql: str) -> Iterator[str]:
+    count = connection.execute(sql).fetchone()[0]
+    if count:
+        yield f"{count} {rule}"
+
+
+def _damaged(
+    connection: Connection, table: str, columns: Sequence[str], digested: damage.Layout
+) -> Iterator[str]:
+    """Name the rows that are not as they were written, by key; no word of them."""
+    with unmapped(connection):
+        found = 0
+        for row in connection.execute(f"SELECT {', '.join(columns)}, content FROM {table}"):
+            if not digested.fits(row, row[-1]):
+                found += 1
+                if found <= _NAMED:
+                    yield f"{table}: {row[1]!r:.80} is not as it was written"
+        if found > _NAMED:
+            yield f"{table}: {found - _NAMED} more are not as they were written"
+
+
+def _misplaced(connection: Connection) -> Iterator[str]:
+    """Name the namespaces whose path does not say what their ids say."""
+    for no, path, *ids in connection.execute(
+        "SELECT no, path, user_id, agent_id, run_id, app_id FROM namespaces"
+    ):
+        if not namespaces.agrees(path, ids):
+            yield f"namespace {no}: its path and its ids differ"
+
+
+def _verdicts(connection: Connection) -> Iterator[str]:
+    for (verdict,) in connection.execute(f"PRAGMA integrity_check({_NAMED})"):
+        if verdict != "ok":
+            yield f"SQLite: {verdict}"

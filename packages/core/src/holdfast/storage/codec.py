@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.storage import damage
+
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -30,8 +32,15 @@ def to_micros(moment: datetime) -> int:
 
 
 def from_micros(micros: int) -> datetime:
-    """Return the moment, in UTC."""
-    return EPOCH + timedelta(0, 0, micros)
+    """Return the moment, in UTC.
+
+    Raises:
+        DamagedFileError: It is none that was ever written.
+    """
+    try:
+        return EPOCH + timedelta(0, 0, micros)
+    except damage.UNREADABLE as error:
+        raise damage.found("a time") from error
 
 
 def maybe_micros(moment: datetime | None) -> int | None:
@@ -82,8 +91,15 @@ def _levels(value: Any) -> int:
 
 
 def from_json(text: str) -> Any:
-    """Return the value of a JSON column."""
-    return [] if text == "[]" else {} if text == "{}" else _decode(text)[0]
+    """Return the value of a JSON column.
+
+    Raises:
+        DamagedFileError: It is no JSON.
+    """
+    try:
+        return [] if text == "[]" else {} if text == "{}" else _decode(text)[0]
+    except damage.UNREADABLE as error:
+        raise damage.found("a value that is no JSON") from error
 
 
 def to_passages(passages: Sequence[Passage]) -> bytes:

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
+from holdfast.storage.pool import Pool
+
 # So many writes share a commit at most: the first one waits for them all.
 MOST_TOGETHER = 64
 
@@ -24,15 +26,13 @@ class Pen:
     """Who holds it writes; the other threads of the process wait.
 
     Args:
-        borrow, give_back: Where connections come from and go to.
+        pool: Where connections come from and go to.
         shares: Writes may share a commit. Where none waits for the disk it gains nothing: threads
             wake each other for longer than they save.
     """
 
-    def __init__(
-        self, borrow: Callable[[], Any], give_back: Callable[[Any], None], *, shares: bool
-    ) -> None:
-        self._borrow, self._give_back, self._shares = borrow, give_back, shares
+    def __init__(self, pool: Pool, *, shares: bool) -> None:
+        self._pool, self._shares = pool, shares
         self._lock = threading.RLock()
         self._count = threading.Lock()
         self._waiting = 0
@@ -117,14 +117,14 @@ class Pen:
         """Leave a new transaction open for the one who asks."""
         if self._lost is not None:
             raise self._lost
-        connection = self._borrow()
+        connection = self._pool.borrow()
         try:
             connection.execute("BEGIN IMMEDIATE")
-            self._open = _Group(connection)
+            self._open = _Group(connection, self._pool.verify)
         except BaseException:
             if connection.in_transaction:  # interrupted as soon as it was open
                 connection.execute("ROLLBACK")
-            self._give_back(connection)
+            self._pool.give_back(connection)
             raise
 
     def _rescue(self, group: _Group | None) -> None:
@@ -170,7 +170,7 @@ class Pen:
                 self._lost = self._lost or group.error
             if not group.returned and not group.connection.in_transaction:
                 group.returned = True
-                self._give_back(group.connection)
+                self._pool.give_back(group.connection)
 
 
 class _Group:
@@ -184,8 +184,9 @@ class _Group:
         returned: Its connection is no longer its own.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, verify: Callable[..., None]) -> None:
         self.connection = connection
+        self._verify = verify
         self.members = 0
         self.returned = False
         self._whole = True  # no write is half done
@@ -239,6 +240,7 @@ class _Group:
             if not self._whole:  # interrupted before it could be undone
                 self._undo(KeyboardInterrupt())
             if self.connection.in_transaction:
+                self._verify(whole=True)  # who could find what is written elsewhere?
                 self.connection.execute("COMMIT")
         except Exception as error:
             self.error = error

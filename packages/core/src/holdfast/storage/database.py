@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Protocol
 
-from holdfast.errors import (
-    SchemaVersionError,
-    StorageClosedError,
-    StorageError,
-    WrongKeyError,
-)
-from holdfast.storage import keys, remains
+from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError, shown
+from holdfast.forking import renewed
+from holdfast.storage import damage, keys, remains
 from holdfast.storage.committing import Pen
+from holdfast.storage.moving import Moving
 from holdfast.storage.opening import (
     CAN_ENCRYPT,
     IN_MEMORY,
+    MOMENT,
     DriverError,
     Durability,
     Opening,
@@ -29,6 +26,7 @@ from holdfast.storage.opening import (
     claim,
     unmapped,
 )
+from holdfast.storage.pool import Pool
 
 __all__ = ["Connection", "Cursor", "Database", "Durability", "unmapped"]
 
@@ -90,7 +88,7 @@ class Database:
         upkeep: float = remains.EVERY,
     ) -> None:
         if durability not in ("normal", "full"):
-            raise StorageError(f"durability must be 'normal' or 'full', not {durability!r}")
+            raise StorageError(f"durability must be 'normal' or 'full', not {shown(durability)}")
         check_version()
         if key is not None and not CAN_ENCRYPT:
             raise StorageError("encryption needs the sqlcipher3 package; install it or drop key=")
@@ -99,12 +97,14 @@ class Database:
         # and SQLite reads a relative path that begins with "file:" as a URI.
         self.path = Path(path) if self.in_memory else Path(path).absolute()
         self._opening = Opening(self.path, None, durability, busy_seconds)
-        self._closed = False
+        self._pool = Pool(self._opening)
         self._translated = _Translated(self)
+        self._moving = Moving(self._move_wal)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
             self._opening.key = keys.raw_key(key, self.path)
-        self._start()
+        self.renew()
+        renewed(self)
         try:
             self._first()
         except WrongKeyError:
@@ -119,28 +119,24 @@ class Database:
         with self.bare() as connection:
             claim(connection)
 
-    def _start(self) -> None:
-        """Begin with no connections, as a process does; a forked child comes here too."""
-        self._process = os.getpid()
-        # A child may not touch its parent's connections, nor close them: it keeps them aside.
-        # A memory database is the exception, for there the connection is the data.
-        inherited = getattr(self, "_idle", [])
-        self._idle: list[Any] = inherited if self.in_memory else []
-        self._set_aside = [*getattr(self, "_set_aside", []), inherited]
+    def renew(self) -> None:
+        """Begin with a pen that nobody holds, as a process does, also a forked child."""
         # A write holds the pen; in memory the one connection is shared, so a read does as well.
         shares = self.durability == "full" and not self.in_memory
-        self._pen = Pen(self._borrow, self._push, shares=shares)
-        self._idle_lock = threading.Lock()
+        self._pen = Pen(self._pool, shares=shares)
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._pool.closed
 
-    def refuse_closed(self) -> None:
-        """Raise `StorageClosedError` after `close`."""
-        if self._closed:
-            raise StorageClosedError(f"{self.path} is closed; open a new Memory on it")
+    def refuse(self) -> None:
+        """Raise `StorageClosedError` after `close`; see `Pool.refuse`."""
+        self._pool.refuse()
+
+    def verify(self) -> None:
+        """Raise `StorageError` unless the open file and its log still have their names."""
+        self._pool.verify(whole=True)
 
     @property
     def durability(self) -> Durability:
@@ -152,9 +148,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
-        self._own()
         with self._pen if self.in_memory else nullcontext(), self._translated:
-            connection = self._borrow()
+            self._pool.verify()
+            connection = self._pool.borrow()
             try:
                 connection.execute("BEGIN")
                 yield connection
@@ -164,15 +160,15 @@ class Database:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                self._push(connection)
+                self._pool.give_back(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open the one write transaction; commit at the end, roll back on any error."""
-        self._own()
         with self._translated, self._pen.writing() as connection:
             yield connection
         if not self._pen.gathering:
+            self._moving.look()
             self.after_write()
 
     @contextmanager
@@ -184,9 +180,9 @@ class Database:
         Raises:
             StorageError: It could not be committed: then none of them is there.
         """
-        self._own()
         with self._translated, nullcontext() if self.in_memory else self._pen.together():
             yield
+        self._moving.look()
         self.after_write()
 
     @contextmanager
@@ -206,46 +202,12 @@ class Database:
 
         For pragmas, checkpoints, and a single statement, which is a transaction of its own.
         """
-        self._own()
-        return _Bare(self, self._pen, self._translated)
-
-    def _own(self) -> None:
-        """Begin anew in a forked child."""
-        if self._process != os.getpid():
-            self._start()
-
-    def _borrow(self) -> Any:
-        if self.in_memory:
-            return self._only()
-        with self._idle_lock:
-            idle = self._idle.pop() if self._idle else None
-        return idle or self._opening.connect()
-
-    def _only(self) -> Any:
-        """Return the one connection of a memory database: it is the data, so it stays at hand."""
-        if not self._idle:
-            self.refuse_closed()  # another thread may have closed it just now
-            self._idle.append(self._opening.connect())
-        if self._idle[0].in_transaction:
-            raise StorageError("a memory database has one connection; do not nest its transactions")
-        return self._idle[0]
-
-    def _push(self, connection: Any) -> None:
-        with self._idle_lock:
-            if not self._closed:
-                if not self.in_memory:
-                    self._idle.append(connection)
-                return
-        connection.close()
+        return _Bare(self._pool, self._pen, self._translated)
 
     def close(self) -> None:
         """Close every connection. Closing twice is fine; using it afterwards is an error."""
         self._caretaker.look()
-        with self._idle_lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._pool.close()
 
     # -- upkeep ---------------------------------------------------------------------------------
 
@@ -287,16 +249,14 @@ class Database:
             )
         raw = keys.derive(key, bytes.fromhex(self._opening.key[64:]))
         with self.bare() as connection:
-            with self._idle_lock:
-                idle, self._idle = self._idle, []
-            for other in idle:
-                other.close()
+            self._pool.close_idle()
             self._opening.leave_wal(connection)
             try:
                 connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
                 self._opening.key = raw
             finally:
                 self._opening.use_wal(connection)
+                self._pool.recognise(anew=True)
 
     def tended_by(self, chore: Callable[[], bool]) -> None:
         """Let the writes that look for pending erasures do this too; see `remains.Caretaker`."""
@@ -323,6 +283,40 @@ class Database:
         with self.bare() as connection:
             return self._opening.empty_wal(connection, patience)
 
+    def _move_wal(self) -> None:
+        """Move what readers allow of the log into the file. The write before it has committed."""
+        if self.in_memory:
+            return
+        with suppress(DriverError, StorageError):
+            connection = self._pool.borrow()
+            try:
+                self._opening.move_wal(connection)
+            finally:
+                self._pool.give_back(connection)
+
+    def vacuum(self) -> int:
+        """Write the file anew without the room that nothing needs; return how many bytes went.
+
+        What it holds is in memory once, and in the write-ahead log, for as long as it takes.
+
+        Raises:
+            StorageError: Others hold the file, or the disk is full; nothing is lost.
+        """
+        before = self._size()
+        with self.bare() as connection:
+            with self._opening.impatient(connection, MOMENT):
+                connection.execute("VACUUM")
+            if not self.in_memory and not self._opening.empty_wal(connection, MOMENT):
+                raise StorageError(
+                    f"{self.path} is in use, so it cannot shrink yet; nothing is lost: close it "
+                    "elsewhere, then vacuum again"
+                )
+        return before - self._size()
+
+    def _size(self) -> int:
+        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
     def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""
         return self._opening.explained(error)
@@ -335,7 +329,7 @@ class _Translated:
         self._database = database
 
     def __enter__(self) -> None:
-        self._database.refuse_closed()
+        self._database.refuse()
 
     def __exit__(
         self,
@@ -350,16 +344,17 @@ class _Translated:
 class _Bare:
     """Lends a connection while it holds the pen; one generator in its place takes twice as long."""
 
-    __slots__ = ("_connection", "_database", "_pen", "_translated")
+    __slots__ = ("_connection", "_pen", "_pool", "_translated")
 
-    def __init__(self, database: Database, pen: Pen, translated: _Translated) -> None:
-        self._database, self._pen, self._translated = database, pen, translated
+    def __init__(self, pool: Pool, pen: Pen, translated: _Translated) -> None:
+        self._pool, self._pen, self._translated = pool, pen, translated
 
     def __enter__(self) -> Connection:
         self._pen.__enter__()
         try:
             with self._translated:
-                connection: Connection = self._database._borrow()
+                self._pool.verify(whole=True)
+                connection: Connection = self._pool.borrow()
         except BaseException:
             self._pen.__exit__(None, None, None)
             raise
@@ -373,7 +368,7 @@ class _Bare:
         trace: TracebackType | None,
     ) -> None:
         try:
-            self._database._push(self._connection)
+            self._pool.give_back(self._connection)
         finally:
             self._pen.__exit__(None, None, None)
         if error is not None:
@@ -387,4 +382,5 @@ def _step(connection: Connection, name: str) -> int:
     if not known:
         return 0
     row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
-    return int(row[0]) if row else 0
+    with damage.Reading("the number of its tables' step"):
+        return int(row[0]) if row else 0

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from holdfast.storage import codec, log, namespaces, queue, records, runs, versions
+from holdfast.storage import codec, damage, log, namespaces, queue, records, runs, versions
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
@@ -170,9 +170,10 @@ class Derivation:
 
     def next_due(self) -> float | None:
         """Return in how many seconds the next turn may be tried; None when nothing waits."""
+        now = self._file.now()
         with self._file.database.read() as connection:
-            due = queue.next_due(connection)
-        return None if due is None else max(0.0, (due - self._file.now()) / 1e6)
+            due = queue.next_due(connection, now)
+        return None if due is None else max(0.0, (due - now) / 1e6)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -359,9 +360,10 @@ def _known(
         relations, blob = connection.execute(
             "SELECT relations, vectors FROM records WHERE id = ?", (row_id,)
         ).fetchone()
-        listed = tuple(codec.from_json(relations))
-        similarity = 0.0 if vector is None else _cosine(blob, vector)
-        known.append(Known(row_id, found[row_id], listed, similarity))
+        with damage.Reading("a fact"):
+            listed = tuple(codec.from_json(relations))
+            similarity = 0.0 if vector is None else _cosine(blob, vector)
+            known.append(Known(row_id, found[row_id], listed, similarity))
     return tuple(known)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from holdfast.errors import RecordNotFoundError
 from holdfast.filters import Filter
 from holdfast.storage import (
+    damage,
     erasure,
     lifting,
     listing,
@@ -194,14 +195,14 @@ class EmbeddedStorage:
             erasure.erase(connection, [key], now, keep_away=True, region=region)
             past = versions.history(connection, region, key)
             gone = next(change for change in reversed(past) if change.event == "DELETE")
-        remains.finish(self.database)
+        self.database.finish_erasure()
         return gone
 
     def erase_region(self, region: Region, tree: Filter | None = None) -> int:
         """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
-        remains.finish(self.database)
+        self.database.finish_erasure()
         return gone
 
     def purge(self) -> int:
@@ -335,7 +336,8 @@ class EmbeddedStorage:
             if _outdated(seen[1], speakers):
                 return None
             now = self.file.now()
-            network.follow(seen[0])
+            with damage.Reading("the relations of a view"):
+                network.follow(seen[0])
             asked = lifting.Asked(query, probe.vector, probe.valid_at, now)
             lift = partial(lifting.lifts, network=network, asked=asked)
             return find_records(*seen, probe, now, lift)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from holdfast.storage import damage
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -63,6 +64,7 @@ def known(connection: Connection, region: Region, user: str, dimension: int) -> 
         (*region.parameters, user, 4 * dimension),
     ).fetchall()
     names = [row[0] for row in rows]
-    vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32)
+    with damage.Reading("the vectors of names"):
+        vectors = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.float32)
     settled = frozenset(name for name, done, _ in rows if done)
     return Kept(names, settled, vectors.reshape(len(names), dimension))

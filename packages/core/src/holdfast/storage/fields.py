@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.filters import NUMBER_FIELDS, TIME_FIELDS, All, Comparison, Filter, Not
+from holdfast.storage import damage
 from holdfast.storage.conditions import COLUMNS, place
 from holdfast.storage.database import Connection
 from holdfast.storage.values import Bools, Numbers, Values
@@ -124,7 +125,8 @@ class _Field:
         """Read the values of positions that are new; False if they take too much memory."""
         while len(self.values) < len(ids):
             some = ids[len(self.values) : len(self.values) + _CHUNK].tolist()
-            self.values.extend(self._read(connection, some))
+            with damage.Reading("a value that a filter names"):
+                self.values.extend(self._read(connection, some))
             # Times, and numbers of columns of their own, are as small as they can be.
             if isinstance(self.values, Values) and self.values.nbytes > largest:
                 return False

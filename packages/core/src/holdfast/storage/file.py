@@ -7,12 +7,12 @@ Everything else in this folder is either SQL over an open transaction, or an ope
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
-from holdfast.storage import codec, erasure, items
+from holdfast.forking import Lock, renewed
+from holdfast.storage import codec, damage, erasure, items
 from holdfast.storage.conditions import place
 from holdfast.storage.database import Connection, Database, Durability
 from holdfast.storage.graphs import GraphReading, Graphs, GraphView
@@ -58,8 +58,14 @@ class File:
         self._embedder: tuple[str, int] | None = None
         for name in indexed:
             self._index(name)
+        renewed(self)
         self._purge()
         self.database.tended_by(self._purge_some)
+
+    def renew(self) -> None:
+        """Forget, in a forked child, views that another thread may have left half changed."""
+        self.views.renew()
+        self.graphs = Graphs()
 
     def close(self) -> None:
         """Close the file; views go with it."""
@@ -171,7 +177,8 @@ class File:
             followed = False
             try:
                 with begin() as connection:
-                    view.follow(connection, self._newest(connection, known))
+                    with damage.Reading("the rows of a view"):
+                        view.follow(connection, self._newest(connection, known))
                     followed = not writing  # else what it followed may be taken back
                     yield connection, view
             except BaseException as error:
@@ -195,7 +202,8 @@ class File:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
         with lending(view), self.database.read() as connection:
-            view.follow(connection)
+            with damage.Reading("the relations of a view"):
+                view.follow(connection)
             yield connection, view
 
 
@@ -220,7 +228,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._last = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def tick(self) -> int:
         """Return the time, later than any time returned before."""
@@ -243,7 +251,11 @@ _STATE = f"{_EMBEDDER}, (SELECT max(seq) FROM log)"
 
 def _embedder(connection: Connection) -> tuple[str, int] | None:
     fingerprint, dimension = connection.execute(_EMBEDDER).fetchone()
-    return None if fingerprint is None else (fingerprint, dimension)
+    if fingerprint is None:
+        return None
+    if not (isinstance(fingerprint, str) and type(dimension) is int and 0 < dimension < 1 << 20):
+        raise damage.found("the name of its embedder, or its dimension")
+    return fingerprint, dimension
 
 
 def _has_vectors(connection: Connection) -> bool:

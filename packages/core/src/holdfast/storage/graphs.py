@@ -7,13 +7,13 @@ the log, as the views of searches do (`holdfast.storage.views`).
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
 
+from holdfast.forking import Lock
 from holdfast.language.names import bare
 from holdfast.storage import log, namespaces
 from holdfast.storage.database import Connection
@@ -60,7 +60,7 @@ class GraphView:
 
     def __init__(self, reading: GraphReading) -> None:
         self.reading = reading
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.clear()
 
     def clear(self) -> None:
@@ -328,7 +328,7 @@ class Graphs:
 
     budget: int = MOST_EDGES
     _views: OrderedDict[GraphReading, GraphView] = field(default_factory=OrderedDict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
 
     def get(self, reading: GraphReading) -> GraphView:
         """Return the view of a reading; a look into the past gets one of its own."""

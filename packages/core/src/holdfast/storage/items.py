@@ -5,14 +5,14 @@ A put that replaces an item writes a new row: rows never change, so views need n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from holdfast.storage import codec, log, namespaces
+from holdfast.storage import codec, damage, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -31,9 +31,19 @@ COLUMNS = (
     "vectors",
     "terms",
 )
-_INSERT = f"INSERT INTO items ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+LAYOUT: Final = damage.Layout(
+    COLUMNS,
+    ("id", "created_at", "updated_at", "lifetime"),
+    ("key", "value", "texts"),
+    ("passages", "vectors", "terms"),
+)
+"""What of an item never changes, or only with all vectors (`reembedding`)."""
+
+_INSERT = (
+    f"INSERT INTO items ({', '.join(COLUMNS)}, content) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
+)
 _SELECT = (
-    "SELECT r.id, n.path, r.key, r.value, r.created_at, r.updated_at, r.expires_at, r.lifetime"
+    f"SELECT {', '.join('r.' + name for name in COLUMNS)}, n.path, r.content"
     f" FROM namespaces n JOIN items r ON r.id >> {NAMESPACE_BITS} = n.no"
 )
 # The plus takes the column's affinity away, which would keep SQLite from the index.
@@ -90,24 +100,27 @@ def put(connection: Connection, draft: ItemDraft, now: int) -> None:
         connection.execute("DELETE FROM items WHERE id = ?", (old[0],))
         connection.execute("DELETE FROM reembedding WHERE id = ?", (old[0],))
         log.expect_erasure(connection, now)
-    connection.execute(
-        _INSERT,
-        (
-            row_id,
-            draft.key,
-            draft.value,
-            _created(draft, old, now),
-            now,
-            None if draft.lifetime is None else now + draft.lifetime,
-            draft.lifetime,
-            codec.to_json(draft.texts),
-            codec.to_passages(draft.passages) if draft.passages else b"",
-            draft.vectors.astype(np.float32, copy=False).tobytes(),
-            draft.terms.tobytes(),
-        ),
+    row = (
+        row_id,
+        draft.key,
+        draft.value,
+        _created(draft, old, now),
+        now,
+        None if draft.lifetime is None else now + draft.lifetime,
+        draft.lifetime,
+        codec.to_json(draft.texts),
+        codec.to_passages(draft.passages) if draft.passages else b"",
+        draft.vectors.astype(np.float32, copy=False).tobytes(),
+        draft.terms.tobytes(),
     )
+    insert(connection, [row])
     before = None if old is None else old[0]
     log.append(connection, [log.Entry(namespace, "PUT", now, before, row_id)])
+
+
+def insert(connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows of `COLUMNS`, each with the digest that shows later whether it was damaged."""
+    connection.executemany(_INSERT, [(*row, LAYOUT.digest(row)) for row in rows])
 
 
 def _created(draft: ItemDraft, old: tuple[int, int] | None, now: int) -> int:
@@ -223,7 +236,8 @@ def page(
         (*region.parameters, now, *values, limit, offset),
     ).fetchall()
     found = fetch(connection, [row[0] for row in rows])
-    return [(row[0], found[row[0]]) for row in rows]
+    with damage.Reading("a page of items"):
+        return [(row[0], found[row[0]]) for row in rows]
 
 
 def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, ...]]:
@@ -238,14 +252,24 @@ def labels(connection: Connection, region: Region, now: int) -> list[tuple[str, 
 
 
 def _item(row: Sequence[Any]) -> Item:
-    _, path, key, value, created, updated, expires, lifetime = row
-    created_at = codec.from_micros(created)
-    return Item(
-        namespaces.item_labels(path),
-        key,
-        codec.from_json(value),
-        created_at,
-        created_at if updated == created else codec.from_micros(updated),
-        None if expires is None else codec.from_micros(expires),
-        lifetime,
-    )
+    """Return a row of `_SELECT` as an item.
+
+    Raises:
+        DamagedFileError: It is not as it was written.
+    """
+    if not LAYOUT.fits(row, row[-1]):
+        raise damage.found(f"item {row[1]!r:.80}")
+    _, key, value, created, updated, expires, lifetime = row[:7]
+    try:
+        created_at = codec.from_micros(created)
+        return Item(
+            namespaces.item_labels(row[-2]),
+            key,
+            codec.from_json(value),
+            created_at,
+            created_at if updated == created else codec.from_micros(updated),
+            None if expires is None else codec.from_micros(expires),
+            lifetime,
+        )
+    except damage.UNREADABLE as error:
+        raise damage.found(f"item {key!r:.80}") from error

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from holdfast.errors import InvalidInputError
+from holdfast.errors import InvalidInputError, ScopeError, shown
 from holdfast.filters import Filter
-from holdfast.storage import codec, records
+from holdfast.storage import codec, damage, records
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -49,7 +50,10 @@ def scopes(connection: Connection, region: Region) -> list[Scope]:
         " ORDER BY n.path",
         region.parameters,
     )
-    return [Scope(*row) for row in rows]
+    try:
+        return [Scope(*row) for row in rows]
+    except ScopeError as error:
+        raise damage.found("the ids of a scope") from error
 
 
 def page(
@@ -84,16 +88,22 @@ def page(
         f" ORDER BY {column} {way}, r.id {way} LIMIT ?",
         (*region.parameters, *values, limit + 1),
     ).fetchall()
-    found = records.fetch(connection, [row[0] for row in rows[:limit]])
     more = _write_cursor(order, rows[limit - 1]) if len(rows) > limit else None
-    return Page(tuple(found[row[0]] for row in rows[:limit]), more)
+    return Page(tuple(_whole(connection, [row[0] for row in rows[:limit]])), more)
+
+
+def _whole(connection: Connection, row_ids: Sequence[int]) -> list[Record]:
+    """Return whole records, in this order."""
+    found = records.fetch(connection, row_ids)
+    with damage.Reading("a list of records"):
+        return [found[row_id] for row_id in row_ids]
 
 
 def _order(order: str) -> tuple[str, str, str]:
-    name = order.removeprefix("-")
+    name = order.removeprefix("-") if isinstance(order, str) else None
     if name not in ORDERS:
         raise InvalidInputError(
-            f"unknown order {order!r}; allowed are {', '.join(ORDERS)}, "
+            f"unknown order {shown(order)}; allowed are {', '.join(ORDERS)}, "
             "each with '-' before it for newest or greatest first"
         )
     return (ORDERS[name], "<", "DESC") if order.startswith("-") else (ORDERS[name], ">", "ASC")
@@ -105,13 +115,15 @@ def _write_cursor(order: str, row: Sequence[Any]) -> str:
 
 def _read_cursor(cursor: str, order: str) -> tuple[Any, int]:
     try:
-        known, value, row_id = codec.from_json(base64.urlsafe_b64decode(cursor).decode())
-    except (binascii.Error, ValueError, TypeError) as error:
-        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()") from error
+        known, value, row_id = json.loads(base64.urlsafe_b64decode(cursor).decode())
+    except (binascii.Error, RecursionError, TypeError, ValueError) as error:
+        raise InvalidInputError(f"{shown(cursor)} is no cursor of list()") from error
     if not all(type(part) in (int, float) and abs(part) < 1 << 63 for part in (value, row_id)):
-        raise InvalidInputError(f"{cursor!r:.80} is no cursor of list()")
+        raise InvalidInputError(f"{shown(cursor)} is no cursor of list()")
     if known != order:
-        raise InvalidInputError(f"the cursor belongs to a list in order {known!r}, not {order!r}")
+        raise InvalidInputError(
+            f"the cursor belongs to a list in order {shown(known)}, not {shown(order)}"
+        )
     return value, row_id
 
 
@@ -122,5 +134,4 @@ def recent_turns(connection: Connection, region: Region, now: int, limit: int) -
         f" AND r.kind = 'turn' AND {VISIBLE} ORDER BY r.occurred_at DESC, r.id DESC LIMIT ?",
         (*region.parameters, now, now, limit),
     ).fetchall()
-    found = records.fetch(connection, [row[0] for row in rows])
-    return [found[row[0]] for row in reversed(rows)]
+    return _whole(connection, [row[0] for row in reversed(rows)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from holdfast.storage import remains
 from holdfast.storage.codec import to_json
@@ -12,6 +12,7 @@ from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
 
 Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 # Up to so many namespaces are asked for one by one through the index; beyond, one scan is less.
 FEW = 64

@@ -85,6 +85,20 @@ def item_path(labels: Sequence[str]) -> str:
     return _ITEMS + "".join(label.translate(_ESCAPES) + SEPARATOR for label in labels)
 
 
+def agrees(path: str, ids: Sequence[str | None]) -> bool:
+    """Say whether a path is the one of these ids (user, agent, run, app), or of items for none.
+
+    Raises:
+        ScopeError: The ids are no scope.
+    """
+    return is_item_path(path) if not any(ids) else path == scope_path(Scope(*ids))
+
+
+def is_item_path(path: str) -> bool:
+    """Say whether a path is one of items."""
+    return path.startswith(_ITEMS) and item_path(item_labels(path)) == path and path != _ITEMS
+
+
 @lru_cache(maxsize=4096)
 def item_labels(path: str) -> tuple[str, ...]:
     """Return the labels of an item path."""

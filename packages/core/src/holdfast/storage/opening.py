@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from holdfast.errors import SchemaVersionError, StorageError
-from holdfast.storage import keys
+from holdfast.storage import damage, keys
 
 try:
     from sqlcipher3 import dbapi2 as driver
@@ -53,7 +53,7 @@ _ADVICE = {
     "I/O error": "the disk is full or failed; nothing was written",
     "unable to open": "check that the folder exists and may be written",
     "closed database": "it was closed while in use",
-    "malformed": "the file is damaged: go back to a copy, or export what can still be read",
+    "not authorized": "the process was forked inside this operation; fork between calls",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
     "only up to there; take the NUL out, or install sqlcipher3",
 }
@@ -140,6 +140,7 @@ class Opening:
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
+        connection.execute("PRAGMA application_id").fetchone()  # the first read makes the log
 
     def leave_wal(self, connection: Any) -> None:
         """Switch to a rollback journal, which only the one connection of a file can do."""
@@ -150,6 +151,10 @@ class Opening:
                 raise StorageError(f"{self.path} is in use: {error}; close it elsewhere") from error
         if mode != "delete":
             raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
+
+    def move_wal(self, connection: Any) -> None:
+        """Move of the write-ahead log into the file what nobody needs there; wait for nobody."""
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def empty_wal(self, connection: Any, patience: int) -> bool:
         """Move the write-ahead log into the file and empty it; False while readers hold it."""
@@ -174,6 +179,10 @@ class Opening:
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
             return keys.unreadable(self.path, self.key is not None)
+        if text.startswith("Could not decode"):  # it quotes the text
+            return damage.found(f"{self.path}: a text that is no UTF-8")
+        if "malformed" in text:
+            return damage.found(f"{self.path} ({text})")
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))
@@ -197,10 +206,23 @@ def _dotted(version: tuple[int, ...]) -> str:
 
 
 def claim(connection: Any) -> None:
-    """Mark a new file as ours, with a place for what it knows about itself."""
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-        connection.execute(PROPERTIES)
+    """Mark a new file as ours, with a place for what it knows about itself; both or neither."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
+        return
+    try:
+        connection.execute("BEGIN IMMEDIATE")
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(PROPERTIES)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def seal(connection: Any) -> None:
+    """Refuse every statement from now on, and let none touch the file: not even a ROLLBACK."""
+    connection.set_authorizer(lambda *_: driver.SQLITE_DENY)
 
 
 @contextmanager

@@ -18,6 +18,16 @@ PATIENCE = 12  # attempts at a model that fails; with the delays between them mo
 BATCH_TURNS = 20  # of one run, read by one model call
 BATCH_CHARACTERS = 24_000  # about 6,000 tokens
 FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
+MOST_DOUBLED = 10  # times
+SKEW = 60_000_000  # microseconds by which clocks may differ
+
+# Whether a turn is due, and whether somebody holds it (or a summary), at a moment that is bound.
+# What lies further ahead than anybody puts it is of a clock that was wrong: such a turn is due,
+# and such a claim is none.
+_LATEST = (FIRST_DELAY << MOST_DOUBLED) + SKEW
+_LONGEST = int(LEASE * 1e6) + SKEW
+_DUE = f"(due_at - ? NOT BETWEEN 1 AND {_LATEST})"
+_HELD = f"(claimed_until - ? BETWEEN 1 AND {_LONGEST})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +73,9 @@ def claim(connection: Connection, by: Claim, region: Region | None = None) -> li
     """
     within, values = _within(region, f"record >> {NAMESPACE_BITS}")
     first = connection.execute(
-        "SELECT record, attempts FROM queue WHERE parked = 0 AND due_at <= ?"
+        f"SELECT record, attempts FROM queue WHERE parked = 0 AND {_DUE}"
         f" AND record >> {NAMESPACE_BITS} NOT IN (SELECT record >> {NAMESPACE_BITS} FROM queue"
-        f" WHERE claimed_until > ?){within} ORDER BY due_at, record LIMIT 1",
+        f" WHERE {_HELD}){within} ORDER BY due_at, record LIMIT 1",
         (by.now, by.now, *values),
     ).fetchone()
     if first is None:
@@ -75,7 +85,7 @@ def claim(connection: Connection, by: Claim, region: Region | None = None) -> li
     rows = connection.execute(
         "SELECT q.record, coalesce(length(r.text), 0) FROM queue q LEFT JOIN records r"
         " ON r.id = q.record WHERE q.record >= ? AND q.record < ? AND q.parked = 0"
-        " AND q.due_at <= ? AND q.attempts = ? ORDER BY q.record LIMIT ?",
+        f" AND {_DUE} AND q.attempts = ? ORDER BY q.record LIMIT ?",
         (low, low + (1 << NAMESPACE_BITS), by.now, attempts, BATCH_TURNS),
     ).fetchall()
     batch = batches(rows)[0]
@@ -102,8 +112,8 @@ def hold(connection: Connection, row_ids: Sequence[int], by: Claim) -> list[int]
         row_id
         for row_id in row_ids
         if connection.execute(
-            "UPDATE queue SET worker = ?, claimed_until = ?"
-            " WHERE record = ? AND coalesce(claimed_until, 0) <= ?",
+            "UPDATE queue SET worker = ?, claimed_until = ? WHERE record = ?"
+            f" AND {_HELD} IS NOT TRUE",
             (by.worker, by.until, row_id, by.now),
         ).rowcount
     ]
@@ -146,7 +156,7 @@ def failed(
     """
     connection.executemany(
         "UPDATE queue SET attempts = attempts + 1, worker = NULL, claimed_until = NULL, error = ?,"
-        " due_at = ? + (? << min(attempts, 10)), parked = attempts + 1 >= ?"
+        f" due_at = ? + (? << min(attempts, {MOST_DOUBLED})), parked = attempts + 1 >= ?"
         " WHERE record = ? AND worker = ?",
         [(error, now, FIRST_DELAY, most, row_id, worker) for row_id in row_ids],
     )
@@ -168,7 +178,7 @@ def retry(connection: Connection, now: int, region: Region | None = None) -> int
     within, values = _within(region, f"record >> {NAMESPACE_BITS}")
     return connection.execute(
         "UPDATE queue SET parked = 0, attempts = 0, due_at = ?"
-        f" WHERE (parked OR due_at > ?) AND coalesce(claimed_until, 0) <= ?{within}",
+        f" WHERE (parked OR due_at > ?) AND {_HELD} IS NOT TRUE{within}",
         (now, now, now, *values),
     ).rowcount
 
@@ -189,7 +199,7 @@ def claim_summary(
     within, values = _within(region, "namespace")
     row = connection.execute(
         "UPDATE summaries SET worker = ?, claimed_until = ? WHERE namespace ="
-        " (SELECT namespace FROM summaries WHERE turns >= ? AND coalesce(claimed_until, 0) <= ?"
+        f" (SELECT namespace FROM summaries WHERE turns >= ? AND {_HELD} IS NOT TRUE"
         f"{within} LIMIT 1) RETURNING namespace",
         (by.worker, by.until, after, by.now, *values),
     ).fetchone()
@@ -215,12 +225,14 @@ def release_summary(connection: Connection, worker: str, namespace: int, until: 
     )
 
 
-def next_due(connection: Connection) -> int | None:
+def next_due(connection: Connection, now: int) -> int | None:
     """Return when the next turn may be tried, or None when nothing waits."""
     row = connection.execute(
-        "SELECT min(max(q.due_at, coalesce(h.until, 0))) FROM queue q LEFT JOIN"
-        f" (SELECT record >> {NAMESPACE_BITS} AS no, max(claimed_until) AS until FROM queue"
-        f" GROUP BY no) h ON h.no = q.record >> {NAMESPACE_BITS} WHERE q.parked = 0"
+        f"SELECT min(max(iif({_DUE}, 0, q.due_at), coalesce(h.until, 0))) FROM queue q"
+        f" LEFT JOIN (SELECT record >> {NAMESPACE_BITS} AS no, max(claimed_until) AS until"
+        f" FROM queue WHERE {_HELD} GROUP BY no) h"
+        f" ON h.no = q.record >> {NAMESPACE_BITS} WHERE q.parked = 0",
+        (now, now),
     ).fetchone()
     return None if row[0] is None else int(row[0])
 

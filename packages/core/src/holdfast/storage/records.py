@@ -6,14 +6,13 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
-from holdfast.storage import codec, entities, log, namespaces
+from holdfast.storage import codec, damage, entities, layout, log, namespaces
 from holdfast.storage.codec import Floats, Hashes, Passage
 from holdfast.storage.database import Connection
 from holdfast.storage.entities import Named
@@ -63,43 +62,6 @@ class Draft:
     reason: str = ""
 
 
-COLUMNS = [
-    "id",
-    "key",
-    "version",
-    "place",
-    "kind",
-    "role",
-    "speaker",
-    "text",
-    "metadata",
-    "importance",
-    "created_at",
-    "recorded_at",
-    "retired_at",
-    "occurred_at",
-    "valid_from",
-    "valid_to",
-    "closed_at",
-    "expires_at",
-    "message_id",
-    "sources",
-    "relations",
-    "digest",
-    "traits",
-    "passages",
-    "vectors",
-    "terms",
-]
-_READ = COLUMNS[: COLUMNS.index("relations")]
-_INSERT = f"INSERT INTO records ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
-_IDS = "n.user_id, n.agent_id, n.run_id, n.app_id"
-_SELECT = (
-    f"SELECT {', '.join('r.' + name for name in _READ)}, {_IDS}, r.passages"
-    f" FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
-)
-
-
 # -- writing ------------------------------------------------------------------------------------
 
 
@@ -126,7 +88,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
         _row(row_id, str(uuid7()), 1, row_id, draft, now, now)
         for row_id, draft in zip(ids, drafts, strict=True)
     ]
-    connection.executemany(_INSERT, rows)
+    layout.insert(connection, rows)
     _link(connection, zip(ids, drafts, strict=True))
     seq = log.append(
         connection,
@@ -139,7 +101,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
     )
     given = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
     whose = [None if one is None else str(one) for one in given]  # a `Within` writes at itself
-    made = tuple(_record((*row[: len(_READ)], *whose, None)) for row in rows)
+    made = tuple(layout.read((*row, *whose)) for row in rows)
     return Written(tuple(ids), made, seq)
 
 
@@ -151,20 +113,20 @@ def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, no
         (old,),
     ).fetchone()
     row_id = namespaces.scope_rows(connection, scope, 1)[0]
-    connection.execute(_INSERT, _row(row_id, key, version + 1, row_id, draft, created, now))
+    layout.insert(connection, [_row(row_id, key, version + 1, row_id, draft, created, now)])
     _link(connection, [(row_id, draft)])
     return row_id
 
 
 def copy_version(connection: Connection, old: int, now: int, changes: Metadata) -> int:
     """Write the next version of a record as a copy with some columns changed; not logged."""
-    row = dict(zip(COLUMNS, _raw(connection, old), strict=True))
+    row = dict(zip(layout.COLUMNS, _raw(connection, old), strict=True))
     newest = connection.execute(
         "SELECT max(version) FROM records WHERE key = ?", (row["key"],)
     ).fetchone()[0]
     row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
     row |= {"id": row_id, "version": newest + 1, "recorded_at": now, "retired_at": None, **changes}
-    connection.execute(_INSERT, tuple(row.values()))
+    layout.insert(connection, [tuple(row.values())])
     for table, name in (("sources", "source"), ("slots", "slot")):
         connection.execute(
             f"INSERT OR IGNORE INTO {table} SELECT {name}, ? FROM {table} WHERE record = ?",
@@ -197,10 +159,12 @@ def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
 
 
 def _raw(connection: Connection, row_id: int) -> tuple[Any, ...]:
-    row: tuple[Any, ...] = connection.execute(
-        f"SELECT {', '.join(COLUMNS)} FROM records WHERE id = ?", (row_id,)
+    *row, digest = connection.execute(
+        f"SELECT {', '.join(layout.COLUMNS)}, content FROM records WHERE id = ?", (row_id,)
     ).fetchone()
-    return row
+    if not layout.LAYOUT.fits(row, digest):  # a copy with a digest of its own would look sound
+        raise damage.found(f"record {row[1]!r:.80}")
+    return tuple(row)
 
 
 def _row(
@@ -217,7 +181,7 @@ def _row(
         draft.speaker,
         draft.text,
         codec.to_json(dict(draft.metadata)),
-        draft.importance,
+        float(draft.importance),
         created,
         now,
         None,
@@ -237,12 +201,17 @@ def _row(
     )
 
 
+def link(connection: Connection, row_id: int, sources: Iterable[str], slots: Iterable[str]) -> None:
+    """Note what a row rests on, and which slots it fills."""
+    for source in sources:
+        connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, row_id))
+    for slot in slots:
+        connection.execute("INSERT OR IGNORE INTO slots VALUES (?, ?)", (slot, row_id))
+
+
 def _link(connection: Connection, written: Iterable[tuple[int, Draft]]) -> None:
     for row_id, draft in written:
-        for source in draft.sources:
-            connection.execute("INSERT OR IGNORE INTO sources VALUES (?, ?)", (source, row_id))
-        for slot in draft.slots:
-            connection.execute("INSERT OR IGNORE INTO slots VALUES (?, ?)", (slot, row_id))
+        link(connection, row_id, draft.sources, draft.slots)
         if draft.names:
             entities.link(connection, row_id, draft.names)
 
@@ -253,8 +222,8 @@ def _link(connection: Connection, written: Iterable[tuple[int, Draft]]) -> None:
 def fetch(connection: Connection, row_ids: Sequence[int]) -> dict[int, Record]:
     """Return whole records by row id; missing ones are left out."""
     marks = ",".join("?" * len(row_ids))
-    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: _record(row) for row in rows}
+    rows = connection.execute(f"{layout.SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
+    return {row[0]: layout.record(row) for row in rows}
 
 
 def fetch_with_passages(
@@ -262,8 +231,8 @@ def fetch_with_passages(
 ) -> dict[int, tuple[Record, bytes]]:
     """Return whole records, each with its passages as they are packed, by row id."""
     marks = ",".join("?" * len(row_ids))
-    rows = connection.execute(f"{_SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
-    return {row[0]: (_record(row), row[-1]) for row in rows}
+    rows = connection.execute(f"{layout.SELECT} WHERE r.id IN ({marks})", tuple(row_ids))
+    return {row[0]: (layout.record(row), row[layout.PASSAGES]) for row in rows}
 
 
 def current(connection: Connection, region: Region, key: str, now: int) -> tuple[int, Record]:
@@ -273,14 +242,17 @@ def current(connection: Connection, region: Region, key: str, now: int) -> tuple
         RecordNotFoundError: The region has no such record, or it has expired.
     """
     row = connection.execute(
-        f"{_SELECT} WHERE r.key = ? AND r.retired_at IS NULL AND {region.condition}"
+        f"{layout.SELECT} WHERE r.key = ? AND r.retired_at IS NULL AND {region.condition}"
         " ORDER BY r.version DESC LIMIT 1",
         (check_key(key), *region.parameters),
     ).fetchone()
     # The newest version decides: when it expires, the one before must not come back.
-    if row is None or ((expiry := row[_READ.index("expires_at")]) is not None and expiry <= now):
+    if row is None:
         raise RecordNotFoundError(key)
-    return row[0], _record(row)
+    record = layout.record(row)
+    if (expiry := row[layout.EXPIRES]) is not None and expiry <= now:
+        raise RecordNotFoundError(key)
+    return row[0], record
 
 
 def check_key(key: str) -> str:
@@ -301,10 +273,10 @@ def check_key(key: str) -> str:
 def versions(connection: Connection, region: Region, key: str) -> dict[int, Record]:
     """Return every version of a key by row id, oldest first."""
     rows = connection.execute(
-        f"{_SELECT} WHERE r.key = ? AND {region.condition} ORDER BY r.version",
+        f"{layout.SELECT} WHERE r.key = ? AND {region.condition} ORDER BY r.version",
         (key, *region.parameters),
     )
-    return {row[0]: _record(row) for row in rows}
+    return {row[0]: layout.record(row) for row in rows}
 
 
 def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
@@ -362,36 +334,3 @@ def known_messages(connection: Connection, scope: Scope, message_ids: Sequence[s
 def message_digest(message_id: str) -> bytes:
     """Return what remains of a message id after its message was erased."""
     return hashlib.blake2b(message_id.encode(), digest_size=16).digest()
-
-
-# Reading many records of few scopes must not check the same ids again and again.
-@lru_cache(maxsize=4096)
-def _scope(*ids: str | None) -> Scope:
-    return Scope(*ids)
-
-
-def _record(row: Sequence[Any]) -> Record:
-    _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
-    created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
-    message_id, sources, user_id, agent_id, run_id, app_id, _ = row[18:]
-    created_at = codec.from_micros(created)
-    return Record(  # in the order of its fields: names take a third of a microsecond
-        key,
-        text,
-        kind,
-        _scope(user_id, agent_id, run_id, app_id),
-        role,
-        speaker,
-        codec.from_json(metadata),
-        created_at,
-        created_at if recorded == created else codec.from_micros(recorded),
-        created_at if occurred == created else codec.from_micros(occurred),
-        codec.maybe_moment(valid_from),
-        codec.maybe_moment(valid_to),
-        codec.maybe_moment(retired),
-        codec.maybe_moment(expires),
-        importance,
-        version,
-        tuple(codec.from_json(sources)),
-        message_id,
-    )

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.errors import InvalidInputError
-from holdfast.storage import codec, namespaces
+from holdfast.storage import codec, damage, items, layout, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.database import Connection
 from holdfast.storage.schema import NAMESPACE_BITS
 
 JOB = "reembedding"
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,15 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
     ).fetchall()
     jobs = [Job(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
     if len(jobs) < limit:
-        items = connection.execute(
+        documents = connection.execute(
             "SELECT id, texts FROM items WHERE texts <> '[]'"
             " AND id NOT IN (SELECT id FROM reembedding) LIMIT ?",
             (limit - len(jobs),),
         ).fetchall()
-        jobs += [Job(row[0], "item", "", None, (), tuple(codec.from_json(row[1]))) for row in items]
+        jobs += [
+            Job(row_id, "item", "", None, (), tuple(codec.from_json(texts)))
+            for row_id, texts in documents
+        ]
     return jobs, _missing(connection)
 
 
@@ -104,12 +108,8 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     if _missing(connection):
         return False
     known = _embedder(connection)
-    for table in ("records", "items"):
-        connection.execute(
-            f"UPDATE {table} SET vectors ="
-            f" (SELECT vectors FROM reembedding e WHERE e.id = {table}.id)"
-            " WHERE id IN (SELECT id FROM reembedding)"
-        )
+    _swap(connection, "records", tuple(layout.COLUMNS), layout.LAYOUT)
+    _swap(connection, "items", items.COLUMNS, items.LAYOUT)
     sample = (
         connection.execute(
             "SELECT length(e.vectors) / (4 * (length(r.passages) / 12))"
@@ -129,3 +129,25 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     connection.execute("DELETE FROM entities")  # embedded again as facts state them
     connection.execute("DELETE FROM properties WHERE name = ?", (JOB,))
     return True
+
+
+def _swap(
+    connection: Connection, table: str, columns: tuple[str, ...], layout: damage.Layout
+) -> None:
+    """Give rows their new vectors, and the digest that goes with them, some hundred at a time."""
+    told = ", ".join("e.vectors" if name == "vectors" else f"r.{name}" for name in columns)
+    last = -1
+    while rows := connection.execute(
+        f"SELECT {told}, r.vectors, r.content FROM {table} r JOIN reembedding e USING (id)"
+        f" WHERE id > ? ORDER BY id LIMIT {_PAGE}",
+        (last,),
+    ).fetchall():
+        new = []
+        for *row, vectors, content in rows:
+            old = [*row]
+            old[columns.index("vectors")] = vectors
+            if not layout.fits(old, content):  # with a new digest it would look sound
+                raise damage.found(f"{table[:-1]} {row[1]!r:.80}")
+            new.append((row[columns.index("vectors")], layout.digest(row), row[0]))
+        connection.executemany(f"UPDATE {table} SET vectors = ?, content = ? WHERE id = ?", new)
+        last = rows[-1][0]

@@ -23,8 +23,17 @@ EXPIRY = (
     " FROM records v WHERE v.key = r.key ORDER BY v.version DESC LIMIT 1))"
 )
 
+# Sums of the columns that do change, by table: SQLite keeps them, and `check` adds up again.
+STATE = {
+    "records": (
+        "coalesce(retired_at, 1) % 2147483647 * 3 + coalesce(valid_to, 1) % 2147483647 * 5"
+        " + coalesce(closed_at, 1) % 2147483647 * 7"
+    ),
+    "items": "coalesce(expires_at, 1) % 2147483647",
+}
+
 STEPS: tuple[str, ...] = (
-    """
+    f"""
 -- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
 -- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
 CREATE TABLE namespaces (
@@ -48,6 +57,7 @@ CREATE INDEX namespaces_app ON namespaces(app_id) WHERE app_id IS NOT NULL;
 -- Memories, one row a version. Two times: `recorded_at` to `retired_at` is when this row was what
 -- the memory knew; `valid_from` to `valid_to` is when it was true (`closed_at` is the record
 -- time at which its end became known). `place` orders the turns of a session over versions.
+-- `content` is a digest of what never changes, `state` a sum of what does: `damage`, `check`.
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
@@ -74,7 +84,9 @@ CREATE TABLE records (
     traits INTEGER NOT NULL,
     vectors BLOB NOT NULL,
     passages BLOB NOT NULL,
-    terms BLOB NOT NULL
+    terms BLOB NOT NULL,
+    content BLOB NOT NULL,
+    state INTEGER GENERATED ALWAYS AS ({STATE["records"]}) STORED
 );
 
 CREATE INDEX records_key ON records(key, version);
@@ -138,7 +150,9 @@ CREATE TABLE items (
     texts TEXT NOT NULL,
     passages BLOB NOT NULL,
     vectors BLOB NOT NULL,
-    terms BLOB NOT NULL
+    terms BLOB NOT NULL,
+    content BLOB NOT NULL,
+    state INTEGER GENERATED ALWAYS AS ({STATE["items"]}) STORED
 );
 
 -- One index for a key, in its namespace and in any: every index is one more page a put writes.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.errors import EmbedderMismatchError
 from holdfast.filters import Filter
-from holdfast.storage import codec, items, listing, records
+from holdfast.storage import codec, damage, items, listing, records
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import KIND_CODES
 from holdfast.storage.database import Connection
@@ -147,9 +147,10 @@ def find_records(
     hits = find(connection, view, probe, now, lift)
     known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
     found = []
-    for row_id, passage, score, parts in hits:
-        record, passages = known[row_id]
-        found.append(Found(record, score, codec.span(passages, passage), parts))
+    with damage.Reading("what a search found"):
+        for row_id, passage, score, parts in hits:
+            record, passages = known[row_id]
+            found.append(Found(record, score, codec.span(passages, passage), parts))
     return found
 
 
@@ -157,10 +158,11 @@ def find_items(connection: Connection, view: View, probe: Probe, now: int) -> li
     """Rank what a view of items may show; whole items, in the same snapshot."""
     hits = find(connection, view, probe, now)
     known = items.fetch(connection, [hit.row_id for hit in hits])
-    return [
-        FoundItem(row_id, known[row_id], score, passage, parts)
-        for row_id, passage, score, parts in hits
-    ]
+    with damage.Reading("what a search found"):
+        return [
+            FoundItem(row_id, known[row_id], score, passage, parts)
+            for row_id, passage, score, parts in hits
+        ]
 
 
 def latest(
@@ -177,7 +179,8 @@ def latest(
     ids, put_at = table["id"][allowed], table["occurred"][allowed]
     page = ids[np.lexsort((-ids, -put_at))[offset : offset + limit]].tolist()
     found = items.fetch(connection, page)
-    return [(row_id, found[row_id]) for row_id in page]
+    with damage.Reading("a page of items"):
+        return [(row_id, found[row_id]) for row_id in page]
 
 
 def find(

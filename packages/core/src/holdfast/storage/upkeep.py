@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
-from holdfast.errors import InvalidInputError
-from holdfast.storage import check, queue, rebuilt, reembedding, transfer
+from holdfast.storage import check, importing, queue, rebuilt, reembedding, transfer
 from holdfast.storage.codec import Floats
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
+from holdfast.storage.surveying import Header, Line, Survey
 
 
 class Upkeep:
@@ -26,7 +25,12 @@ class Upkeep:
             return counted | {"backlog": queue.backlog(connection, region)}
 
     def check(self) -> list[str]:
-        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
+        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound.
+
+        Raises:
+            StorageError: The file that is open, or its log, was moved, deleted or replaced.
+        """
+        self._file.database.verify()
         with self._file.database.read() as connection:
             wrong = check.rows(connection)
         for reading in self._file.views.readings():
@@ -42,43 +46,45 @@ class Upkeep:
     def export(self, region: Region | None) -> Generator[transfer.Line, None, None]:
         """Yield the lines of an export, all of one moment; close the iterator when done early.
 
-        An export must not mix two moments, so it is the one stream that keeps its snapshot open.
-        A memory database has one connection, which others need between two pages.
-        """
-        database = self._file.database
-        if database.in_memory:
-            yield from transfer.lines(database.read, region)
-            return
-        with database.read() as connection:
-            yield from transfer.lines(lambda: nullcontext(connection), region)
-
-    def import_(
-        self, lines: Iterable[transfer.Line], progress: Callable[[int], None] | None = None
-    ) -> int:
-        """Write the lines of an export; return how many records and items were new.
+        It is the one stream that keeps its snapshot open. A memory database has one connection,
+        which others need between two lines: so its lines are read at once.
 
         Raises:
-            InvalidInputError: The lines are no export, or mix with other memories.
+            DamagedFileError: A record or an item is not as it was written.
+        """
+        database = self._file.database
+        with database.read() as connection:
+            lines: Iterable[transfer.Line] = transfer.lines(connection, region)
+            if not database.in_memory:
+                yield from lines
+                return
+            lines = list(lines)
+        yield from lines
+
+    def import_(self, survey: Survey, header: Header, lines: Iterable[Line]) -> int:
+        """Write the lines of a surveyed export in one transaction; return how many rows are new.
+
+        Raises:
+            InvalidInputError: They mix with other memories of this file.
             EmbedderMismatchError: The export's vectors are of another embedder.
         """
-        source, importer, written, seen = iter(lines), transfer.Importer(), 0, 0
-        self._import_header(next(source, {}))
-        while batch := [line for _, line in zip(range(transfer.PAGE), source, strict=False)]:
-            with self._file.database.write() as connection:
-                written += importer.write(connection, batch)
-            seen += len(batch)
-            if progress is not None:
-                progress(seen)
-        return written
+        with self._file.database.write() as connection:
+            if header.embedder is not None and header.dimension is not None:
+                self._file.claim_embedder(connection, header.embedder, header.dimension)
+            importer = importing.Importer(connection, survey, self._file.now())
+            for line in lines:
+                importer.write(line)
+            return importer.finish()
 
-    def _import_header(self, line: transfer.Line) -> None:
-        if line.get("format") != transfer.FORMAT or line.get("version") != transfer.VERSION:
-            raise InvalidInputError(
-                f"the first line is no header of a {transfer.FORMAT} of version {transfer.VERSION}"
-            )
-        if line["embedder"] is not None:
-            with self._file.database.write() as connection:
-                self._file.claim_embedder(connection, line["embedder"], line["dimension"])
+    # -- room -----------------------------------------------------------------------------------
+
+    def vacuum(self) -> int:
+        """Give room that nothing needs back to the file system; return how many bytes.
+
+        Raises:
+            StorageError: Others hold the file, or the disk is short of room.
+        """
+        return self._file.database.vacuum()
 
     # -- a change of embedder -------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError
+from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError, shown
 from holdfast.language.wording import fingerprint, same_words
-from holdfast.storage import codec, ends, log, namespaces, records
+from holdfast.storage import codec, damage, ends, log, namespaces, records
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
@@ -214,6 +214,8 @@ def change(connection: Connection, region: Region, seq: int) -> Change:
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
     seq, operation, before, after, at, reason, sources = row
+    if operation not in log.OPERATIONS:
+        raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
     return Change(
         event=event,
@@ -237,7 +239,7 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
             record was erased.
     """
     if not isinstance(taken_back, Change):
-        raise InvalidInputError(f"undo takes a Change, as history() lists, not {taken_back!r:.80}")
+        raise InvalidInputError(f"undo takes a Change, as history() lists, not {shown(taken_back)}")
     past = history(connection, region, taken_back.id)
     newest = next((item for item in reversed(past) if item.event != "NONE"), None)
     if newest is None or newest.seq != taken_back.seq:

@@ -8,7 +8,6 @@ alive or gone.
 
 from __future__ import annotations
 
-import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
@@ -19,7 +18,8 @@ from operator import itemgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.storage import codec, log, namespaces
+from holdfast.forking import Lock
+from holdfast.storage import codec, damage, log, namespaces
 from holdfast.storage.codec import Floats
 from holdfast.storage.columns import ALWAYS, NEVER, Row, Rows
 from holdfast.storage.database import Connection, unmapped
@@ -81,7 +81,7 @@ class View:
 
     def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
         self.reading = reading
-        self.lock = threading.Lock()
+        self.lock = Lock()
         self.held = 0  # bytes that the cache counts for it
         self._dimension = dimension
         self._many = many
@@ -140,8 +140,9 @@ class View:
         )
         starts = (table["passage"][positions] * size).tolist()
         places = zip(ids, starts, strict=True)
-        joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
-        return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
+        with damage.Reading("the vectors of a view"):
+            joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+            return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
     # -- following the log ----------------------------------------------------------------------
 
@@ -304,7 +305,7 @@ class Views:
     budget: int
     _views: OrderedDict[Reading, View] = field(default_factory=OrderedDict)
     _held: int = 0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
 
     def get(self, reading: Reading, dimension: int) -> View:
         """Return the view of a reading; a look into the past gets one of its own."""
@@ -345,6 +346,12 @@ class Views:
         with self._lock:
             self._views.clear()
             self._held = 0
+
+    def renew(self) -> None:
+        """Forget, in a forked child, what a thread was changing that is not there any more."""
+        whole = [view for view in self._views.values() if not view.lock.forsaken]
+        self._views = OrderedDict((view.reading, view) for view in whole)
+        self._held = sum(view.held for view in whole)
 
     def readings(self) -> list[Reading]:
         """Return what is cached."""

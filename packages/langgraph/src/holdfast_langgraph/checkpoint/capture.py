@@ -7,13 +7,13 @@ repeated; the ids seen last only spare it the asking.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from holdfast import Message, Scope
+from holdfast.forking import Lock
 from holdfast.providers.failures import tolerated
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
@@ -49,7 +49,7 @@ class Capture:
 
     memory: Memory
     scope_of: ScopeOf = thread_scope
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _lock: Lock = field(default_factory=Lock)
     _seen: OrderedDict[str, frozenset[str]] = field(default_factory=OrderedDict)
 
     def feed(self, config: RunnableConfig, checkpoint: Checkpoint) -> None:
@@ -87,6 +87,12 @@ class Capture:
                     wait=False,
                 )
             self._mark(config, checkpoint)
+
+    def forget(self, thread_ids: Sequence[str]) -> None:
+        """Ask the memory anew about threads that were deleted: their ids may come again."""
+        with self._lock:
+            for thread_id in thread_ids:
+                self._seen.pop(thread_id, None)
 
     def _unseen(self, config: RunnableConfig, checkpoint: Checkpoint) -> list[Message]:
         if config["configurable"].get("checkpoint_ns"):

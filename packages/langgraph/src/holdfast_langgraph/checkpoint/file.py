@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 from typing import Literal, TypeAlias
 
 from holdfast import Database
+from holdfast.forking import Lock
 
 from holdfast_langgraph.checkpoint.schema import NAME, STEPS
 
@@ -27,7 +27,7 @@ class File:
         self._where = where
         self._key = key
         self._durability = durability
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._database: Database | None = None
 
     def __repr__(self) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
+
+from holdfast.forking import renewed
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,7 +21,11 @@ class Pool:
     """Runs blocking calls for any number of event loops, one after another or at once."""
 
     def __init__(self) -> None:
-        self._process = os.getpid()
+        self.renew()
+        renewed(self)
+
+    def renew(self) -> None:
+        """Begin with no threads, as a process does; a forked child inherits none."""
         self._executor: ThreadPoolExecutor | None = None
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -31,9 +36,7 @@ class Pool:
         )
 
     def _threads(self) -> ThreadPoolExecutor:
-        # A forked child has none of its parent's threads.
-        if self._executor is None or self._process != os.getpid():
-            self._process = os.getpid()
+        if self._executor is None:
             self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="holdfast-saver")
         return self._executor
 

@@ -9,12 +9,12 @@ process may share it.
 from __future__ import annotations
 
 import os
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from holdfast.forking import Lock
 from langgraph.checkpoint.base import ChannelVersions
 
 from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Past, Stored
@@ -130,7 +130,7 @@ class Recent:
     """The threads written last, by id: a small least-recently-used cache, safe to share."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._threads: OrderedDict[str, tuple[Known, int]] = OrderedDict()
         self._weight = 0
 

@@ -301,6 +301,8 @@ class SyncSaver(BaseCheckpointSaver[Any]):
                 known = writing.find_thread(connection, thread_id)
                 if known is not None and known.no is not None:
                     pruning.erase(connection, known.no, keep)
+        if keep is None and self._capture is not None:
+            self._capture.forget(list(map(str, thread_ids)))
 
     def sweep(self) -> int:
         """Apply the retention to every thread, and delete those idle for longer than its age.

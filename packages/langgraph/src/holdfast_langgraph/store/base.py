@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import weakref
 from collections.abc import Awaitable, Callable, Generator, Iterable, Sequence
 from datetime import timedelta
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from holdfast import Memory, items
+from holdfast.forking import Lock
 from holdfast.items import Items, Mode, Put
 from langgraph.store.base import (
     NOT_PROVIDED,
@@ -95,7 +95,7 @@ class HoldfastStore(BaseStore):
         self._index = read
         self._habits = Habits(read, mode, expired=not (ttl or {}).get("omit_expired", False))
         self._opener = opened
-        self._opening = threading.Lock()
+        self._opening = Lock()
         self._items: Items | None = None
         self._owned = True
         self._memories: Memories | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from typing import Any
 
+from holdfast.forking import renewed
 from holdfast.providers.failures import tolerated
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,11 @@ class Sweeper:
 
     def __init__(self, sweep: Callable[[], int]) -> None:
         self._sweep = sweep
+        self.renew()
+        renewed(self)
+
+    def renew(self) -> None:
+        """Begin without a thread, as a forked child does: the parent goes on sweeping the file."""
         self._thread: threading.Thread | None = None
         self._future: Sweeping = Sweeping()
         self._stopped = threading.Event()

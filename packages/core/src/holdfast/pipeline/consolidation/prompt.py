@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from holdfast.language.quoting import quote
 from holdfast.pipeline.answers import Messages, prompt
 from holdfast.pipeline.consolidation.planning import Neighbour, Plan
 from holdfast.pipeline.naming import Pair
-from holdfast.pipeline.transcript import fenced, quoted
+from holdfast.pipeline.transcript import fenced
 from holdfast.types import JSON, Tool
 
 SYSTEM = """\
@@ -83,11 +84,11 @@ def request(plan: Plan, doubts: Sequence[Pair] = ()) -> tuple[Messages, Tool]:
     memories = numbered(plan)
     numbers = {found.id: number for number, found in memories.items()}
     known = [
-        f"{number} | {_span(found)} | {quoted(found.text)}" for number, found in memories.items()
+        f"{number} | {_span(found)} | {quote(found.text)}" for number, found in memories.items()
     ]
     facts = [
         f"F{number} | {_when(plan, index)} | near {_near(plan, index, numbers)} | "
-        f"{quoted(plan.facts[index].text)}"
+        f"{quote(plan.facts[index].text)}"
         for number, index in enumerate(plan.open, start=1)
     ]
     asked = "Number | from | statement for memories; number | from | near | statement for facts."
@@ -95,8 +96,8 @@ def request(plan: Plan, doubts: Sequence[Pair] = ()) -> tuple[Messages, Tool]:
     if not doubts:
         return prompt(SYSTEM, "\n\n".join(parts)), TOOL
     pairs = [
-        f"N{number} | {_name(pair.name, pair.type)} in {quoted(plan.facts[pair.fact].text)}"
-        f" | {_name(pair.other, pair.other_type)} in {quoted(pair.other_text)}"
+        f"N{number} | {_name(pair.name, pair.type)} in {quote(plan.facts[pair.fact].text)}"
+        f" | {_name(pair.other, pair.other_type)} in {quote(pair.other_text)}"
         for number, pair in enumerate(doubts, start=1)
     ]
     user = "\n\n".join((*parts, fenced("names", pairs)))
@@ -110,7 +111,7 @@ def numbered(plan: Plan) -> dict[int, Neighbour]:
 
 
 def _name(name: str, type: str) -> str:
-    return f"{quoted(name)} ({quoted(type)})" if type else quoted(name)
+    return f"{quote(name)} ({quote(type)})" if type else quote(name)
 
 
 def _near(plan: Plan, index: int, numbers: dict[str, int]) -> str:

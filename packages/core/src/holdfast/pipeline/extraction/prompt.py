@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from holdfast.language.quoting import quote
 from holdfast.pipeline.answers import Messages, prompt
-from holdfast.pipeline.transcript import Turn, day, fenced, quoted, transcript
+from holdfast.pipeline.transcript import Turn, day, fenced, transcript
 from holdfast.types import JSON, Tool
 
 CATEGORIES: Mapping[str, str] = {
@@ -127,7 +128,7 @@ def request(conversation: Conversation, guidance: Guidance | None = None) -> tup
     wishes = guidance or Guidance()
     today = conversation.observed_at or conversation.turns[-1].said_at
     parts = [
-        fenced("summary", [quoted(conversation.summary)]) if conversation.summary else "",
+        fenced("summary", [quote(conversation.summary)]) if conversation.summary else "",
         _earlier(conversation.recent),
         fenced("new_messages", transcript(conversation.turns, numbered=True)),
         f"Today is {day(today)}. Record the facts of the new messages.",
