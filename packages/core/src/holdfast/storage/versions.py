@@ -252,6 +252,9 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     _check_reach(connection, region, newest.id, [before, after, _last(connection, newest.id)])
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
+    # To a version that is gone, as an erasure or an import may leave it, there is no way back.
+    before = None if newest.before is None else before
+    after = None if newest.after is None else after
     records.retire(connection, [row for row in (before, after) if row is not None], now)
     if before is None:
         _log(connection, "DELETE", after, None, now, "undo")
