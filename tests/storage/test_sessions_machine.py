@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from holdfast import InvalidInputError, Memory, RecordNotFoundError, ScopeError
+from holdfast import InvalidInputError, RecordNotFoundError, ScopeError
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule

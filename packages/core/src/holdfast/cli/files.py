@@ -24,7 +24,6 @@ from holdfast.cli.options import (
 )
 from holdfast.cli.shapes import print_json
 
-
 _BESIDE = "Store a conversation under it as well; all that an export may hold."
 
 
