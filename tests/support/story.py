@@ -8,7 +8,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from holdfast import InvalidInputError, Memory, RecordNotFoundError
+from holdfast import Memory, RecordNotFoundError
 from holdfast.items import Search
 from holdfast.testing import HashEmbedder, ScriptedLLM
 
@@ -19,10 +19,7 @@ KEYS = ("k", "wordless", "brief")
 
 def _answer(messages: Any, tool: Any) -> dict[str, Any]:
     asked = str(messages[-1]["content"])
-    if "Paris" in asked and "Rome" not in asked:
-        place = "Paris"
-    else:
-        place = "Rome"
+    place = "Paris" if "Paris" in asked and "Rome" not in asked else "Rome"
     relation = {"subject": "user", "relation": "lives_in", "object": place, "single_valued": True}
     fact = {"text": f"The user lives in {place}", "about": "user", "turns": [1]}
     return {"facts": [{**fact, "importance": 0.6, "relations": [relation]}]}
@@ -109,6 +106,3 @@ def keys_of(memory: Memory) -> dict[str, list[str]]:
     for user in USERS:
         found[user] = [record.id for record in memory.list(user_id=user, limit=100)]
     return found
-
-
-__all__ = ["InvalidInputError", "keys_of", "questions", "written"]
