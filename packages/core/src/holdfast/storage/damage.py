@@ -30,6 +30,9 @@ UNREADABLE: Final = (
 """What Python raises where a value is not what was written."""
 
 
+ADVICE: Final = "go back to a copy, or export what can still be read"
+
+
 class Layout:
     """Which of a row's columns are digested, and how they are put together.
 
@@ -73,9 +76,7 @@ class Layout:
 
 def found(what: str) -> DamagedFileError:
     """Return the error for something that is not as it was written."""
-    return DamagedFileError(
-        f"the file is damaged at {what}: go back to a copy, or export what can still be read"
-    )
+    return DamagedFileError(f"the file is damaged at {what}: {ADVICE}")
 
 
 class Reading:
