@@ -102,14 +102,14 @@ class Database:
         self._moving = Moving(self._move_wal)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
-            self._opening.key = keys.raw_key(key, self.path)
+            self._opening.key = keys.raw_key(key, self._opening.head())
         self.renew()
         renewed(self)
         try:
             self._first()
         except WrongKeyError:
             # A rival that made the file since then has salted it.
-            if key is None or self._opening.key == (again := keys.raw_key(key, self.path)):
+            if key is None or self._opening.key == (again := keys.raw_key(key, self._opening.head())):
                 raise
             self._opening.key = again
             self._first()

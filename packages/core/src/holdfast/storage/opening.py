@@ -110,6 +110,32 @@ class Opening:
             raise
         return connection
 
+    def head(self) -> bytes:
+        """Return the first 16 bytes of the file; none, where it is shorter or cannot be read.
+
+        SQLite reads them. When a process closes a file, the kernel drops all locks that it holds
+        on it (POSIX), those of its other connections too; SQLite knows when it may close.
+        """
+        try:
+            if self.path.stat().st_size < keys.SALT_BYTES:
+                return b""
+            return self._salt() if CAN_ENCRYPT else self._first_bytes()
+        except (OSError, ValueError, DriverError):
+            return b""  # opening it says why
+
+    def _first_bytes(self) -> bytes:
+        with self.path.open("rb") as file:  # it is no database, so no connection has locks on it
+            return file.read(keys.SALT_BYTES)
+
+    def _salt(self) -> bytes:
+        connection = driver.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("PRAGMA cipher_log_level = NONE")
+            connection.execute(f"PRAGMA key = \"x'{'0' * 64}'\"")
+            return bytes.fromhex(connection.execute("PRAGMA cipher_salt").fetchone()[0])
+        finally:
+            connection.close()
+
     def _make_private(self) -> None:
         """Make a new file that only its owner can read; SQLite gives what lies beside it its mode.
 
@@ -192,7 +218,7 @@ class Opening:
         """Return an error of the driver's as one of ours, which says what to do."""
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
-            return keys.unreadable(self.path, self.key is not None)
+            return keys.unreadable(self.path, self.head(), self.key is not None)
         if text.startswith("Could not decode"):  # it quotes the text
             return damage.found("a text that is no UTF-8")
         if "malformed" in text:
