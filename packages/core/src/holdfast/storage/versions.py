@@ -68,6 +68,16 @@ def _check_reach(
             )
 
 
+def is_newest(connection: Connection, row_id: int) -> bool:
+    """Say whether no later version took the place of this one."""
+    later = connection.execute(
+        "SELECT 1 FROM records r JOIN records v ON v.key = r.key AND v.version > r.version"
+        " WHERE r.id = ? AND v.retired_at IS NULL",
+        (row_id,),
+    ).fetchone()
+    return later is None
+
+
 def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
     """Add a version with other columns (not another text), and retire the old one."""
     new = records.copy_version(connection, old, now, columns)
