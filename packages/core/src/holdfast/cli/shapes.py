@@ -26,6 +26,19 @@ def plain(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; in ASCII where stdout lacks the letters."""
+    """Print one JSON document; in ASCII where stdout lacks the letters.
+
+    What is stored must not steer the terminal: control, direction and format characters are
+    escapes, which every reader of JSON takes for the same text.
+    """
     whole = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().startswith("utf")
-    typer.echo(json.dumps(plain(value), ensure_ascii=not whole, indent=2))
+    typer.echo(_visible(json.dumps(plain(value), ensure_ascii=not whole, indent=2)))
+
+
+def _visible(document: str) -> str:
+    if document.isascii():
+        return document
+    return "".join(
+        character if character.isprintable() or character == "\n" else json.dumps(character)[1:-1]
+        for character in document
+    )

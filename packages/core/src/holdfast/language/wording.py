@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections import Counter
 
 from holdfast.language.normal import normal
 
@@ -109,27 +110,26 @@ def _marks(text: str) -> list[str]:
     return sorted(set(words(" ".join(marked))) - _FILLERS - {"user"})
 
 
-def shared_words(left: str, right: str) -> int:
-    """Count the distinct words of three or more characters that two texts share."""
-    return len(_long(left) & _long(right))
-
-
-def _long(text: str) -> set[str]:
+def long_words(text: str) -> set[str]:
+    """Return the distinct words of three or more characters."""
     return {word for word in words(text) if len(word) > 2}
 
 
-def foreign_script(text: str, source: str) -> bool:
-    """Say whether `text` has no letter of the script that most of `source` is written in."""
-    main = _main_script(source)
-    return bool(main) and bool(_scripts(text)) and main not in _scripts(text)
+def foreign_script(text: str, main: str) -> bool:
+    """Say whether `text` has letters, and none of the script `main` (`main_script`)."""
+    return bool(main) and bool(scripts := _scripts(text)) and main not in scripts
 
 
-def _scripts(text: str) -> list[str]:
-    letters = (character for character in text if character.isalpha())
-    # A letter's Unicode name begins with its script: "CYRILLIC SMALL LETTER A".
-    return [unicodedata.name(letter, "?").split()[0].split("-")[0] for letter in letters]
-
-
-def _main_script(text: str) -> str:
+def main_script(text: str) -> str:
+    """Return the script that most letters of a text are of; empty if it has none."""
     scripts = _scripts(text)
-    return max(set(scripts), key=lambda script: (scripts.count(script), script), default="")
+    return max(scripts, key=lambda script: (scripts[script], script), default="")
+
+
+def _scripts(text: str) -> Counter[str]:
+    scripts: Counter[str] = Counter()
+    for letter, count in Counter(text).items():
+        if letter.isalpha():
+            # A letter's Unicode name begins with its script: "CYRILLIC SMALL LETTER A".
+            scripts[unicodedata.name(letter, "?").split()[0].split("-")[0]] += count
+    return scripts

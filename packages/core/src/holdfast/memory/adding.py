@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
-from holdfast.errors import InvalidInputError, shown
+from holdfast.errors import InvalidInputError, StorageError, shown
 from holdfast.maintenance import Progress
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
@@ -125,6 +125,12 @@ class Adding(Handle):
             return Changes(added.changes, pending=len(added.rows))
         try:
             derived = await conductor.extract_added(self._pipeline(runtime), added)
+        except StorageError as error:
+            ids = ", ".join(change.id for change in added.changes[:10])
+            raise StorageError(
+                f"the turns are stored ({len(added.changes)}: {ids}), do not add them again; their "
+                f"facts are not, and flush() goes on with them. Meanwhile: {error}"
+            ) from error
         finally:
             self._wake()  # other turns of this scope had to wait meanwhile
         changes = added.changes + derived.changes

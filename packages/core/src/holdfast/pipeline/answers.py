@@ -20,7 +20,14 @@ from holdfast.types import Answer
 Messages: TypeAlias = list[dict[str, str]]
 """A prompt, as `LLM.complete` takes it."""
 
-_MAX_ECHO = 2000
+MAX_ITEMS = 1_000
+"""Items read of one list; an answer is asked for some dozens."""
+
+MAX_FIELD = 50_000
+"""Characters read of one field."""
+
+_MAX_ECHO = 2_000
+_MAX_TEXT = 1_000_000  # characters of an answer that are searched for whole items
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +58,8 @@ def repair(messages: Sequence[Mapping[str, str]], answer: Answer, error: Excepti
         answer: What could not be read.
         error: Why; an `ExtractionError` of `read`.
     """
-    said = answer.text or ("" if answer.data is None else json.dumps(answer.data, default=str))
-    echo = inert(said[:_MAX_ECHO])
+    said = answer.text or _written(answer.data)
+    echo = inert(said[:_MAX_ECHO])[:_MAX_ECHO]
     request = (
         f"Your answer could not be read: {error}. Answer once more, in full and in the shape "
         "asked for, and nothing else. If it was cut off, write less: the most important first."
@@ -60,6 +67,13 @@ def repair(messages: Sequence[Mapping[str, str]], answer: Answer, error: Excepti
     asked = [dict(message) for message in messages]
     spoken = [{"role": "assistant", "content": echo}] if echo.strip() else []
     return [*asked, *spoken, {"role": "user", "content": request}]
+
+
+def _written(data: object) -> str:
+    try:
+        return "" if data is None else json.dumps(data, default=str)
+    except (TypeError, ValueError, RecursionError):  # a custom model's data may be no JSON
+        return ""
 
 
 def items(answer: Answer, key: str, *, last: bool) -> tuple[list[object], list[Problem]]:
@@ -74,14 +88,18 @@ def items(answer: Answer, key: str, *, last: bool) -> tuple[list[object], list[P
         ExtractionError: There is no such list.
     """
     if answer.data is None:
-        saved = _whole_items(answer.text, key) if last else []
+        saved = _whole_items(answer.text[:_MAX_TEXT], key) if last else []
         if not saved:
             raise ExtractionError(_why_unreadable(answer.text))
-        return saved, [Problem("answer", f"broke off; its first {len(saved)} items kept", True)]
+        problem = Problem("answer", f"broke off; its first {len(saved)} items kept", lost=True)
+        return saved, [problem]
     found = answer.data.get(key)
     if not isinstance(found, list):
         raise ExtractionError(f"the answer has no list {key!r}")
-    return found, []
+    if len(found) <= MAX_ITEMS:
+        return found, []
+    reason = f"has {len(found)} items; those beyond {MAX_ITEMS} dropped"
+    return found[:MAX_ITEMS], [Problem("answer", reason, lost=True)]
 
 
 def _why_unreadable(text: str) -> str:
@@ -96,7 +114,7 @@ def _whole_items(text: str, key: str) -> list[object]:
     _, found, rest = text.partition(f'"{key}"')
     start = rest.find("[") + 1
     saved: list[object] = []
-    while found and start > 0:
+    while found and start > 0 and len(saved) < MAX_ITEMS:
         while start < len(rest) and rest[start] in " \t\r\n,":
             start += 1
         try:
@@ -110,7 +128,7 @@ def _whole_items(text: str, key: str) -> list[object]:
 def text_of(item: Mapping[str, object], name: str) -> str:
     """Return a text field, cleaned; empty where it is missing or no string."""
     value = item.get(name)
-    return clean(value) if isinstance(value, str) else ""
+    return clean(value[:MAX_FIELD]) if isinstance(value, str) else ""
 
 
 def number_of(value: object) -> float | None:
@@ -118,7 +136,7 @@ def number_of(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        number = float(value)
+        number = float(value[:100] if isinstance(value, str) else value)
     except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None
@@ -127,10 +145,10 @@ def number_of(value: object) -> float | None:
 def numbers_of(value: object) -> list[int | None]:
     """Return whole numbers from a list or a single value; ``"M3"`` and ``"#3"`` count as 3."""
     listed = value if isinstance(value, list) else [] if value is None else [value]
-    return [_whole(entry) for entry in listed]
+    return [_whole(entry) for entry in listed[:MAX_ITEMS]]
 
 
 def _whole(value: object) -> int | None:
-    bare = value.strip().lstrip("FMNfmn#") if isinstance(value, str) else value
+    bare = value[:100].strip().lstrip("FMNfmn#") if isinstance(value, str) else value
     number = number_of(bare)
     return int(number) if number is not None and number == int(number) else None

@@ -105,7 +105,7 @@ def read(answer: Answer, *, last: bool = False) -> Procedure:
         ExtractionError: It holds no step: ask again with `repair`, once.
     """
     listed, problems = items(answer, "steps", last=last)
-    cleaned = (clean(step) if isinstance(step, str) else "" for step in listed)
+    cleaned = (clean(step[: 4 * MAX_STEP]) if isinstance(step, str) else "" for step in listed)
     steps = [shorten(step, MAX_STEP) for step in cleaned if step]
     if not steps:
         raise ExtractionError("the answer holds no step")

@@ -23,6 +23,8 @@ __all__ = ["MAX_TOKENS", "read", "repair", "request"]
 MAX_TOKENS = 300
 """Length of a summary where the caller asks for none."""
 
+_MAX_TEXT = 1_000_000
+"""Characters read of an answer in prose."""
 _CHARACTERS_PER_TOKEN = 6
 """More than any usual script needs, so that the bound cuts only what ignores it."""
 
@@ -84,7 +86,7 @@ def read(answer: Answer, *, max_tokens: int = MAX_TOKENS, last: bool = False) ->
     if answer.data is not None:
         text = text_of(answer.data, "summary")
     else:
-        text = _plain(answer.text) if last else ""
+        text = _plain(answer.text[:_MAX_TEXT]) if last else ""
     if not text:
         raise ExtractionError("the answer holds no summary")
     return shorten(text, max_tokens * _CHARACTERS_PER_TOKEN)

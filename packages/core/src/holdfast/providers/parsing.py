@@ -13,6 +13,8 @@ from holdfast.types import Tool
 _THOUGHT = re.compile(r"\A.*</think>|<think>.*\Z", re.DOTALL)
 # Each failed start may read to the end of the text.
 _MAX_STARTS = 64
+# No answer is asked for that is a tenth as long.
+_MAX_TEXT = 1_000_000
 
 # Models put line breaks into strings.
 _DECODER = json.JSONDecoder(strict=False)
@@ -25,6 +27,8 @@ def read_object(text: str, tool: Tool) -> dict[str, Any] | None:
     inside a text must have a property of the tool's schema: the inner objects of an answer
     that broke off are not the answer.
     """
+    if len(text) > _MAX_TEXT:
+        text = _THOUGHT.sub("", text)[:_MAX_TEXT]
     for part in (_THOUGHT.sub("", text), text):
         found = _whole(part)
         if found is None:

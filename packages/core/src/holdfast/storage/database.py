@@ -339,6 +339,8 @@ class _Translated:
     ) -> None:
         if isinstance(error, DriverError):
             raise self._database.explained(error) from error
+        if isinstance(error, UnicodeDecodeError):  # the driver cannot repeat what SQLite says
+            raise damage.found(f"{self._database.path}: a text that is no UTF-8") from error
 
 
 class _Bare:

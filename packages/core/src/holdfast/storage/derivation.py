@@ -381,7 +381,9 @@ def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now
             assert step.draft is not None
             assert step.target is not None
             ends = now if step.closes_at is None else step.closes_at
-            versions.supersede(connection, scope, step.target, step.draft, ends, now)
+            versions.supersede(
+                connection, scope, step.target, step.draft, ends, now, step.sources
+            )
         case "DELETE":
             assert step.target is not None
             ends = now if step.closes_at is None else step.closes_at

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from holdfast.filters import Filter
-from holdfast.storage import items, remains
+from holdfast.storage import items
 from holdfast.storage.columns import ALWAYS
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
@@ -150,7 +150,7 @@ class Documents:
                 gone = items.drop_expired(connection, self._file.now())
             total += gone
             if not gone:
-                remains.finish(self._file.database)
+                self._file.database.finish_erasure()
                 return total
 
     def _refresh(self, read: Sequence[tuple[int, Item]]) -> None:

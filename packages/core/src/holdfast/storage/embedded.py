@@ -189,20 +189,20 @@ class EmbeddedStorage:
         """
         with self.database.write() as connection:
             # Also what has expired, ended or was undone: its words are still in the file.
-            if not records.versions(connection, region, records.check_key(key)):
+            if not records.is_here(connection, region, records.check_key(key)):
                 raise RecordNotFoundError(key)
             now = self.file.now()
             erasure.erase(connection, [key], now, keep_away=True, region=region)
             past = versions.history(connection, region, key)
             gone = next(change for change in reversed(past) if change.event == "DELETE")
-        remains.finish(self.database)
+        self.database.finish_erasure()
         return gone
 
     def erase_region(self, region: Region, tree: Filter | None = None) -> int:
         """Erase the records of a region that a filter lets through; return how many."""
         with self.database.write() as connection:
             gone = erasure.erase_region(connection, region, self.file.now(), tree)
-        remains.finish(self.database)
+        self.database.finish_erasure()
         return gone
 
     def purge(self) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError
 
-# SQLCipher 4's own derivation, done once here instead of once a connection.
+# As many as SQLCipher 4 takes itself; done once here instead of once a connection.
 KDF_ROUNDS = 256_000
 SALT_BYTES = 16
 PLAIN_HEADER = b"SQLite format 3\x00"
@@ -42,7 +42,10 @@ def derive(key: str | bytes, salt: bytes) -> str:
         phrase = key.encode() if isinstance(key, str) else key
     except UnicodeEncodeError:  # from nowhere, for it holds the key
         raise WrongKeyError("the key is no UTF-8 text; give its bytes") from None
-    return hashlib.pbkdf2_hmac("sha512", phrase, salt, KDF_ROUNDS, 32).hex() + salt.hex()
+    # HMAC fills a short key up with zeros, so that a passphrase and the same with NULs behind it
+    # would be one; their digests are not.
+    digest = hashlib.sha512(phrase).digest()
+    return hashlib.pbkdf2_hmac("sha512", digest, salt, KDF_ROUNDS, 32).hex() + salt.hex()
 
 
 def unreadable(path: Path, keyed: bool) -> StorageError:

@@ -6,14 +6,15 @@ wheel. Every connection runs in WAL mode with deleted content overwritten.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from holdfast.errors import SchemaVersionError, StorageError
+from holdfast.errors import DamagedFileError, SchemaVersionError, StorageError
 from holdfast.storage import damage, keys
 
 try:
@@ -87,6 +88,7 @@ class Opening:
             SchemaVersionError: The file belongs to another program.
             DriverError: It cannot be opened; see `explained`.
         """
+        self._make_private()
         connection = driver.connect(
             str(self.path),
             timeout=self.busy_seconds,
@@ -100,10 +102,22 @@ class Opening:
                 connection.execute(f"PRAGMA key = \"x'{self.key}'\"")
             self._refuse_foreign(connection)
             self._configure(connection)
+        except UnicodeDecodeError as error:  # the driver cannot say what SQLite says
+            connection.close()
+            raise damage.found(f"{self.path}: the names of its tables") from error
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _make_private(self) -> None:
+        """Make a new file that only its owner can read; SQLite gives what lies beside it its mode.
+
+        What keeps it from being made, SQLite meets as well, and says.
+        """
+        if not self.in_memory:
+            with suppress(OSError, ValueError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     def _configure(self, connection: Any) -> None:
         connection.execute("PRAGMA secure_delete = ON")
@@ -180,9 +194,9 @@ class Opening:
         if "not a database" in text or "file is encrypted" in text:
             return keys.unreadable(self.path, self.key is not None)
         if text.startswith("Could not decode"):  # it quotes the text
-            return damage.found(f"{self.path}: a text that is no UTF-8")
+            return damage.found("a text that is no UTF-8")
         if "malformed" in text:
-            return damage.found(f"{self.path} ({text})")
+            return DamagedFileError(f"{self.path}: {text}; the file is damaged: {damage.ADVICE}")
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))

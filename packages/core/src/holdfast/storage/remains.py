@@ -101,7 +101,8 @@ class Caretaker:
     def look(self, patience: int = 0) -> bool:
         """Finish what is pending if nobody is in the way; say whether nothing is left.
 
-        Nothing depends on it: what fails is still pending, and the write before it has committed.
+        Nothing depends on it: what fails (a full disk, a closed file) is still pending, as `stats`
+        shows, and the write before it has committed.
         """
         self._due = monotonic() + self._every  # before it writes itself
         try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 
 from holdfast.errors import ExtractionError
-from holdfast.language.wording import foreign_script, normalise, shared_words, shorten
-from holdfast.pipeline.answers import Problem, items, number_of, numbers_of, text_of
+from holdfast.language.wording import foreign_script, long_words, main_script, normalise, shorten
+from holdfast.pipeline.answers import MAX_FIELD, Problem, items, number_of, numbers_of, text_of
 from holdfast.pipeline.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
 from holdfast.pipeline.extraction.when import begins, period
 from holdfast.pipeline.facts import Fact
@@ -83,10 +84,14 @@ class _Reader:
         self.malformed = 0
         self._turns = conversation.turns
         self._categories = guidance.categories
-        self._source = " ".join(turn.text for turn in conversation.turns)
+        self._script = main_script(" ".join(turn.text for turn in conversation.turns))
         self._known = _everything(conversation).casefold()
         self._asked_relations = conversation.relations
         self._speaker = _only_user(conversation) if conversation.one_user else None
+
+    @cached_property
+    def _words(self) -> list[set[str]]:
+        return [long_words(turn.text) for turn in self._turns]
 
     def fact(self, place: str, item: object) -> Fact | None:
         """Return the fact of one item, or None with the reason noted."""
@@ -142,7 +147,8 @@ class _Reader:
         if real:
             self._mend(place, "cites turns that do not exist; the others kept")
             return real
-        shared = [shared_words(text, turn.text) for turn in self._turns]
+        mine = long_words(text)
+        shared = [len(mine & words) for words in self._words]
         if len(shared) > 1 and not any(shared):
             self._drop(place, "cites no turn that exists and shares no word with any; dropped")
             return set()
@@ -150,7 +156,7 @@ class _Reader:
         return {shared.index(max(shared))}
 
     def _fitting(self, place: str, text: str) -> str:
-        if foreign_script(text, self._source):
+        if foreign_script(text, self._script):
             self._mend(place, "is in another script than the messages; kept")
         if len(text) > MAX_TEXT:
             self._mend(place, f"is longer than {MAX_TEXT} characters; cut")
@@ -257,6 +263,7 @@ def _only_user(conversation: Conversation) -> str | None:
 
 def _strings(item: Mapping[str, object]) -> list[str]:
     listed = item.get("relations")
-    nested = listed if isinstance(listed, list) else []
+    nested = listed[:MAX_RELATIONS] if isinstance(listed, list) else []
     fields = [item, *(entry for entry in nested if isinstance(entry, Mapping))]
-    return [value for entry in fields for value in entry.values() if isinstance(value, str)]
+    values = (value for entry in fields for value in entry.values())
+    return [value[:MAX_FIELD] for value in values if isinstance(value, str)]
