@@ -243,7 +243,7 @@ def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> 
 
 @needs_encryption
 def test_a_folder_with_a_key_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+    with pytest.raises(StorageError, match="check that it is a file"):
         opened(tmp_path, key=KEY)
 
 

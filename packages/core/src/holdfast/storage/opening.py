@@ -52,7 +52,7 @@ _ADVICE = {
     "readonly": "the file or its folder is read-only; nothing was written",
     "full": "the disk is full; nothing was written, free some space and try again",
     "I/O error": "the disk is full or failed; nothing was written",
-    "unable to open": "check that the folder exists and may be written",
+    "unable to open": "check that it is a file, and that its folder exists and may be written",
     "closed database": "it was closed while in use",
     "not authorized": "the process was forked inside this operation; fork between calls",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
