@@ -11,7 +11,7 @@ import pytest
 from holdfast import DamagedFileError, HoldfastError, Memory, StorageError
 from holdfast.items import Search
 from holdfast.testing import HashEmbedder
-from support import story
+from support import full_story as story
 from support.drivers import needs_encryption
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import HoldfastError, InvalidInputError, Memory
 from holdfast.testing import HashEmbedder
-from support import story
+from support import full_story as story
 
 Lines = list[dict[str, Any]]
 
