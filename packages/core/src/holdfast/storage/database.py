@@ -109,7 +109,9 @@ class Database:
             self._first()
         except WrongKeyError:
             # A rival that made the file since then has salted it.
-            if key is None or self._opening.key == (again := keys.raw_key(key, self._opening.head())):
+            if key is None or self._opening.key == (
+                again := keys.raw_key(key, self._opening.head())
+            ):
                 raise
             self._opening.key = again
             self._first()
