@@ -252,9 +252,7 @@ def _exports_on_a_full_disk(story: Story, counts: Counts, runs: int, report: Rep
         world.memory.export(root / EXPORTED)
         assert (root / EXPORTED).read_bytes() != before
         world.close()
-    report(
-        f"{story.name}: {counts['failing writes']} failing writes, {counts['failures']} failures"
-    )
+    report(f"{counts['failing writes']} failing writes, {counts['failures']} failures")
     return counts
 
 
