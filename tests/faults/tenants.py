@@ -86,7 +86,7 @@ def say(world: World, house: Household) -> Deed:
 
 
 def _expiry(rng: random.Random) -> datetime | None:
-    return rng.choice([None] * 9 + [datetime(2025, 1, 1, tzinfo=timezone.utc)])
+    return rng.choice([None] * 9 + [datetime(2100, 1, 1, tzinfo=timezone.utc)])
 
 
 def state(world: World, house: Household) -> Deed:
@@ -139,6 +139,14 @@ def update(world: World, house: Household) -> Deed | None:
 def delete(world: World, house: Household) -> Deed | None:
     which = _key(world, house)
     return None if which is None else lambda side: side.handle.delete(side.key(which), **side.ids)
+
+
+def expire(world: World, house: Household) -> Deed | None:
+    """Let a record expire; `step` purges at once: left alone, each file erases in its own time."""
+    which, then = _key(world, house), datetime(2025, 1, 1, tzinfo=timezone.utc)
+    if which is None:
+        return None
+    return lambda side: side.handle.update(side.key(which), expires_at=then, **side.ids)
 
 
 def delete_some(world: World, house: Household) -> Deed:
@@ -269,6 +277,7 @@ _DEEDS: dict[_Made, float] = {
     join: 0.7,
     update: 5,
     delete: 4,
+    expire: 0.5,
     delete_some: 1,
     delete_all: 1.5,
     undo: 4,
@@ -298,6 +307,8 @@ def step(world: World, house: Household) -> None:
         exact = make in _WRITES_EXACTLY
         ids = house.tenant.room(rng) if exact else house.tenant.reading(rng)
         world.do(house, make.__name__, deed, ids)
+        if make is expire:
+            world.purge()
     for name, share in _RARELY.items():
         if rng.random() < share:
             {"purge": world.purge, "reopen": world.reopen, "check": world.check}.get(
