@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from holdfast import indexing
 from holdfast.providers.base import Embedder
@@ -61,14 +60,9 @@ def stats(storage: EmbeddedStorage, region: Region | None, *, check: bool) -> St
         parked=backlog.parked,
         error=backlog.error,
         embedder=None if known is None else known[0],
-        bytes=_size(storage.database.path),
+        bytes=storage.database.size(),
         problems=tuple(storage.upkeep.check()) if check and region is None else (),
     )
-
-
-def _size(path: Path) -> int:
-    files = (path, path.with_name(path.name + "-wal"))
-    return sum(file.stat().st_size for file in files if file.exists())
 
 
 async def reembed(

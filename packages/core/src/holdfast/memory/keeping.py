@@ -187,7 +187,12 @@ class Keeping(Handle):
         )
 
     def purge(self) -> int:
-        """Erase expired records, and finish erasures that waited for readers; return how many."""
+        """Erase expired records, and finish all erasures to the last byte; return how many expired.
+
+        Deleted rows are overwritten at once. What readers held, and the copies that SQLite left of
+        a few rows when it moved them, go now: if anything was erased since, the file is written
+        anew (see `vacuum`), unless others write to it.
+        """
         self._need_whole_file("purge")
         return self._storage.purge()
 

@@ -208,7 +208,9 @@ class Database:
 
     def close(self) -> None:
         """Close every connection. Closing twice is fine; using it afterwards is an error."""
-        self._caretaker.look()
+        if not self.closed:
+            self._caretaker.look()
+            remains.rewrite(self, remains.SMALL)
         self._pool.close()
 
     # -- upkeep ---------------------------------------------------------------------------------
@@ -304,7 +306,7 @@ class Database:
         Raises:
             StorageError: Others hold the file, or the disk is full; nothing is lost.
         """
-        before = self._size()
+        before = self.size()
         with self.bare() as connection:
             with self._opening.impatient(connection, MOMENT):
                 connection.execute("VACUUM")
@@ -313,9 +315,10 @@ class Database:
                     f"{self.path} is in use, so it cannot shrink yet; nothing is lost: close it "
                     "elsewhere, then vacuum again"
                 )
-        return before - self._size()
+        return before - self.size()
 
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Return the bytes of the file and its write-ahead log."""
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 

@@ -206,10 +206,11 @@ class EmbeddedStorage:
         return gone
 
     def purge(self) -> int:
-        """Erase expired records and finish erasures that waited for readers."""
+        """Erase expired records and finish erasures, what is left of them in free room included."""
         with self.database.write() as connection:
             gone = erasure.purge_expired(connection, self.file.now())
         remains.finish(self.database)
+        remains.rewrite(self.database)
         return len(gone)
 
     def undo(self, region: Region, change: Change) -> Change:

@@ -1,8 +1,8 @@
-"""What an erasure leaves in the write-ahead log, and who empties it.
+"""What an erasure leaves behind, and when it goes: copies in the write-ahead log and in free room.
 
 A deletion overwrites the bytes that it frees in the file (``secure_delete``). Older copies of its
 pages stay in the write-ahead log until that is emptied, which has to wait for readers. So the
-file itself notes that an erasure is pending, and whoever comes by finishes it:
+file itself notes that an erasure is pending, and these finish it:
 
 * the deletion, which waits some milliseconds for readers (`BREATH`), and `purge`;
 * whoever opens the file, and whoever closes it, without waiting;
@@ -11,6 +11,11 @@ file itself notes that an erasure is pending, and whoever comes by finishes it:
   erasure with each value that is replaced: so the log is emptied at this rate, not at theirs.)
 
 At the same times, what has expired is erased (`Caretaker.chore`), a slice at a time.
+
+SQLite does not overwrite a row that it moves: when it divides a full page among several, copies of
+a few rows (of 1,000 erased ones, some four) stay in the free room of the old page, until that page
+is written anew. Only VACUUM does that for certain. So the file notes that too, and `purge` writes
+it anew, as closing does while it is small.
 
 None of it has a thread of its own. Where nobody writes, opens or closes, the bytes stay until
 somebody does; `stats` shows it.
@@ -31,6 +36,10 @@ EVERY: Final = 30.0
 BREATH: Final = 25
 # The property that remembers bytes to be erased from the write-ahead log.
 PENDING: Final = "erasure_pending"
+# The property that remembers that free room of the file may hold copies of erased rows.
+COPIES: Final = "erasure_copies"
+# Bytes of a file that is written anew when it is closed after an erasure: some milliseconds.
+SMALL: Final = 4 << 20
 
 
 class Erasing(Protocol):
@@ -47,6 +56,12 @@ class Erasing(Protocol):
     def truncate_wal(self, patience: int) -> bool:
         """Empty the write-ahead log; False while readers hold it."""
 
+    def vacuum(self) -> int:
+        """Write the file anew."""
+
+    def size(self) -> int:
+        """Return the bytes of the file and its log."""
+
 
 def expect(connection: Any, now: int) -> None:
     """Note that deleted bytes wait in the write-ahead log until it is emptied.
@@ -55,7 +70,9 @@ def expect(connection: Any, now: int) -> None:
         connection: The open write that deletes.
         now: Tells this note from an earlier one, which may be finished meanwhile: microseconds.
     """
-    connection.execute("REPLACE INTO properties VALUES (?, ?)", (PENDING, now))
+    connection.executemany(
+        "REPLACE INTO properties VALUES (?, ?)", [(PENDING, now), (COPIES, now)]
+    )
 
 
 def finish(database: Erasing, patience: int = BREATH) -> bool:
@@ -65,19 +82,41 @@ def finish(database: Erasing, patience: int = BREATH) -> bool:
         database: The file.
         patience: How long to wait for readers and for other writers, in milliseconds.
     """
-    with database.read() as connection:
-        asked = connection.execute(
-            "SELECT value FROM properties WHERE name = ?", (PENDING,)
-        ).fetchone()
-    if asked is None:
+    noted = _noted(database, PENDING)
+    if noted is None:
         return True
     if not database.truncate_wal(patience):
         return False
-    with database.write() as connection:
-        connection.execute(
-            "DELETE FROM properties WHERE name = ? AND value = ?", (PENDING, asked[0])
-        )
+    _forget(database, PENDING, noted)
     return True
+
+
+def rewrite(database: Erasing, most: int | None = None) -> None:
+    """Write the file anew if rows of it were erased since; what fails is still noted.
+
+    Args:
+        database: The file.
+        most: Leave a file of more bytes as it is; None: whatever its size.
+    """
+    with suppress(StorageError):
+        if most is not None and database.size() > most:
+            return
+        noted = _noted(database, COPIES)
+        if noted is not None:
+            database.vacuum()
+            _forget(database, COPIES, noted)
+
+
+def _noted(database: Erasing, name: str) -> int | None:
+    with database.read() as connection:
+        row = connection.execute("SELECT value FROM properties WHERE name = ?", (name,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _forget(database: Erasing, name: str, noted: int) -> None:
+    """Take a note away, unless another erasure has renewed it meanwhile."""
+    with database.write() as connection:
+        connection.execute("DELETE FROM properties WHERE name = ? AND value = ?", (name, noted))
 
 
 class Caretaker:
