@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test plain check versions demo bench bench-speed bench-retrieval bench-tokens help
+.PHONY: install format lint types contracts spelling lock house test plain faults check versions demo bench bench-speed bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -37,6 +37,9 @@ test: ## all tests
 plain: ## all tests on the standard library's SQLite, as where sqlcipher3 has no wheel
 	UV_PROJECT_ENVIRONMENT=.venv/plain uv sync -q --all-packages --no-install-package sqlcipher3
 	.venv/plain/bin/python -m pytest -q
+
+faults: ## the whole fault suite: kills, losses of power, failing disks and more; an hour
+	cd tests && $(RUN) python -m faults.whole --processes 2
 
 check: lint types contracts spelling lock house ## everything but the tests
 

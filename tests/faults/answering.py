@@ -64,7 +64,9 @@ _CHANGES: dict[str, dict[str, _Change]] = {
         "many": _many_facts,
         "field": lambda data, text: {**data, text: 1},
     },
-    "decide": {name: _in_decisions(name) for name in ("text", "reason", "fact", "event", "memories")},
+    "decide": {
+        name: _in_decisions(name) for name in ("text", "reason", "fact", "event", "memories")
+    },
     "record_summary": {"summary": lambda data, text: {"summary": text}},
     "record_procedure": {
         "title": lambda data, text: {**data, "title": text},

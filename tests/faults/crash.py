@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Final, TypeVar
 from faults.disk import LOSSES, Disk, Volatile
 from faults.parts import Counts, Report, quiet
 from faults.recording import Recording, record
-from faults.stories import STORIES, variants
+from faults.stories import variants
 from faults.world import EXPORTED, Story, World, state
 from holdfast import WrongKeyError
+from holdfast.storage.database import Durability
 
 T = TypeVar("T")
 SHARED_MEMORY: Final = Path("/dev/shm")  # there syncing costs nothing
@@ -208,7 +209,8 @@ def _exports(recording: Recording) -> list[tuple[int, str | None]]:
 
 # -- a part of the suite ------------------------------------------------------------------------
 
-KILLS, LOSSES_OF_POWER = 1_400, 1_400  # a story, in all its variants
+KILLS: Final = 1_400  # a story, in all its variants
+LOSSES_OF_POWER: Final = 1_400
 
 
 def crash(story: Story, seed: int, scale: float, report: Report = quiet) -> Counts:
@@ -219,32 +221,26 @@ def crash(story: Story, seed: int, scale: float, report: Report = quiet) -> Coun
         for durability, key in ways:
             judge = _recorded(story, root, durability, key)
             name = f"{story.name} ({durability}{', encrypted' if key else ''})"
-            _look(judge, counts, f"{name}: kill", "kill points", lambda: judge.kills(kills))
-            losing = lambda: judge.losses(losses, seed)  # noqa: E731
-            _look(judge, counts, f"{name}: power loss", "power losses", losing)
-            report(f"{name}: {counts['kill points']} kill points, {counts['power losses']} losses"
-                   f" of power, {counts['failures']} failures")
+            _look(judge, counts, f"{name}: kill", "kill points", judge.kills(kills))
+            _look(judge, counts, f"{name}: power loss", "power losses", judge.losses(losses, seed))
+            report(
+                f"{name}: {counts['kill points']} kill points, {counts['power losses']} losses"
+                f" of power, {counts['failures']} failures"
+            )
     return counts
 
 
-def _recorded(story: Story, root: Path, durability: str, key: bytes | None) -> Judge:
+def _recorded(story: Story, root: Path, durability: Durability, key: bytes | None) -> Judge:
     folder, images = Path(mkdtemp(dir=root)), Path(mkdtemp(dir=root))
     recording = record(story, folder, durability, key)
     rmtree(folder)
     return Judge(recording, images)
 
 
-def _look(
-    judge: Judge, counts: Counts, name: str, kind: str, images: Callable[[], Iterator[Image]]
-) -> None:
-    for image in images():
+def _look(judge: Judge, counts: Counts, name: str, kind: str, images: Iterator[Image]) -> None:
+    for image in images:
         counts[kind] += 1
         counts["acknowledged"] += len(judge.recording.steps_before(image.at))
         wrong = judge.complaint(image)
         if wrong is not None:
             counts.fail(f"{name} at operation {image.at}: {wrong}")
-
-
-def all_stories() -> list[str]:
-    """Return their names."""
-    return list(STORIES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
@@ -199,7 +199,9 @@ def failing(story: Story, seed: int, scale: float, report: Report = quiet) -> Co
                 if wrong:
                     counts.fail(f"{name}: {fault}, run {number}: {wrong}")
                 rmtree(folder)
-            report(f"{name}: {counts['failing writes']} failing writes, {counts['failures']} failures")
+            report(
+                f"{name}: {counts['failing writes']} failing writes, {counts['failures']} failures"
+            )
     return counts
 
 
@@ -249,7 +251,9 @@ def _exports_on_a_full_disk(story: Story, counts: Counts, runs: int, report: Rep
         world.memory.export(root / EXPORTED)
         assert (root / EXPORTED).read_bytes() != before
         world.close()
-    report(f"{story.name}: {counts['failing writes']} failing writes, {counts['failures']} failures")
+    report(
+        f"{story.name}: {counts['failing writes']} failing writes, {counts['failures']} failures"
+    )
     return counts
 
 
@@ -279,8 +283,3 @@ def _limited(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def all_kinds() -> Sequence[tuple[int, int, bool]]:
-    """Return how disks fail: how often, with which code, and whether a half is written."""
-    return KINDS

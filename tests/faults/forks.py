@@ -209,7 +209,7 @@ def daemon(scene: Scene) -> None:
     os.read(ready, 1)
     for arguments in (["stats"], ["list", "--user-id", "ada"]):
         command = [sys.executable, "-m", "holdfast", *arguments, "--db", str(scene.path)]
-        ran = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
         if ran.returncode:
             scene.note(f"bad holdfast {arguments[0]} failed: {ran.stderr[-300:]!r}")
     os.read(ready, 1)
@@ -239,9 +239,7 @@ def pools(scene: Scene) -> None:
     memory = opened(scene.path)
     scene.work(memory, "before", 2)
     context = multiprocessing.get_context("fork")
-    workers = [
-        context.Process(target=scene.work, args=(memory, f"worker{n}", 8)) for n in range(3)
-    ]
+    workers = [context.Process(target=scene.work, args=(memory, f"worker{n}", 8)) for n in range(3)]
     for worker in workers:
         worker.start()
     scene.work(memory, "parent", 8)
@@ -295,9 +293,7 @@ def one(name: str, seed: int, counts: Counts) -> None:
     command = [sys.executable, "-W", "ignore", "-m", "faults.forks", name, str(seed), str(path)]
     environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
     try:
-        ran = subprocess.run(  # noqa: S603
-            command, env=environment, capture_output=True, text=True, check=False
-        )
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         counts["scenes"] += 1
         if ran.returncode:
             counts.fail(f"{where}: ended with {ran.returncode}: {ran.stderr[-500:]}")
@@ -315,7 +311,9 @@ def _examine(path: Path, where: str, counts: Counts) -> None:
     counts["acknowledged"] += len(kept)
     try:
         with opened(path) as memory:
-            there = {word for r in memory.list(user_id="ada", limit=10_000) for word in r.text.split()}
+            there = {
+                word for r in memory.list(user_id="ada", limit=10_000) for word in r.text.split()
+            }
             problems = memory.stats(check=True).problems
     except HoldfastError as error:
         counts.fail(f"{where}: the file cannot be read: {error!r}")

@@ -170,9 +170,8 @@ def _scopes(memory: Memory) -> list[Scope]:
 def _read(memory: Memory, scope: Scope) -> str:
     """Read all that a scope holds by every verb; return it in words."""
     ids = scope.ids()
-    told: list[Any] = []
-    for order in ("created_at", "-updated_at", "occurred_at", "importance"):
-        told.append(memory.list(order=order, limit=1_000, **ids))
+    orders = ("created_at", "-updated_at", "occurred_at", "importance")
+    told: list[Any] = [memory.list(order=order, limit=1_000, **ids) for order in orders]
     for record in told[0]:
         told += [memory.get(record.id, **ids), memory.history(record.id, **ids)]
     told.append(memory.search("tea paris", limit=100, **ids))

@@ -79,7 +79,9 @@ def _value(rng: random.Random, lines: Lines, victim: Victim) -> str:
 def _nested(rng: random.Random, lines: Lines, victim: Victim) -> str:
     """Change a value within a column that holds JSON."""
     line = _pick(rng, lines, "record", "item", "log")
-    names = [n for n, v in line.items() if isinstance(v, str) and v[:1] in ("[", "{") and len(v) > 2]
+    names = [
+        n for n, v in line.items() if isinstance(v, str) and v[:1] in ("[", "{") and len(v) > 2
+    ]
     if not names:
         return _value(rng, lines, victim)
     name = rng.choice(names)
@@ -196,7 +198,9 @@ def _foreign(rng: random.Random, lines: Lines, victim: Victim) -> str:
             space[rng.choice(_IDS) if kind == "ids" else "user_id"] = "victim"
         case "path":
             space = _pick(rng, lines, "namespace")
-            space["path"] = rng.choice([victim["path"], "s", "s\x1f", "i\x1f", "x", space["path"] * 2])
+            space["path"] = rng.choice(
+                [victim["path"], "s", "s\x1f", "i\x1f", "x", space["path"] * 2]
+            )
         case "both":
             space = _pick(rng, lines, "namespace")
             space |= {**dict.fromkeys(_IDS), "user_id": "victim", "path": victim["path"]}

@@ -124,7 +124,7 @@ def _plant(memory: Memory, folder: Path, rng: random.Random) -> Garden:
 
 
 def _places(memory: Memory, folder: Path, encrypted: bool) -> dict[str, Any]:
-    """Return all that can be read: every file's bytes if it is not encrypted, every verb's words."""
+    """Return all that can be read: every verb's words, and every file's bytes if it is plain."""
     memory.export(folder / "out.jsonl")
     found: dict[str, Any] = {"export": (folder / "out.jsonl").read_text()}
     (folder / "out.jsonl").unlink()
@@ -152,9 +152,7 @@ def _scopes(memory: Memory) -> list[Scope]:
     return [Scope(*row) for row in rows]
 
 
-def _look(
-    counts: Counts, seed: int, garden: Garden, where: dict[str, Any], when: str
-) -> None:
+def _look(counts: Counts, seed: int, garden: Garden, where: dict[str, Any], when: str) -> None:
     as_bytes = {
         name: one if isinstance(one, bytes) else one.encode() for name, one in where.items()
     }

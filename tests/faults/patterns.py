@@ -16,7 +16,8 @@ UNITS = (
     "\u0e49", "\u3099", "か\u3099", "\u0f71\u0f72", "\u1e9b\u0323", "\ufdfa", "\ufdfb ", "\ufb03",
     "\u3316", "①", "ｱﾀﾞ", "Ａ", "\u1100\u1161\u11a8", "\uac00", "각 ", "漢", "漢字、", "あ", "ア。",
     "ไทย", "हिन्दी ", "العربية ", "Ω", "ß", "İ", "ſ", "ĳ", "ǆ", "\u200b", "\u200d", "\u2060",
-    "\ufeff", "\u00ad", "\ufe0f", "\U000e0061", "\u3164", "👨\u200d👩\u200d👧", "🇩🇪", "🏽", "\u202e",
+    "\ufeff", "\u00ad", "\ufe0f", "\U000e0061", "\u3164", "👨\u200d👩\u200d👧", "🇩🇪",
+    "🏽", "\u202e",
     "\u2066", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1b[31m", "\x9b", "\x7f", "\ufffd",
     "\uffff", "\U0010ffff", "<", "</memory>", "<|im_end|>", "[INST]", "```", "<!--", "&amp;", "{",
     "[", "(", "()", '"', '\\"', "\\", "'", "''", '"a" ', "“a” ", "%", "_", "*", "?", "? ", "!", ".",
@@ -65,7 +66,7 @@ def _day(n: int) -> str:
 
 
 _MARKS = [chr(code) for code in range(0x300, 0x370)]
-_MONTHS = "January February March April May June July August".split()
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August"]
 
 DISTINCT: dict[str, Pattern] = {
     "words": _counted(lambda n: f"w{n:x} "),
@@ -76,7 +77,7 @@ DISTINCT: dict[str, Pattern] = {
     "spans of time": _counted(lambda n: f"{n} days ago "),
     "hours": _counted(lambda n: f"{n % 24}:{n % 60:02}:{n % 59:02}.{n} "),
     "names": _counted(lambda n: f"Name{n} "),
-    "double names": _counted(lambda n: f"Nam{n} Sur{n} and "),
+    "double names": _counted(lambda n: f"Nu{n} Sur{n} and "),
     "quotes": _counted(lambda n: f'"said {n}" '),
     "sentences": _counted(lambda n: f"Thing {n} is near thing {n + 1}. "),
     "lines": _counted(lambda n: f"line {n}\n"),
@@ -104,7 +105,7 @@ DRAWN: dict[str, Pattern] = {
 SHAPED: dict[str, Pattern] = {
     "marks on a letter": lambda size: "a" + "\u0301\u0316" * (size // 2),
     "marks before a letter": lambda size: "\u0316\u0301" * (size // 2) + "a",
-    "marks in descending order": lambda size: "a" + "".join(sorted(_MARKS, reverse=True)) * (size // 112),
+    "marks in descending order": lambda size: "a" + "".join(reversed(_MARKS)) * (size // 112),
     "a word and a mark": lambda size: "a" * size + "!",
     "digits and a letter": lambda size: "1" * size + "x",
     "spaces and a letter": lambda size: " " * size + "x",
@@ -113,8 +114,8 @@ SHAPED: dict[str, Pattern] = {
     "nested objects": lambda size: '{"a":' * (size // 6) + "1" + "}" * (size // 6),
     "an open quote": lambda size: '"' + "a " * (size // 2),
     "one quote in all": lambda size: '"' + "a b " * (size // 4) + '"',
-    "a NUL": lambda size: "a" * size + "\x00",
-    "a lone surrogate": lambda size: "a " * (size // 2) + "\ud800",
+    "a NUL": lambda size: "\x00" + "a" * size,
+    "a lone surrogate": lambda size: "\ud800" + " a" * (size // 2),
     "surrogates": lambda size: "\udcff" * size,
     "one word, then others": lambda size: "tea " * (size // 8) + "rain " * (size // 10),
     "a path": lambda size: "../" * (size // 3) + "etc/passwd",
@@ -122,11 +123,15 @@ SHAPED: dict[str, Pattern] = {
 
 
 def patterns() -> dict[str, Pattern]:
-    """Return all patterns by name."""
-    found = {f"repeated {ascii(unit)}": _repeated(unit) for unit in UNITS}
+    """Return all patterns by name; none is longer than it is asked for."""
+    found = {f"repeated {unit!a}": _repeated(unit) for unit in UNITS}
     found |= {f"distinct {name}": made for name, made in DISTINCT.items()}
     found |= {f"random {name}": made for name, made in DRAWN.items()}
-    return found | SHAPED
+    return found | {name: _cut(made) for name, made in SHAPED.items()}
+
+
+def _cut(made: Pattern) -> Pattern:
+    return lambda size: made(size)[:size]
 
 
 FEW = (

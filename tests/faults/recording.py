@@ -69,6 +69,7 @@ class Recorder:
         self._numbers: dict[str, int] = {}
         self._made = 0
         self._others: dict[str, tuple[int, int, bytes]] = {}  # inode, number, content
+        self._looking = False
 
     def _tell(self, *event: Any, **more: Any) -> None:
         self._recording.events.append(Event(*event, **more))
@@ -124,6 +125,15 @@ class Recorder:
             os.fsync = fsync
 
     def _look(self) -> None:
+        if self._looking:
+            return  # this call is one of its own
+        self._looking = True
+        try:
+            self._look_once()
+        finally:
+            self._looking = False
+
+    def _look_once(self) -> None:
         with os.scandir(self.folder) as entries:
             found = {
                 entry.name: entry.stat() for entry in entries if not entry.name.startswith(NAME)

@@ -138,11 +138,14 @@ def _conversation(text: str) -> Iterator[tuple[str, Any]]:
     words = text.split()[:400] or [text[:100]]
     yield "many", [{"role": "user", "content": word} for word in words]
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": text}}
-    yield "tool call", [
-        {"role": "user", "content": "hi"},
-        {"role": "assistant", "content": None, "tool_calls": [call]},
-        {"role": "tool", "tool_call_id": "1", "content": text},
-    ]
+    yield (
+        "tool call",
+        [
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": None, "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "1", "content": text},
+        ],
+    )
 
 
 def _relations(text: str) -> Iterator[tuple[str, Any]]:
@@ -248,9 +251,9 @@ def _methods(owner: str) -> Iterator[tuple[str, Any]]:
     for name in names:
         found = getattr(whole, name)
         twin = name.startswith("a") and hasattr(whole, name[1:])
-        if not name.startswith("_") and inspect.isfunction(found) and not twin:
-            if name not in LEFT_OUT:
-                yield name, found
+        skipped = twin or name.startswith("_") or name in LEFT_OUT
+        if inspect.isfunction(found) and not skipped:
+            yield name, found
 
 
 def _parameters() -> Iterator[tuple[str, str, str, inspect.Parameter]]:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from faults.world import Step, Story, World, add_and_find, find, told
-from holdfast import InvalidInputError, StorageError
+from holdfast import InvalidInputError, Memory, StorageError
 from holdfast.items import Put, Search
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -96,9 +96,25 @@ def _many(world: World) -> None:
 
 
 def _flush(world: World) -> None:
+    """Extract all that waits. What failed stays in the queue, and this can be called again."""
+    _let_leases_run_out(world.memory)
     done = world.memory.flush(retry=True)
-    if done.problems:  # they stay in the queue, and this step can be called again
-        raise StorageError(done.problems[0])
+    if done.problems or done.pending:
+        raise StorageError(f"{done.pending} turns wait, for {done.problems}")
+
+
+def _let_leases_run_out(memory: Memory) -> None:
+    """Do what ten minutes do: a disk that fails also keeps a worker from giving turns back."""
+    tables = ("queue", "summaries")
+    with memory.database.read() as connection:
+        held = [
+            connection.execute(f"SELECT count(claimed_until) FROM {table}").fetchone()[0]
+            for table in tables
+        ]
+    if any(held):
+        with memory.database.write() as connection:
+            for table in tables:
+                connection.execute(f"UPDATE {table} SET claimed_until = NULL")
 
 
 def _state(world: World, *triple: str) -> None:

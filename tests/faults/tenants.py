@@ -14,9 +14,25 @@ from holdfast.items import Search
 
 WHOLE = 300_000
 _BASE = datetime(2024, 1, 1, tzinfo=timezone.utc)
-_WORDS = "tea rain garden boat train paris rome oslo lamp bread friday music cold river book".split()
-_PLACES = "Paris Rome Oslo Bern Lyon Turin Ghent".split()
-_LIKES = "tea rain boats trains bread music rivers books".split()
+_WORDS = [
+    "tea",
+    "rain",
+    "garden",
+    "boat",
+    "train",
+    "paris",
+    "rome",
+    "oslo",
+    "lamp",
+    "bread",
+    "friday",
+    "music",
+    "cold",
+    "river",
+    "book",
+]
+_PLACES = ["Paris", "Rome", "Oslo", "Bern", "Lyon", "Turin", "Ghent"]
+_LIKES = ["tea", "rain", "boats", "trains", "bread", "music", "rivers", "books"]
 _SPEAKERS = (None, None, "Ada", "Bob", "Rosa")
 
 
@@ -83,7 +99,9 @@ def relate(world: World, house: Household) -> Deed:
     subject = world.rng.choice(["user", "user", "Ada", "Rosa"])
     triple = (subject, label, _place(world, house, names))
     since = _moment(world, house)
-    given = [{**dict(zip(("subject", "relation", "object"), triple)), "valid_from": since}]
+    given = [
+        {**dict(zip(("subject", "relation", "object"), triple, strict=False)), "valid_from": since}
+    ]
     return lambda side: side.handle.add_relations(given, **side.ids)
 
 
@@ -305,5 +323,3 @@ def export(world: World, house: Household) -> None:
 def whole(seed: int, scale: float = 1.0, report: Report = quiet) -> Counts:
     """Do 300,000 operations in both files."""
     return twins.rounds(seed, int(WHOLE * scale), step, report)
-
-

@@ -16,7 +16,7 @@ def test_the_export_that_is_changed_imports_as_it_is(tmp_path: Path) -> None:
 
 
 def test_an_edited_export_is_refused_whole_or_all_of_it_works() -> None:
-    counts = imports.fuzz(1, 100)
+    counts = imports.fuzz(1, 80)
     assert counts["failures"] == 0, counts.verdict()
-    assert counts["refused"] > 20
-    assert counts["accepted"] > 20
+    assert counts["refused"] > 15
+    assert counts["accepted"] > 15

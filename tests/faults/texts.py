@@ -162,7 +162,7 @@ def there(name: str, size: int, counts: Counts, part: str = "", without: str = "
         while first >= 0:
             given = [name, str(size), str(first), part, without]
             command = [sys.executable, "-m", "faults.texts", *given]
-            ran = subprocess.run(  # noqa: S603
+            ran = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=False, timeout=3_600
             )
             first = _heard(name, size, ran, counts)
@@ -170,9 +170,7 @@ def there(name: str, size: int, counts: Counts, part: str = "", without: str = "
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _heard(
-    name: str, size: int, ran: subprocess.CompletedProcess[str], counts: Counts
-) -> int:
+def _heard(name: str, size: int, ran: subprocess.CompletedProcess[str], counts: Counts) -> int:
     """Count what a process said; return where the next one is to begin, or -1."""
     last: dict[str, Any] = {}
     for what in _lines(ran.stdout):

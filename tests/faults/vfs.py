@@ -101,10 +101,9 @@ _tables: dict[int, tuple[_Methods, list[Any]]] = {}
 def can_watch() -> bool:
     """Say whether the driver's SQLite can be reached."""
     try:
-        _library().sqlite3_vfs_find
-    except (AttributeError, OSError):
+        return hasattr(_library(), "sqlite3_vfs_find")
+    except OSError:
         return False
-    return True
 
 
 @contextmanager

@@ -39,8 +39,8 @@ _SCOPES: list[dict[str, str]] = [
     {"agent_id": "bot", "run_id": "r1"},
     {"app_id": "shop", "run_id": "r2"},
 ]
-_PLACES = "Paris Rome Oslo Bern Lyon Turin Ghent Porto".split()
-_LIKES = "tea rain boats trains bread music rivers books".split()
+_PLACES = ["Paris", "Rome", "Oslo", "Bern", "Lyon", "Turin", "Ghent", "Porto"]
+_LIKES = ["tea", "rain", "boats", "trains", "bread", "music", "rivers", "books"]
 _QUESTIONS = ("where does the user live", "likes tea and rain", "Paris", "What about boats?")
 
 
@@ -143,7 +143,7 @@ def run(seed: int, seconds: float) -> Counts:
     path = folder / "m.db"
     environment = {**os.environ, "PYTHONPATH": str(_TESTS)}
     both = [
-        subprocess.Popen(  # noqa: S603
+        subprocess.Popen(
             [sys.executable, "-m", "faults.writers", name, str(seed), str(seconds), str(path)],
             env=environment,
             stdin=subprocess.PIPE,

@@ -165,6 +165,16 @@ def test_ids_go_with_the_last_record_of_their_scope(memory: Memory, path: Path) 
     assert on_disk(path, "QUINOA") == []
 
 
+def test_ids_go_with_a_scope_whose_records_were_erased_one_by_one(
+    memory: Memory, path: Path
+) -> None:
+    (added,) = memory.add("tea", user_id="QUINOAUSER", run_id="QUINOARUN")
+    memory.add("tea", user_id="bob")
+    memory.delete(added.id, user_id="QUINOAUSER")
+    assert memory.delete_all(user_id="QUINOAUSER") == 0
+    assert on_disk(path, "QUINOA") == []
+
+
 def test_a_reader_that_stays_keeps_an_erasure_pending_until_it_leaves(
     memory: Memory, path: Path
 ) -> None:
@@ -298,6 +308,81 @@ def test_a_deleted_item_leaves_no_byte(memory: Memory, path: Path) -> None:
     memory.purge()
     assert memory.stats(check=True).erasure_pending is False
     assert on_disk(path, "QUINOAXYZ") == []
+
+
+def test_labels_go_with_the_last_item_of_their_namespace(memory: Memory, path: Path) -> None:
+    labels = ("memories", "QUINOAUSER")
+    memory.items.put(labels, "k", {"a": 1}, texts=["tea"])
+    memory.items.put(("memories", "bob"), "k", {"a": 1}, texts=["tea"])
+    assert len(memory.items.search(Search(("memories",), "tea"))) == 2
+    memory.items.delete(labels, "k")
+    memory.purge()
+    assert on_disk(path, "QUINOAUSER") == []
+    assert len(memory.items.search(Search(("memories",), "tea"))) == 1
+
+
+def test_a_namespace_that_was_emptied_can_be_filled_again(memory: Memory) -> None:
+    for _ in range(3):
+        memory.items.put(("memories", "ada"), "k", {"a": 1}, texts=["tea"])
+        assert len(memory.items.search(Search(("memories",), "tea"))) == 1
+        memory.items.delete(("memories", "ada"), "k")
+        assert memory.items.search(Search(("memories",), "tea")) == []
+    assert memory.stats(check=True).problems == ()
+
+
+def test_a_replaced_value_leaves_the_log_with_the_next_purge(memory: Memory, path: Path) -> None:
+    memory.items.put(("docs",), "k", {"said": "QUINOAXYZ"})
+    memory.items.put(("docs",), "k", {"said": "nothing"})
+    assert memory.stats().erasure_pending is True
+    memory.purge()
+    assert memory.stats().erasure_pending is False
+    assert on_disk(path, "QUINOAXYZ") == []
+
+
+def expire(path: Path) -> None:
+    """Write a record and an item that have expired, and leave the file as a crash would."""
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        memory.add("the password is QUINOAXYZ", user_id="ada", expires_at=NOW + timedelta(days=9))
+        memory.items.put(("QUINOAXYZ",), "k", {"a": 1}, lifetime=timedelta(days=9))
+        with memory.database.write() as connection:
+            for table in ("records", "items"):
+                connection.execute(f"UPDATE {table} SET expires_at = 1")
+        memory.database.close()
+
+
+def test_whoever_opens_the_file_erases_what_has_expired(path: Path) -> None:
+    expire(path)
+    assert on_disk(path, "QUINOAXYZ")
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        memory.purge()
+        assert memory.stats(check=True).problems == ()
+    assert on_disk(path, "QUINOAXYZ") == []
+
+
+def test_whoever_closes_the_file_erases_what_has_expired(path: Path) -> None:
+    with Memory(path, embedder=HashEmbedder()) as memory:
+        expire(path)
+        assert on_disk(path, "QUINOAXYZ")
+        memory.close()
+        assert on_disk(path, "QUINOAXYZ") == []
+
+
+@pytest.mark.parametrize("due", [True, False], ids=["due", "not yet due"])
+def test_a_later_write_erases_what_has_expired(path: Path, due: bool) -> None:
+    file = File(path, upkeep=0.0 if due else 3600.0)
+    expire(path)
+    with file.database.write() as connection:
+        connection.execute("INSERT INTO properties VALUES ('any', 1)")
+    assert bool(on_disk(path, "QUINOAXYZ")) is not due
+    file.close()
+
+
+def test_nothing_of_the_words_is_kept_beside_an_erasure(memory: Memory) -> None:
+    (added,) = memory.add({"content": "my PIN is 4711", "role": "user", "id": "m"}, user_id="ada")
+    memory.delete(added.id, user_id="ada")
+    with memory.database.read() as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(erasures)")]
+    assert columns == ["key", "namespace", "at", "message"]
 
 
 # -- what rested on it --------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -242,7 +243,7 @@ def test_a_key_that_is_none_is_an_error(tmp_path: Path, key: Any, said: str) -> 
 
 @needs_encryption
 def test_a_folder_with_a_key_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be read: Is a directory"):
+    with pytest.raises(StorageError, match="check that it is a file"):
         opened(tmp_path, key=KEY)
 
 
@@ -251,6 +252,23 @@ def test_a_passphrase_opens_what_it_closed(tmp_path: Path) -> None:
     fill(tmp_path / "m.db", key="correct horse ☃")
     with opened(tmp_path / "m.db", key="correct horse ☃") as memory:
         assert len(memory.list(user_id="ada")) == 1
+
+
+@needs_encryption
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [
+        ("tea", "tea\x00"),
+        (b"tea", b"tea\x00\x00"),
+        ("t" * 200, hashlib.sha512(b"t" * 200).digest()),
+    ],
+    ids=["text", "bytes", "digest"],
+)
+def test_a_key_with_zeros_behind_it_is_another_key(tmp_path: Path, key: Any, other: Any) -> None:
+    """HMAC fills short keys up with zeros, and takes the digest of long ones."""
+    fill(tmp_path / "m.db", key=key)
+    with pytest.raises(WrongKeyError):
+        opened(tmp_path / "m.db", key=other)
 
 
 @needs_encryption

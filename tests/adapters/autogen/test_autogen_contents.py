@@ -260,3 +260,17 @@ async def test_serving_says_whose_memory_it_is(memory: Memory) -> None:
     assert memory.list(user_id="ada", app_id="desk").records
     with serving(user_id="bo"), pytest.raises(ScopeError, match="belongs to user_id='ada'"):
         await HoldfastMemory(memory, user_id="ada").query("Berlin")
+
+
+async def test_a_session_of_nobody_reads_and_clears_no_session_of_that_name(
+    memory: Memory,
+) -> None:
+    memory.add("Ada sails", user_id="ada", run_id="1")
+    nobody = HoldfastMemory(memory, run_id="1")
+    await nobody.add(MemoryContent(content="Somebody rows", mime_type="text/plain"))
+
+    found = await nobody.query("who sails or rows?")
+    assert [str(content.content) for content in found.results] == ["Somebody rows"]
+    await nobody.clear()
+
+    assert [record.text for record in memory.list(run_id="1")] == ["Ada sails"]

@@ -490,6 +490,26 @@ async def test_resetting_a_memory_of_nobody_forgets_its_session(make: Make) -> N
     assert texts(await memory.aget()) == [f"user: {QUESTION.content}"]
 
 
+async def test_a_memory_of_nobody_reads_and_resets_no_session_of_that_name(make: Make) -> None:
+    ada, nobody = make("1"), make("1", user=None)
+    await ada.aput(TOLD)
+    await ada.aput(said("assistant", "Your cat is called Tom."))
+
+    assert await nobody.arecall("dog") == []
+    await nobody.aput(said("user", "My cow is called Bess."))
+    await nobody.aflush()
+    assert [match.record.text for match in await nobody.arecall("cow")] == [
+        "My cow is called Bess."
+    ]
+    await nobody.areset()
+
+    assert await nobody.arecall("cow") == []
+    assert {match.record.text for match in await make("2").arecall("dog or cat")} == {
+        TOLD.content,
+        "Your cat is called Tom.",
+    }
+
+
 async def test_what_was_forgotten_may_be_said_again(make: Make) -> None:
     memory = make()
     await memory.aput(TOLD)

@@ -139,7 +139,7 @@ def test_an_export_keeps_its_own_scopes(terminal: Terminal) -> None:
     path = str(terminal.folder / "all.jsonl")
     terminal.run("export", path)
 
-    assert terminal.run("import", path, "--user-id", "grace").code == 2
+    assert terminal.run("import", path, "--user-id", "grace").code == 1
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -176,3 +177,18 @@ def test_tables_fit_into_80_columns(terminal: Terminal) -> None:
     out = terminal.run("search", "tea", "--user-id", "ada", "--explain").out
 
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", [("list",), ("search", "a"), ("history",)], ids=" ".join)
+def test_json_steers_no_terminal_and_reads_back_as_it_was(
+    terminal: Terminal, command: tuple[str, ...]
+) -> None:
+    hostile = "a \x9b31m b \u202e c \u2028 d \x1b[0m e \U000e0041 \u200d f é 李 \U0001f600"
+    identifier = terminal.add(hostile)
+    asked = (*command, identifier) if command == ("history",) else command
+
+    ran = terminal.run(*asked, "--user-id", "ada", "--json")
+
+    assert all(character.isprintable() or character == "\n" for character in ran.out)
+    assert json.dumps(hostile) in json.dumps(json.loads(ran.out))
+    assert "é 李 \U0001f600" in ran.out

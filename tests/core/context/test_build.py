@@ -84,6 +84,14 @@ def test_a_write_ends_the_cached_retrieval() -> None:
     assert len(shelf.asked) == 2
 
 
+def test_time_ends_the_cached_retrieval_when_something_expires() -> None:
+    shelf, cache = Shelf([LISBON], Overview(until=5)), Cache[Context]()
+    built(shelf, "Where to?", cache=cache)
+    shelf.seen = Overview(until=None)
+    built(shelf, "Where to?", cache=cache)
+    assert len(shelf.asked) == 2
+
+
 @pytest.mark.parametrize(
     ("messages", "asked"),
     [

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypedDict, get_args
 
 from holdfast import InvalidInputError, Scope, ScopeError
+from holdfast.types import NO_ID
 
 Sessions = Literal["all", "this"]
 """What is recalled: all sessions of the owner, or the session at hand."""
@@ -87,9 +88,12 @@ class Owner:
         return _ids(known)
 
     def reading(self, writing: Ids) -> Ids:
-        """Return the ids of what may be recalled by who writes under `writing`."""
+        """Return the ids of what may be recalled by who writes under `writing`.
+
+        A session is that of all its ids: not those of others that are named alike.
+        """
         if self.sessions == "this" or list(writing) == ["run_id"]:
-            return writing
+            return _ids({**dict.fromkeys(Ids.__annotations__, NO_ID), **writing})
         return _ids({name: value for name, value in writing.items() if name != "run_id"})
 
 

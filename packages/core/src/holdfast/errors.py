@@ -64,7 +64,8 @@ class RecordNotFoundError(HoldfastError, KeyError):
     """No record with this id lives in the given scope."""
 
     def __init__(self, record_id: str) -> None:
-        super().__init__(record_id if isinstance(record_id, str) else shown(record_id))
+        short = isinstance(record_id, str) and len(record_id) < 120
+        super().__init__(record_id if short else shown(record_id))
         self.record_id = record_id
 
     def __str__(self) -> str:

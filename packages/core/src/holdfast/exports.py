@@ -207,9 +207,9 @@ def read_line(given: object, header: Header) -> Line:
     Raises:
         InvalidInputError: It holds what no export does; the field is named, and what is allowed.
     """
-    if not isinstance(given, dict) or given.get("table") not in FIELDS:
+    table = given.get("table") if isinstance(given, dict) else None
+    if not isinstance(given, dict) or not isinstance(table, str) or table not in FIELDS:
         raise InvalidInputError(f"it is no line of a {FORMAT}; tables are {', '.join(FIELDS)}")
-    table = given["table"]
     values = {name: value for name, value in given.items() if name != "table"}
     _check_fields(table, values, FIELDS[table], _OPTIONAL.get(table, {}))
     values |= {

@@ -60,7 +60,7 @@ class Lock:
         return self._owner not in (0, get_ident())
 
     def renew(self) -> None:
-        """Free it, unless this thread holds it: one may have it and not yet say so."""
+        """Free it, unless this thread holds it; another may have had no time to say that it did."""
         if self._owner != get_ident():
             self._lock, self._owner = threading.Lock(), 0
 

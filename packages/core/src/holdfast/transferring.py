@@ -8,7 +8,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Final, TextIO, TypeAlias
@@ -208,6 +208,8 @@ def _parsed(text: bytes) -> Any:
 def _path(path: str | os.PathLike[str]) -> Path:
     try:
         given = Path(path)
+        with suppress(FileNotFoundError):
+            os.stat(given)
         os.stat(given.parent)
     except TypeError as error:
         raise InvalidInputError(f"a path is a string or a Path, not {path!r:.80}") from error

@@ -10,7 +10,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Literal, TypeAlias, get_args, overload
+from typing import Any, Final, Literal, TypeAlias, get_args, overload
+from uuid import uuid4
 
 from holdfast.errors import InvalidInputError, ScopeError, shown
 
@@ -87,6 +88,10 @@ class Within(str):
         """The id itself, and the range of what lies below it (its end is outside)."""
         base = self.rstrip("/")
         return base or "/", base + "/", base + chr(ord("/") + 1)
+
+
+NO_ID: Final = Within(uuid4().hex, or_none=True)
+"""As an id of a read: what was stored without one, and nothing else; nobody can have this id."""
 
 
 def reaches(held: str, asked: str) -> bool:

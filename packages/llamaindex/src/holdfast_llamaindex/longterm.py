@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from holdfast import Message, RecordNotFoundError, Scope, ScopeError
+from holdfast.types import NO_ID
 
 from holdfast_llamaindex import history
 from holdfast_llamaindex.blocking import either, hop
@@ -44,8 +45,13 @@ class Owner:
             Scope(**self.ids(), run_id=session)
 
     def reading(self, session: str | None) -> Ids:
-        """Return what a recall may see: all sessions of the owner; without one, this session."""
-        return _some(self.ids() or ({} if session is None else {"run_id": session}))
+        """Return what a recall may see: all sessions of the owner; without one, this session.
+
+        That is the one that has no owner, not those of others that are named alike.
+        """
+        if self.ids() or session is None:
+            return _some(self.ids())
+        return {"user_id": NO_ID, "agent_id": NO_ID, "run_id": session, "app_id": NO_ID}
 
     def writing(self, session: str | None) -> Ids:
         """Return the ids under which a session is remembered."""

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from holdfast import Scope
+
 from holdfast_llamaindex.utterances import Speaker, Utterance
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ class WaitingRoom:
         with self._database.read() as connection:
             rows = connection.execute("SELECT DISTINCT scope FROM llamaindex_waiting").fetchall()
         found: list[Ids] = [json.loads(row[0]) for row in rows]
-        return [ids for ids in found if reading.items() <= ids.items()]
+        return [ids for ids in found if Scope(**reading).covers(Scope(**ids))]
 
     def drop(self, reading: Ids) -> None:
         """Forget what waits in every scope that a read of these ids would see."""

@@ -20,10 +20,10 @@ _LONGEST_RUN: Final = 30
 _LONG_RUN: Final = regex.compile(rf"(?V1){_MARK}{{{_LONGEST_RUN}}}(?={_MARK})")
 _JOINER: Final = "\u034f"
 
-# One character of the first is eighteen of NFKC, of the second eight: beyond a thousand of them
-# in one text they are left out, for the others are found by.
-_WIDE: Final = regex.compile("[\ufdfa\ufdfb]")
-_MOST_WIDE: Final = 1_000
+# One character is eighteen of NFKC, eight, or (units as one sign: "kilometre") up to six. Beyond
+# twenty of them in one passage they are left out; it is found by the others.
+_WIDE: Final = regex.compile("[\ufdfa\ufdfb\u3300-\u3357]")
+_MOST_WIDE: Final = 20
 
 
 def normal(form: Literal["NFC", "NFD", "NFKC"], text: str) -> str:

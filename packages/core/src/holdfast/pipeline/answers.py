@@ -23,9 +23,11 @@ Messages: TypeAlias = list[dict[str, str]]
 MAX_ITEMS = 1_000
 """Items read of one list; an answer is asked for some dozens."""
 
+MAX_FIELD = 50_000
+"""Characters read of one field."""
+
 _MAX_ECHO = 2_000
 _MAX_TEXT = 1_000_000  # characters of an answer that are searched for whole items
-_MAX_FIELD = 50_000  # characters read of one field
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ def _whole_items(text: str, key: str) -> list[object]:
 def text_of(item: Mapping[str, object], name: str) -> str:
     """Return a text field, cleaned; empty where it is missing or no string."""
     value = item.get(name)
-    return clean(value[:_MAX_FIELD]) if isinstance(value, str) else ""
+    return clean(value[:MAX_FIELD]) if isinstance(value, str) else ""
 
 
 def number_of(value: object) -> float | None:

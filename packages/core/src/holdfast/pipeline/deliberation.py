@@ -130,13 +130,14 @@ class Deliberation:
         if self._asked < MOST_ASKED and any(self._is_news(plan, fact) for fact in plan.open):
             return None
         usable = {fact: said for fact, said in self._verdicts.items() if _holds(plan, fact, said)}
-        return [self._step(one) for one in consolidation.decide(plan, usable)]
+        known = {str(one.row_id): one.record for some in nearby for one in some}
+        return [self._step(one, known) for one in consolidation.decide(plan, usable)]
 
     def _is_news(self, plan: Plan, fact: int) -> bool:
         shown = {neighbour.id for neighbour in plan.shown[fact]}
         return not shown <= self._seen.get(fact, set())
 
-    def _step(self, decision: Decision) -> Step:
+    def _step(self, decision: Decision, known: Mapping[str, Record]) -> Step:
         fact = self.facts[decision.fact]
         turns = list(self._material.turns.values())
         said = [turns[position] for position in fact.turns]
@@ -147,7 +148,7 @@ class Deliberation:
         writes = decision.event in ("ADD", "UPDATE")
         return Step(
             event=decision.event,
-            draft=self._draft(fact, said, decision, reason) if writes else None,
+            draft=self._draft(fact, said, decision, reason, known) if writes else None,
             target=None if decision.target is None else int(decision.target),
             closes_at=maybe_micros(decision.closes_at),
             digest=fingerprint(self.facts[_first(decision)].text),
@@ -155,7 +156,16 @@ class Deliberation:
             sources=sources,
         )
 
-    def _draft(self, fact: Fact, said: Sequence[Record], decision: Decision, reason: str) -> Draft:
+    def _draft(
+        self,
+        fact: Fact,
+        said: Sequence[Record],
+        decision: Decision,
+        reason: str,
+        known: Mapping[str, Record],
+    ) -> Draft:
+        sources = tuple(turn.id for turn in said)
+        merged = dict.fromkeys(_merged(decision, known))
         return Draft(
             text=decision.text,
             kind="fact",
@@ -167,7 +177,7 @@ class Deliberation:
             valid_to=decision.valid_to,
             expires_at=_expiry(said),
             importance=fact.importance,
-            sources=tuple(turn.id for turn in said),
+            sources=(*(one for one in merged if one not in sources), *sources),
             relations=tuple(asdict(relation) for relation in fact.relations),
             slots=fact.slots,
             names=tuple(self._names(decision.fact)),
@@ -229,6 +239,16 @@ def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
         if found.valid_to is None or found.valid_to > begins
     }
     return live.issuperset(verdict.targets)
+
+
+def _merged(decision: Decision, known: Mapping[str, Record]) -> Iterator[str]:
+    """Yield what else a merged text rests on: the sources of all that it was merged from.
+
+    A statement without sources is one itself; the record that is updated cannot be its own.
+    """
+    for merged in decision.merges:
+        record = known[merged]
+        yield from record.sources or (() if merged == decision.target else (record.id,))
 
 
 def _first(decision: Decision) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 
 from holdfast.language.normal import normal
 from holdfast.language.wording import normalise, words
@@ -133,9 +134,8 @@ def canonical(relation: str) -> str:
     """
     split = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", normal("NFKC", relation))
     parts = re.sub(r"[\W_]+", " ", split.casefold()).split()
-    while len(parts) > 1 and parts[0] in _LEADING:
-        parts = parts[1:]
-    phrase = " ".join(parts)
+    leading = sum(1 for _ in takewhile(_LEADING.__contains__, parts[:-1]))
+    phrase = " ".join(parts[leading:])
     known = _ALIASES.get(phrase) or _FAVOURITE.sub("favourite ", phrase)
     return known.replace(" ", "_")
 

@@ -46,19 +46,23 @@ class Embedder(ABC):
 
     def embed_query(self, text: str) -> Vector:
         """Embed a question; override where the model treats questions differently."""
-        return _only(self.embed([text]))
+        return self._only(self.embed([text]))
 
     async def aembed_query(self, text: str) -> Vector:
         """Async twin of `embed_query`."""
         if type(self).embed_query is not Embedder.embed_query:
             return await asyncio.to_thread(self.embed_query, text)
-        return _only(await self.aembed([text]))
+        return self._only(await self.aembed([text]))
 
-
-def _only(vectors: Sequence[Vector]) -> Vector:
-    if len(vectors) != 1:
-        raise ProviderError(f"the embedder was asked for 1 vector and gave {len(vectors)}")
-    return vectors[0]
+    def _only(self, vectors: Sequence[Vector]) -> Vector:
+        name = f"the embedder {type(self).__name__}"
+        try:
+            count, first = len(vectors), next(iter(vectors), None)
+        except TypeError as error:
+            raise ProviderError(f"{name} gave a {type(vectors).__name__}, no list") from error
+        if count != 1 or first is None:
+            raise ProviderError(f"{name} was asked for 1 vector and gave {count}")
+        return first
 
 
 class LLM(ABC):

@@ -38,6 +38,6 @@ def checked_answer(llm: LLM, given: object) -> Answer:
 def is_finite(vector: Vector) -> bool:
     """Say whether a vector is numbers, none of them infinite or NaN."""
     try:
-        return math.isfinite(math.fsum(vector))
+        return len(vector) > 0 and math.isfinite(math.fsum(vector))
     except (TypeError, ValueError, OverflowError):
         return False

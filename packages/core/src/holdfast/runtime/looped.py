@@ -13,8 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from holdfast.forking import renewed
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
-from holdfast.providers.checking import checked_answer, name_of
-from holdfast.providers.failures import failures_of
+from holdfast.providers.checking import checked_answer
 from holdfast.runtime.lane import MOST_THREADS, Lane
 from holdfast.runtime.operations import Kind, Together
 from holdfast.runtime.questions import ASKED
@@ -125,29 +124,24 @@ class AsyncRuntime:
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Await the embedder."""
-        with failures_of(name_of(embedder)):
-            return await embedder.aembed(texts)
+        return await embedder.aembed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
         """Await the embedder, unless it was asked the same lately."""
         known = ASKED.get(embedder, text)
         if known is None:
-            with failures_of(name_of(embedder)):
-                known = await embedder.aembed_query(text)
-            ASKED.keep(embedder, text, known)
+            known = ASKED.keep(embedder, text, await embedder.aembed_query(text))
         return known
 
     async def complete(
         self, llm: LLM, messages: Sequence[Mapping[str, str]], tool: Tool | None = None
     ) -> Answer:
         """Await the model."""
-        with failures_of(name_of(llm)):
-            return checked_answer(llm, await llm.acomplete(messages, tool=tool))
+        return checked_answer(llm, await llm.acomplete(messages, tool=tool))
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Await the model."""
-        with failures_of(name_of(reranker)):
-            return await reranker.arerank(query, texts)
+        return await reranker.arerank(query, texts)
 
     def close(self) -> None:
         """Let the pool's threads go once they have finished; what comes later stays no longer."""

@@ -7,8 +7,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from holdfast.errors import ProviderError
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
-from holdfast.providers.checking import checked_answer, name_of
-from holdfast.providers.failures import failures_of
+from holdfast.providers.checking import checked_answer
 from holdfast.runtime.questions import ASKED
 from holdfast.types import Answer, Tool
 
@@ -51,16 +50,13 @@ class SyncRuntime:
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Call the embedder's sync method."""
-        with failures_of(name_of(embedder)):
-            return embedder.embed(texts)
+        return embedder.embed(texts)
 
     async def embed_query(self, embedder: Embedder, text: str) -> Vector:
         """Call the embedder's sync method, unless it was asked the same lately."""
         known = ASKED.get(embedder, text)
         if known is None:
-            with failures_of(name_of(embedder)):
-                known = embedder.embed_query(text)
-            ASKED.keep(embedder, text, known)
+            known = ASKED.keep(embedder, text, embedder.embed_query(text))
         return known
 
     async def complete(
@@ -68,18 +64,17 @@ class SyncRuntime:
     ) -> Answer:
         """Call the model's sync method."""
         try:
-            with failures_of(name_of(llm), but=(NotImplementedError,)):
-                return checked_answer(llm, llm.complete(messages, tool=tool))
+            given = llm.complete(messages, tool=tool)
         except NotImplementedError as error:
             raise ProviderError(
                 f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
                 "without background=True"
             ) from error
+        return checked_answer(llm, given)
 
     async def rerank(self, reranker: Reranker, query: str, texts: Sequence[str]) -> Sequence[float]:
         """Call the model's sync method."""
-        with failures_of(name_of(reranker)):
-            return reranker.rerank(query, texts)
+        return reranker.rerank(query, texts)
 
 
 SYNC = SyncRuntime()

@@ -66,6 +66,12 @@ _RULES = {
     "items whose end is not as it was written": (
         f"SELECT count(*) FROM items WHERE state IS NOT ({STATE['items']})"
     ),
+    "entries of the log whose numbers are not as they were written": (
+        f"SELECT count(*) FROM log WHERE state IS NOT ({STATE['log']})"
+    ),
+    "namespaces whose next row has no number": (
+        f"SELECT count(*) FROM namespaces WHERE next NOT BETWEEN 1 AND {1 << NAMESPACE_BITS}"
+    ),
     "records whose sources differ from their links": (
         "SELECT count(*) FROM records r WHERE (SELECT count(DISTINCT value) FROM"
         " json_each(r.sources)) <> (SELECT count(*) FROM sources s WHERE s.record = r.id)"
@@ -123,6 +129,7 @@ def rows(connection: Connection) -> list[str]:
     looks = {rule: partial(_counted, connection, rule, sql) for rule, sql in _RULES.items()}
     for table, columns, digested in _DIGESTED:
         looks[table] = partial(_damaged, connection, table, columns, digested)
+    looks["words of the log"] = partial(_reworded, connection)
     looks["paths"] = partial(_misplaced, connection)
     looks["SQLite's own check"] = partial(_verdicts, connection)
     return [problem for what, look in looks.items() for problem in _attempted(what, look)]
@@ -154,6 +161,15 @@ def _damaged(
                     yield f"{table}: {row[1]!r:.80} is not as it was written"
         if found > _NAMED:
             yield f"{table}: {found - _NAMED} more are not as they were written"
+
+
+def _reworded(connection: Connection) -> Iterator[str]:
+    """Name the entries of the log whose words are not as they were written."""
+    for seq, reason, sources, words in connection.execute(
+        "SELECT seq, reason, sources, words FROM log WHERE words IS NOT NULL"
+    ):
+        if log.words(reason, sources) != words:
+            yield f"log: the words of entry {seq} are not as they were written"
 
 
 def _misplaced(connection: Connection) -> Iterator[str]:

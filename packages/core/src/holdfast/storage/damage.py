@@ -30,6 +30,9 @@ UNREADABLE: Final = (
 """What Python raises where a value is not what was written."""
 
 
+ADVICE: Final = "go back to a copy, or export what can still be read"
+
+
 class Layout:
     """Which of a row's columns are digested, and how they are put together.
 
@@ -48,6 +51,7 @@ class Layout:
         self._numbers, self._texts, self._blobs = (
             itemgetter(*map(columns.index, names)) for names in (numbers, texts, blobs)
         )
+        self._sizes = struct.Struct(f"<{len(texts) + len(blobs)}q")
 
     def digest(self, row: Sequence[Any]) -> bytes:
         """Return SHA-256 over the digested columns: numbers, lengths, then texts and blobs.
@@ -58,10 +62,12 @@ class Layout:
             TypeError: A value is of another type than its column's.
         """
         texts, blobs = self._texts(row), self._blobs(row)
-        sizes = [-1 if text is None else len(text) for text in texts]
-        head = f"{self._numbers(row)}{sizes}{[*map(len, blobs)]}"
+        sizes = self._sizes.pack(
+            *[-1 if text is None else len(text) for text in texts], *map(len, blobs)
+        )
         words = "".join([text for text in texts if text])
-        return sha256(b"".join((head.encode(), words.encode(), *blobs))).digest()
+        head = str(self._numbers(row))
+        return sha256(b"".join((sizes, head.encode(), words.encode(), *blobs))).digest()
 
     def fits(self, row: Sequence[Any], digest: object) -> bool:
         """Say whether a row is as it was written."""
@@ -73,9 +79,7 @@ class Layout:
 
 def found(what: str) -> DamagedFileError:
     """Return the error for something that is not as it was written."""
-    return DamagedFileError(
-        f"the file is damaged at {what}: go back to a copy, or export what can still be read"
-    )
+    return DamagedFileError(f"the file is damaged at {what}: {ADVICE}")
 
 
 class Reading:

@@ -102,7 +102,7 @@ class Database:
         self._moving = Moving(self._move_wal)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
-            self._opening.key = keys.raw_key(key, self.path)
+            self._opening.key = keys.raw_key(key, self._opening.head())
         self.renew()
         renewed(self)
         try:
@@ -118,7 +118,9 @@ class Database:
                 claim(connection)
         except WrongKeyError:
             # A rival that made the file since then has salted it.
-            if key is None or self._opening.key == (again := keys.raw_key(key, self.path)):
+            if key is None or self._opening.key == (
+                again := keys.raw_key(key, self._opening.head())
+            ):
                 raise
             self._opening.key = again
             self._claim(key)
@@ -350,6 +352,8 @@ class _Translated:
     ) -> None:
         if isinstance(error, DriverError):
             raise self._database.explained(error) from error
+        if isinstance(error, UnicodeDecodeError):  # the driver cannot repeat what SQLite says
+            raise damage.found(f"{self._database.path}: a text that is no UTF-8") from error
 
 
 class _Bare:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -373,6 +373,11 @@ def _cosine(blob: bytes, vector: Floats) -> float:
 
 
 def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now: int) -> None:
+    if step.event in ("UPDATE", "DELETE") and not versions.is_newest(connection, step.target or 0):
+        # A turn that is read late, or again, meets what had its place taken since: it ends nothing.
+        if step.draft is None:
+            return
+        step = replace(step, event="ADD")
     match step.event:
         case "ADD":
             assert step.draft is not None
@@ -381,7 +386,7 @@ def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now
             assert step.draft is not None
             assert step.target is not None
             ends = now if step.closes_at is None else step.closes_at
-            versions.supersede(connection, scope, step.target, step.draft, ends, now)
+            versions.supersede(connection, scope, step.target, step.draft, ends, now, step.sources)
         case "DELETE":
             assert step.target is not None
             ends = now if step.closes_at is None else step.closes_at

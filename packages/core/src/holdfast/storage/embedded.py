@@ -189,7 +189,7 @@ class EmbeddedStorage:
         """
         with self.database.write() as connection:
             # Also what has expired, ended or was undone: its words are still in the file.
-            if not records.versions(connection, region, records.check_key(key)):
+            if not records.is_here(connection, region, records.check_key(key)):
                 raise RecordNotFoundError(key)
             now = self.file.now()
             erasure.erase(connection, [key], now, keep_away=True, region=region)

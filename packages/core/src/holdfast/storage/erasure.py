@@ -321,6 +321,16 @@ def _ended_by(connection: Connection, gone: Sequence[str], doomed: Rows) -> list
     return list(found)
 
 
+# Of a row ``r`` and the entry ``l`` that wrote it: the turns that caused it come behind what it was
+# merged with, and before those that only confirmed it later.
+_MERGED = "r.sources ->> 0 NOT IN (SELECT value FROM json_each(l.sources))"
+_AUTHOR = (
+    "(SELECT m.key FROM json_each(r.sources) m WHERE m.value = s.source) <="
+    " (SELECT max(m.key) FROM json_each(r.sources) m"
+    " WHERE m.value IN (SELECT value FROM json_each(l.sources)))"
+)
+
+
 def _merged_from(connection: Connection, gone: Sequence[str]) -> list[int]:
     """Return the versions whose words a model merged out of one of these and others.
 
@@ -329,10 +339,8 @@ def _merged_from(connection: Connection, gone: Sequence[str]) -> list[int]:
     rows = connection.execute(
         "SELECT DISTINCT c.id FROM sources s JOIN records r ON r.id = s.record"
         " JOIN log l ON l.key = r.key AND l.after = r.id AND l.operation = 'UPDATE'"
-        " AND json_array_length(l.sources) > 1"
-        " AND EXISTS (SELECT 1 FROM json_each(l.sources) m WHERE m.value = s.source)"
-        f" JOIN records c ON c.key = r.key AND c.text = r.text WHERE s.source IN {_LISTED}"
-        " AND r.kind = 'fact'",
+        " JOIN records c ON c.key = r.key AND c.text = r.text"
+        f" WHERE s.source IN {_LISTED} AND r.kind = 'fact' AND {_MERGED} AND {_AUTHOR}",
         (codec.to_json(list(gone)),),
     )
     return [row[0] for row in rows]

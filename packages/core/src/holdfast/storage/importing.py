@@ -152,9 +152,14 @@ class Importer:
             return
         rows = (None if values[name] is None else self._moved(values[name]) for name in _BOTH)
         self._connection.execute(
-            f"INSERT INTO log (namespace, before, after, {', '.join(_LOGGED)})"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (target.number, *rows, *(values[name] for name in _LOGGED)),
+            f"INSERT INTO log (namespace, words, before, after, {', '.join(_LOGGED)})"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                target.number,
+                log.words(values["reason"], values["sources"]),
+                *rows,
+                *(values[name] for name in _LOGGED),
+            ),
         )
 
     def _write_queue(self, values: Mapping[str, Any]) -> None:

@@ -14,16 +14,14 @@ SALT_BYTES = 16
 PLAIN_HEADER = b"SQLite format 3\x00"
 
 
-def raw_key(key: str | bytes, path: Path) -> str:
-    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file."""
-    salt = os.urandom(SALT_BYTES)
-    try:
-        if path.exists() and path.stat().st_size >= SALT_BYTES:
-            with path.open("rb") as file:
-                salt = file.read(SALT_BYTES)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
-    return derive(key, salt)
+def raw_key(key: str | bytes, head: bytes) -> str:
+    """Return key and salt in hex, as ``PRAGMA key`` takes them; the salt heads the file.
+
+    Args:
+        key: A passphrase, or 32 raw bytes.
+        head: The first 16 bytes of the file; shorter: it is new, and gets a salt.
+    """
+    return derive(key, head if len(head) == SALT_BYTES else os.urandom(SALT_BYTES))
 
 
 def derive(key: str | bytes, salt: bytes) -> str:
@@ -48,16 +46,14 @@ def derive(key: str | bytes, salt: bytes) -> str:
     return hashlib.pbkdf2_hmac("sha512", digest, salt, KDF_ROUNDS, 32).hex() + salt.hex()
 
 
-def unreadable(path: Path, keyed: bool) -> StorageError:
-    """Tell a wrong key from a file that is no database at all."""
-    with path.open("rb") as file:
-        head = file.read(512)
-    if head.startswith(PLAIN_HEADER):
+def unreadable(path: Path, head: bytes, keyed: bool) -> StorageError:
+    """Tell a wrong key from a file that is no database at all, by its first 16 bytes."""
+    if head == PLAIN_HEADER:
         return WrongKeyError(f"{path} is not encrypted; open it without key=")
     if keyed:
         return WrongKeyError(
             f"{path} cannot be read with this key; give the key it was written with"
         )
-    if len(head) == 512 and sum(byte < 128 for byte in head) < 400:
+    if len(head) == SALT_BYTES and max(head) > 127:  # of random bytes, all but one in 65,536
         return WrongKeyError(f"{path} looks encrypted; give the key it was written with")
     return SchemaVersionError(f"{path} is no SQLite file; give Holdfast a file of its own")

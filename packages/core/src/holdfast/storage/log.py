@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
+from zlib import crc32
 
 from holdfast.storage import remains
 from holdfast.storage.codec import to_json
@@ -37,8 +38,8 @@ class Entry:
 
 
 _APPEND = (
-    "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources, words)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -61,7 +62,15 @@ def _row(entry: Entry) -> tuple[object, ...]:
         entry.key,
         entry.reason,
         sources,
+        words(entry.reason, sources),
     )
+
+
+def words(reason: str | None, sources: str | None) -> int | None:
+    """Return the sum of an entry's words, which shows damage; None: it has none."""
+    if reason is None and sources is None:
+        return None
+    return crc32(f"{reason or ''}\0{sources or ''}".encode())
 
 
 def last(connection: Connection) -> int:

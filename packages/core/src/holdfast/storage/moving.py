@@ -14,7 +14,7 @@ from typing import Final
 
 # Seconds to the second time; each pause is so many times as long as the one before, up to the last.
 FIRST: Final = 0.005
-LONGER: Final = 1.25
+LONGER: Final = 1.5
 LONGEST: Final = 1.0
 
 

@@ -6,14 +6,15 @@ wheel. Every connection runs in WAL mode with deleted content overwritten.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from holdfast.errors import SchemaVersionError, StorageError
+from holdfast.errors import DamagedFileError, SchemaVersionError, StorageError
 from holdfast.storage import damage, keys
 
 try:
@@ -51,7 +52,7 @@ _ADVICE = {
     "readonly": "the file or its folder is read-only; nothing was written",
     "full": "the disk is full; nothing was written, free some space and try again",
     "I/O error": "the disk is full or failed; nothing was written",
-    "unable to open": "check that the folder exists and may be written",
+    "unable to open": "check that it is a file, and that its folder exists and may be written",
     "closed database": "it was closed while in use",
     "not authorized": "the process was forked inside this operation; fork between calls",
     NUL: f"a field of this filter holds one, and SQLite {driver.sqlite_version} would compare it "
@@ -87,10 +88,14 @@ class Opening:
             SchemaVersionError: The file belongs to another program.
             DriverError: It cannot be opened; see `explained`.
         """
+        self._make_private()
         connection = self._unlocked(self.key)
         try:
             self._refuse_foreign(connection)
             self._configure(connection)
+        except UnicodeDecodeError as error:  # the driver cannot say what SQLite says
+            connection.close()
+            raise damage.found(f"{self.path}: the names of its tables") from error
         except BaseException:
             connection.close()
             raise
@@ -119,6 +124,41 @@ class Opening:
             connection.execute("PRAGMA cipher_log_level = NONE")
             connection.execute(f"PRAGMA key = \"x'{key}'\"")
         return connection
+
+    def head(self) -> bytes:
+        """Return the first 16 bytes of the file; none, where it is shorter or cannot be read.
+
+        SQLite reads them. When a process closes a file, the kernel drops all locks that it holds
+        on it (POSIX), those of its other connections too; SQLite knows when it may close.
+        """
+        try:
+            if self.path.stat().st_size < keys.SALT_BYTES:
+                return b""
+            return self._salt() if CAN_ENCRYPT else self._first_bytes()
+        except (OSError, ValueError, DriverError):
+            return b""  # opening it says why
+
+    def _first_bytes(self) -> bytes:
+        with self.path.open("rb") as file:  # it is no database, so no connection has locks on it
+            return file.read(keys.SALT_BYTES)
+
+    def _salt(self) -> bytes:
+        connection = driver.connect(f"{self.path.as_uri()}?mode=ro", uri=True)
+        try:
+            connection.execute("PRAGMA cipher_log_level = NONE")
+            connection.execute(f"PRAGMA key = \"x'{'0' * 64}'\"")
+            return bytes.fromhex(connection.execute("PRAGMA cipher_salt").fetchone()[0])
+        finally:
+            connection.close()
+
+    def _make_private(self) -> None:
+        """Make a new file that only its owner can read; SQLite gives what lies beside it its mode.
+
+        What keeps it from being made, SQLite meets as well, and says.
+        """
+        if not self.in_memory:
+            with suppress(OSError, ValueError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     def _configure(self, connection: Any) -> None:
         connection.execute("PRAGMA secure_delete = ON")
@@ -193,11 +233,11 @@ class Opening:
         """Return an error of the driver's as one of ours, which says what to do."""
         text = str(error)
         if "not a database" in text or "file is encrypted" in text:
-            return keys.unreadable(self.path, self.key is not None)
+            return keys.unreadable(self.path, self.head(), self.key is not None)
         if text.startswith("Could not decode"):  # it quotes the text
-            return damage.found(f"{self.path}: a text that is no UTF-8")
+            return damage.found("a text that is no UTF-8")
         if "malformed" in text:
-            return damage.found(f"{self.path} ({text})")
+            return DamagedFileError(f"{self.path}: {text}; the file is damaged: {damage.ADVICE}")
         advice = next((say for sign, say in _ADVICE.items() if sign in text), "")
         waited = advice.format(seconds=self.busy_seconds)
         return StorageError(f"{self.path}: {text}" + (f"; {waited}" if waited else ""))

@@ -28,8 +28,9 @@ from holdfast.storage.opening import Opening, seal
 # Seconds that a fork waits for operations under way.
 PATIENCE: Final = 5.0
 
-Inode: TypeAlias = "tuple[int, int] | None"
-"""Device and number of what a path leads to; None: nothing that can be reached."""
+Inode: TypeAlias = tuple[int, int]
+"""Number and device of what a path leads to."""
+NOTHING: Final = (0, 0)
 
 
 class _Mark:
@@ -47,7 +48,9 @@ class Pool:
         self._opening = opening
         self._closed = False
         self._lost = False  # to this process, which was forked while they were in use
-        self._file: Inode = None  # what the path led to when it was first opened
+        # What is open by its name: the file, and while there are connections its log and shared
+        # memory.
+        self._names: tuple[tuple[str, Inode], ...] = ()
         self._begin([])
         _pools[id(self)] = self
 
@@ -56,9 +59,7 @@ class Pool:
         self._changed = threading.Condition(self._lock)
         self._idle = idle
         self._lent: dict[object, int] = {}  # by which thread
-        # The file, its log and its shared memory, and what they were when they were opened.
-        self._paths: tuple[str, ...] = (str(self._opening.path),)
-        self._inodes: tuple[Inode, ...] = ()
+        self._names = self._names[:1]
 
     @property
     def closed(self) -> bool:
@@ -137,7 +138,7 @@ class Pool:
 
     def _refuse_lost(self) -> None:
         """Refuse a file that another database had open when this process was forked."""
-        if _lost_files and _inode(self._paths[0]) in _lost_files:
+        if _lost_files and _inode(str(self._opening.path)) in _lost_files:
             raise _forked(self._opening)
 
     def give_back(self, connection: Any) -> None:
@@ -201,14 +202,14 @@ class Pool:
         """
         if self._opening.in_memory:
             return
-        real = os.path.realpath(self._paths[0])
-        paths = (self._paths[0], f"{real}-wal", f"{real}-shm")
+        path = str(self._opening.path)
+        real = os.path.realpath(path)
         with self._lock:
             alone = not self._idle and len(self._lent) == 1
-            if anew or alone or not self._inodes:
-                found = tuple(map(_inode, paths))
-                self._file = self._file or found[0]
-                self._paths, self._inodes = paths, (self._file, *found[1:])
+            if anew or alone or len(self._names) < 3:
+                file = self._names[:1] or ((path, _inode(path)),)
+                others = ((name, _inode(name)) for name in (f"{real}-wal", f"{real}-shm"))
+                self._names = (*file, *others)
         self.verify(whole=True)
 
     def verify(self, *, whole: bool = False) -> None:
@@ -220,10 +221,7 @@ class Pool:
         Raises:
             StorageError: It was moved, deleted or replaced.
         """
-        if self._file is None:
-            return  # it lives in memory, or was never opened
-        held = self._inodes if whole else (self._file,)
-        for path, inode in zip(self._paths, held, strict=False):
+        for path, inode in self._names if whole else self._names[:1]:
             if _inode(path) != inode:
                 raise StorageError(
                     f"{path} was moved, deleted or replaced while it was open: what is written "
@@ -249,7 +247,7 @@ class Pool:
         self.close_idle()
         with self._lock:
             if not self._lent:
-                self._inodes = ()  # whoever opens the file next makes a new log
+                self._names = self._names[:1]  # whoever opens the file next makes a new log
 
     def wake(self) -> None:
         """Let those go on who waited for the end of the fork."""
@@ -270,8 +268,9 @@ class Pool:
             _keep(held)
             if held in mine and not isinstance(held, _Mark):
                 seal(held)
-        if inherited:
-            _lost_files.add(self._file)
+        if inherited and not self._opening.in_memory:
+            file = self._names[0][1] if self._names else _inode(str(self._opening.path))
+            _lost_files.update({file} - {NOTHING})
         self._begin(idle)
 
 
@@ -279,8 +278,8 @@ def _inode(path: str) -> Inode:
     try:
         found = os.stat(path)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return NOTHING
+    return found.st_ino, found.st_dev
 
 
 def _forked(opening: Opening) -> StorageError:

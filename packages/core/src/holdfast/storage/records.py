@@ -270,6 +270,16 @@ def check_key(key: str) -> str:
     return key
 
 
+def is_here(connection: Connection, region: Region, key: str) -> bool:
+    """Say whether any version of a key lies in a region, even one that is damaged."""
+    row = connection.execute(
+        f"SELECT 1 FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
+        f" WHERE r.key = ? AND {region.condition}",
+        (key, *region.parameters),
+    )
+    return row.fetchone() is not None
+
+
 def versions(connection: Connection, region: Region, key: str) -> dict[int, Record]:
     """Return every version of a key by row id, oldest first."""
     rows = connection.execute(

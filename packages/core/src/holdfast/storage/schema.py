@@ -23,13 +23,17 @@ EXPIRY = (
     " FROM records v WHERE v.key = r.key ORDER BY v.version DESC LIMIT 1))"
 )
 
-# Sums of the columns that do change, by table: SQLite keeps them, and `check` adds up again.
+# Sums of columns that no digest covers, by table: SQLite keeps them, and `check` adds up again.
 STATE = {
     "records": (
         "coalesce(retired_at, 1) % 2147483647 * 3 + coalesce(valid_to, 1) % 2147483647 * 5"
         " + coalesce(closed_at, 1) % 2147483647 * 7"
     ),
     "items": "coalesce(expires_at, 1) % 2147483647",
+    "log": (
+        "coalesce(before, 1) % 2147483647 * 3 + coalesce(after, 1) % 2147483647 * 5"
+        " + at % 2147483647 * 7"
+    ),
 }
 
 STEPS: tuple[str, ...] = (
@@ -163,6 +167,7 @@ CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
 -- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.
 -- `before` and `after` are row ids of versions. The log loses no entry, so the next number is the
 -- largest and one: counting them in a table of SQLite's own (AUTOINCREMENT) is a page more.
+-- `words` is a sum of reason and sources, `state` one of the numbers; see `check`.
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY,
     namespace INTEGER NOT NULL,
@@ -172,8 +177,14 @@ CREATE TABLE log (
     key TEXT,
     at INTEGER NOT NULL,
     reason TEXT,
-    sources TEXT
+    sources TEXT,
+    words INTEGER,
+    state INTEGER GENERATED ALWAYS AS ({STATE["log"]}) STORED
 );
+
+-- A sum of words that were taken back would tell of them.
+CREATE TRIGGER log_words AFTER UPDATE OF reason, sources ON log
+    BEGIN UPDATE log SET words = NULL WHERE seq = new.seq; END;
 
 CREATE INDEX log_namespace ON log(namespace, seq);
 

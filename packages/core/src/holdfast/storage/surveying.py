@@ -61,7 +61,7 @@ class Survey:
         self._open: set[str] = set()
         self._erased: set[str] = set()
         self._named: list[tuple[int, str]] = []
-        self._told: set[str] = set()
+        self._told: set[int] = set()
         self._paths: set[str] = set()
 
     def take(self, line: Line) -> None:
@@ -84,8 +84,8 @@ class Survey:
         keys = {key for key, _ in self.versions.values()}
         if self._erased & keys:
             raise InvalidInputError("the export holds a record that it says is erased")
-        if not keys <= self._told:
-            raise InvalidInputError("the export holds a record of which its log does not tell")
+        if not self.versions.keys() <= self._told:
+            raise InvalidInputError("the log does not tell how a version of a record came to be")
 
     def _take_namespace(self, values: Mapping[str, Any]) -> None:
         number, scope = values["no"], values["scope"]
@@ -135,8 +135,10 @@ class Survey:
             self._number(row_id, of_items=of_items)
             if values["key"] is not None:
                 self._named.append((row_id, values["key"]))
-        if values["key"] is not None:
-            self._told.add(values["key"])
+        if values["key"] is not None and values["operation"] in ("ADD", "UPDATE"):
+            row_id = values["after"]
+            if row_id is not None and row_id >> NAMESPACE_BITS == values["namespace"]:
+                self._told.add(row_id)
         if not is_erasure(values["operation"], values["key"], values["before"], values["after"]):
             space.past.add(hash((values["at"], values["operation"], values["key"])))
 

@@ -21,12 +21,23 @@ from holdfast.types import Change, Event, Metadata, Record, Scope
 
 
 def supersede(
-    connection: Connection, scope: Scope, old: int, draft: Draft, valid_to: int, now: int
+    connection: Connection,
+    scope: Scope,
+    old: int,
+    draft: Draft,
+    valid_to: int,
+    now: int,
+    caused_by: Sequence[str] | None = None,
 ) -> int:
-    """End a version at `valid_to` and add the next, under a scope; return its row id."""
+    """End a version at `valid_to` and add the next, under a scope; return its row id.
+
+    `caused_by` are the turns that said so, the last of its sources: where a model merged its words
+    out of more, the others stand before them.
+    """
     ends.close(connection, old, valid_to, now)
     new = records.add_version(connection, scope, old, draft, now)
-    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    cause = draft.sources if caused_by is None else caused_by
+    _log(connection, "UPDATE", old, new, now, draft.reason, cause)
     return new
 
 
@@ -55,6 +66,16 @@ def _check_reach(
                 f"the newest version of {key} was said in another session, out of reach here: "
                 "change it with ids, or through a handle, that reach all sessions of its user"
             )
+
+
+def is_newest(connection: Connection, row_id: int) -> bool:
+    """Say whether no later version took the place of this one."""
+    later = connection.execute(
+        "SELECT 1 FROM records r JOIN records v ON v.key = r.key AND v.version > r.version"
+        " WHERE r.id = ? AND v.retired_at IS NULL",
+        (row_id,),
+    ).fetchone()
+    return later is None
 
 
 def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
@@ -241,6 +262,9 @@ def undo(connection: Connection, region: Region, taken_back: Change, now: int) -
     _check_reach(connection, region, newest.id, [before, after, _last(connection, newest.id)])
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
+    # To a version that is gone, as an erasure or an import may leave it, there is no way back.
+    before = None if newest.before is None else before
+    after = None if newest.after is None else after
     records.retire(connection, [row for row in (before, after) if row is not None], now)
     if before is None:
         _log(connection, "DELETE", after, None, now, "undo")

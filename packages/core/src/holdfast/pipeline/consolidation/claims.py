@@ -48,7 +48,7 @@ def repeats(new: Claim, old: Claim, similarity: float | None) -> str | None:
         old: What is known.
         similarity: Their cosine; None where nobody measured, then only the words decide.
     """
-    if not old.holds_at(new.holds_from):
+    if not old.holds_at(new.holds_from) or not _comparable(new.text, old.text):
         return None
     if normalise(new.text) == normalise(old.text):
         return "exact duplicate"
@@ -57,6 +57,12 @@ def repeats(new: Claim, old: Claim, similarity: float | None) -> str | None:
     if similarity is not None and similarity >= SAME and _same_relation(new, old):
         return "near duplicate"
     return None
+
+
+def _comparable(left: str, right: str) -> bool:
+    """Say whether texts are of a length: else they differ, and reading a long one takes long."""
+    short, long = sorted((len(left), len(right)))
+    return long <= 4 * short + 200
 
 
 def _same_relation(new: Claim, old: Claim) -> bool:

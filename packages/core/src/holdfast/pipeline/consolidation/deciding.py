@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -47,6 +47,7 @@ class Decision:
         closes_at: The target's ``valid_to``; never before it began.
         valid_to: Of what is stored, where something known had already taken its place.
         repeats: For NONE without a target: the earlier fact of the batch that says the same.
+        merges: Ids of the records out of which, and of the fact, a model made `text`.
     """
 
     event: Event
@@ -58,6 +59,7 @@ class Decision:
     closes_at: datetime | None = None
     valid_to: datetime | None = None
     repeats: int | None = None
+    merges: tuple[str, ...] = ()
 
 
 def decide(plan: Plan, verdicts: Mapping[int, Verdict] | None = None) -> tuple[Decision, ...]:
@@ -97,7 +99,7 @@ def _superseding(plan: Plan, index: int, verdict: Verdict | None) -> list[Decisi
         ended.extend(told.values())
     closing = [_closing(plan, decision) for decision in ended]
     text = agreed.text if agreed is not None and agreed.event == "UPDATE" else ""
-    return [_storing(plan, index, replace(closing[0], event="UPDATE"), text), *closing[1:]]
+    return [_successor(plan, index, closing, text), *closing[1:]]
 
 
 def _following(plan: Plan, index: int, verdict: Verdict) -> list[Decision]:
@@ -109,8 +111,13 @@ def _following(plan: Plan, index: int, verdict: Verdict) -> list[Decision]:
     closing = [_closing(plan, _told(index, id, verdict)) for id in verdict.targets]
     if verdict.event == "DELETE" and not plan.facts[index].slots:
         return closing
-    successor = _storing(plan, index, replace(closing[0], event="UPDATE"), verdict.text)
-    return [successor, *closing[1:]]
+    return [_successor(plan, index, closing, verdict.text), *closing[1:]]
+
+
+def _successor(plan: Plan, index: int, closing: Sequence[Decision], text: str) -> Decision:
+    """Return the UPDATE that ends the first record; a model's own `text` merges them all."""
+    merges = tuple(decision.target or "" for decision in closing) if text else ()
+    return _storing(plan, index, replace(closing[0], event="UPDATE", merges=merges), text)
 
 
 def _told(index: int, id: str, verdict: Verdict) -> Decision:

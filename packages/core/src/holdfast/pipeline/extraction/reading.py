@@ -9,7 +9,7 @@ from functools import cached_property
 
 from holdfast.errors import ExtractionError
 from holdfast.language.wording import foreign_script, long_words, main_script, normalise, shorten
-from holdfast.pipeline.answers import Problem, items, number_of, numbers_of, text_of
+from holdfast.pipeline.answers import MAX_FIELD, Problem, items, number_of, numbers_of, text_of
 from holdfast.pipeline.extraction.prompt import EXAMPLE_WORDS, Conversation, Guidance
 from holdfast.pipeline.extraction.when import begins, period
 from holdfast.pipeline.facts import Fact
@@ -263,6 +263,7 @@ def _only_user(conversation: Conversation) -> str | None:
 
 def _strings(item: Mapping[str, object]) -> list[str]:
     listed = item.get("relations")
-    nested = listed if isinstance(listed, list) else []
+    nested = listed[:MAX_RELATIONS] if isinstance(listed, list) else []
     fields = [item, *(entry for entry in nested if isinstance(entry, Mapping))]
-    return [value for entry in fields for value in entry.values() if isinstance(value, str)]
+    values = (value for entry in fields for value in entry.values())
+    return [value[:MAX_FIELD] for value in values if isinstance(value, str)]
