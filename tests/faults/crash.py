@@ -220,11 +220,12 @@ def crash(story: Story, seed: int, scale: float, report: Report = quiet) -> Coun
     with folders() as root:
         for durability, key in ways:
             judge = _recorded(story, root, durability, key)
-            name = f"{story.name} ({durability}{', encrypted' if key else ''})"
+            way = f"{durability}{', encrypted' if key else ''}"
+            name = f"{story.name} ({way})"
             _look(judge, counts, f"{name}: kill", "kill points", judge.kills(kills))
             _look(judge, counts, f"{name}: power loss", "power losses", judge.losses(losses, seed))
             report(
-                f"{name}: {counts['kill points']} kill points, {counts['power losses']} losses"
+                f"{way}: {counts['kill points']} kill points, {counts['power losses']} losses"
                 f" of power, {counts['failures']} failures"
             )
     return counts

@@ -187,7 +187,8 @@ def failing(story: Story, seed: int, scale: float, report: Report = quiet) -> Co
     runs = max(round(RUNS * scale / len(ways)), 1)
     with folders() as root:
         for durability, key in ways:
-            name = f"{story.name} ({durability}{', encrypted' if key else ''})"
+            way = f"{durability}{', encrypted' if key else ''}"
+            name = f"{story.name} ({way})"
             right = Run(story, durability, key, Path(mkdtemp(dir=root)))
             told = right.told()
             for number, fault in enumerate(_faults(right.writes, runs, seed)):
@@ -200,7 +201,7 @@ def failing(story: Story, seed: int, scale: float, report: Report = quiet) -> Co
                     counts.fail(f"{name}: {fault}, run {number}: {wrong}")
                 rmtree(folder)
             report(
-                f"{name}: {counts['failing writes']} failing writes, {counts['failures']} failures"
+                f"{way}: {counts['failing writes']} failing writes, {counts['failures']} failures"
             )
     return counts
 
@@ -251,9 +252,7 @@ def _exports_on_a_full_disk(story: Story, counts: Counts, runs: int, report: Rep
         world.memory.export(root / EXPORTED)
         assert (root / EXPORTED).read_bytes() != before
         world.close()
-    report(
-        f"{story.name}: {counts['failing writes']} failing writes, {counts['failures']} failures"
-    )
+    report(f"{counts['failing writes']} failing writes, {counts['failures']} failures")
     return counts
 
 

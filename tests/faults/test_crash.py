@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from faults import crash, failing
+from faults import crash, failing, whole
 from faults.disk import Disk, Event, Volatile
 from faults.recording import record
 from faults.stories import STORIES, variants
@@ -88,3 +88,17 @@ def test_a_disk_that_fails_is_felt_and_files_are_left_as_they_were(tmp_path: Pat
     assert disk.failed > 0
     world.memory.add("green tea", user_id="ada", infer=False)  # nobody watches any more
     world.close()
+
+
+def test_the_whole_suite_has_every_story_and_adds_up_its_counts() -> None:
+    rows = [
+        ("b", {"failures": 1, "kill points": 20}, 1.0),
+        ("a", {"failures": 0, "kill points": 3_000, "acknowledged": 7}, 2.4),
+    ]
+    assert whole.table(rows)[2:] == [
+        "| a | 3,000 kill points, 7 acknowledged | 0 | 2 |",
+        "| b | 20 kill points | 1 | 1 |",
+        "| all | 3,020 kill points, 7 acknowledged | 1 | 3 |",
+    ]
+    names = [f"{kind}: {name}" for kind in ("crash", "writes") for name in RUNNABLE]
+    assert set(names) <= set(whole.parts())
