@@ -266,8 +266,7 @@ class Database:
             # Of a commit that fails, SQLCipher says nothing.
             if not self._opening.readable(raw):
                 raise StorageError(
-                    f"{self.path} could not be written under the new key and keeps the old one: "
-                    "the disk is full or failed; free some space and try again"
+                    f"{self.path} keeps its old key: the disk is full or failed; try again"
                 )
             self._opening.key = raw
 
