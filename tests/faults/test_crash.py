@@ -18,7 +18,7 @@ from holdfast import StorageError
 pytestmark = pytest.mark.skipif(not can_watch(), reason="this SQLite's files cannot be watched")
 
 RUNNABLE = [name for name, story in STORIES.items() if variants(story)]
-LITTLE = 0.02  # of the whole part
+LITTLE = 0.015  # of the whole part
 
 
 @pytest.mark.parametrize("name", RUNNABLE)

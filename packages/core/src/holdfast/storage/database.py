@@ -106,7 +106,16 @@ class Database:
         self.renew()
         renewed(self)
         try:
-            self._first()
+            self._claim(key)
+        except BaseException:  # nobody else could close it
+            self._pool.close()
+            raise
+        self._caretaker = remains.Caretaker(self, upkeep)
+
+    def _claim(self, key: str | bytes | None) -> None:
+        try:
+            with self.bare() as connection:
+                claim(connection)
         except WrongKeyError:
             # A rival that made the file since then has salted it.
             if key is None or self._opening.key == (
@@ -114,12 +123,7 @@ class Database:
             ):
                 raise
             self._opening.key = again
-            self._first()
-        self._caretaker = remains.Caretaker(self, upkeep)
-
-    def _first(self) -> None:
-        with self.bare() as connection:
-            claim(connection)
+            self._claim(key)
 
     def renew(self) -> None:
         """Begin with a pen that nobody holds, as a process does, also a forked child."""
@@ -254,13 +258,19 @@ class Database:
         raw = keys.derive(key, bytes.fromhex(self._opening.key[64:]))
         with self.bare() as connection:
             self._pool.close_idle()
-            self._opening.leave_wal(connection)
             try:
+                self._opening.leave_wal(connection)
                 connection.execute(f"PRAGMA rekey = \"x'{raw}'\"")
-                self._opening.key = raw
             finally:
-                self._opening.use_wal(connection)
-                self._pool.recognise(anew=True)
+                # Where the disk fails, SQLCipher rolls the pages back, but this connection would
+                # go on writing with the new key: one page more, and no key reads the file.
+                self._pool.discard(connection)
+            # Of a commit that fails, SQLCipher says nothing.
+            if not self._opening.readable(raw):
+                raise StorageError(
+                    f"{self.path} keeps its old key: the disk is full or failed; try again"
+                )
+            self._opening.key = raw
 
     def tended_by(self, chore: Callable[[], bool]) -> None:
         """Let the writes that look for pending erasures do this too; see `remains.Caretaker`."""

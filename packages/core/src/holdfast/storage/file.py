@@ -51,13 +51,17 @@ class File:
         upkeep: float = EVERY,
     ) -> None:
         self.database = Database(path, key=key, durability=durability, upkeep=upkeep)
-        self.database.migrate("core", STEPS)
         self.views = Views(view_budget)
         self.graphs = Graphs()
         self._clock = Clock()
         self._embedder: tuple[str, int] | None = None
-        for name in indexed:
-            self._index(name)
+        try:
+            self.database.migrate("core", STEPS)
+            for name in indexed:
+                self._index(name)
+        except BaseException:  # nobody else could close it
+            self.database.close()
+            raise
         renewed(self)
         self._purge()
         self.database.tended_by(self._purge_some)

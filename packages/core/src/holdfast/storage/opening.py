@@ -89,17 +89,8 @@ class Opening:
             DriverError: It cannot be opened; see `explained`.
         """
         self._make_private()
-        connection = driver.connect(
-            str(self.path),
-            timeout=self.busy_seconds,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        connection = self._unlocked(self.key)
         try:
-            if self.key is not None:
-                # It would print to stderr what `explained` says in words.
-                connection.execute("PRAGMA cipher_log_level = NONE")
-                connection.execute(f"PRAGMA key = \"x'{self.key}'\"")
             self._refuse_foreign(connection)
             self._configure(connection)
         except UnicodeDecodeError as error:  # the driver cannot say what SQLite says
@@ -108,6 +99,30 @@ class Opening:
         except BaseException:
             connection.close()
             raise
+        return connection
+
+    def readable(self, key: str) -> bool:
+        """Say whether the file can be read with a key."""
+        connection = self._unlocked(key)
+        try:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except driver.Error:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def _unlocked(self, key: str | None) -> Any:
+        connection = driver.connect(
+            str(self.path),
+            timeout=self.busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        if key is not None:
+            # It would print to stderr what `explained` says in words.
+            connection.execute("PRAGMA cipher_log_level = NONE")
+            connection.execute(f"PRAGMA key = \"x'{key}'\"")
         return connection
 
     def head(self) -> bytes:

@@ -156,6 +156,12 @@ class Pool:
             with self._lock:
                 self._forget(connection)
 
+    def discard(self, connection: Any) -> None:
+        """Close a lent connection that nobody may use again; giving it back does nothing then."""
+        connection.close()
+        with self._lock:
+            self._forget(connection)
+
     def _forget(self, lent: object) -> None:
         """Note, under the lock, that something is no longer in use."""
         self._lent.pop(lent, None)
