@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, TypeAlias
 
+from holdfast.checks import check_time
 from holdfast.errors import HoldfastError, InvalidInputError, shown
 from holdfast.messages import check_text
 from holdfast.storage.codec import to_json
 from holdfast.storage.items import Item
-from holdfast.types import check_time, utc_now
+from holdfast.types import utc_now
 
 Labels: TypeAlias = Sequence[str]
 Mode = Literal["hybrid", "vector", "keyword"]

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast, get_args
 
+from holdfast.checks import check_time
 from holdfast.errors import FilterError, shown
-from holdfast.types import check_time
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists"]
 Value: TypeAlias = "str | int | float | bool | datetime | tuple[Value, ...] | None"

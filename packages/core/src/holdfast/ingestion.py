@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from holdfast import indexing, mentioning
+from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
 from holdfast.language.mentions import Speakers
 from holdfast.language.passages import Span
@@ -19,7 +20,7 @@ from holdfast.storage.codec import Floats, to_json, to_micros
 from holdfast.storage.embedded import Added, EmbeddedStorage
 from holdfast.storage.namespaces import Region
 from holdfast.storage.records import Draft, Indexed
-from holdfast.types import Change, Kind, Message, Metadata, Scope, check_time, utc_now
+from holdfast.types import Change, Kind, Message, Metadata, Scope, utc_now
 
 # Characters of messages that are cut into passages at once: some microseconds.
 LITTLE = 1_000

@@ -7,9 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
 from holdfast.storage.codec import to_json
-from holdfast.types import ROLES, Message, Metadata, check_id, check_time
+from holdfast.types import ROLES, Message, Metadata, check_id
 
 Given: TypeAlias = str | Message | Mapping[str, Any]
 

@@ -5,7 +5,6 @@ All are frozen; none knows how it is stored. Times are timezone-aware; naive one
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Final, Literal, TypeAlias, get_args, overload
 from uuid import uuid4
 
-from holdfast.errors import InvalidInputError, ScopeError, shown
+from holdfast.errors import ScopeError, shown
 
 Kind = Literal["turn", "fact", "summary", "procedure"]
 Role = Literal["user", "assistant", "system", "tool"]
@@ -103,40 +102,6 @@ def reaches(held: str, asked: str) -> bool:
         return False
     plain = asked.rstrip("/") or "/" if isinstance(asked, Within) else asked
     return plain == itself or first <= plain < end
-
-
-def check_time(name: str, value: datetime) -> datetime:
-    """Return `value` in UTC.
-
-    Raises:
-        InvalidInputError: It has no timezone, so it names no moment.
-    """
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidInputError(
-            f"{name} must be a datetime with a timezone, not {shown(value)}; "
-            "write datetime(..., tzinfo=timezone.utc)"
-        )
-    try:
-        return value.astimezone(timezone.utc)
-    except (OverflowError, ValueError, NotImplementedError) as error:
-        raise InvalidInputError(
-            f"{name} {shown(value)} is no year from 1 to 9999 in UTC"
-        ) from error
-
-
-def check_path(given: str | os.PathLike[str]) -> str:
-    """Return a path that a file can have.
-
-    Raises:
-        InvalidInputError: It is none.
-    """
-    try:
-        path = os.fspath(given)
-        if isinstance(path, str) and path and "\x00" not in path and os.fsencode(path):
-            return path
-    except (TypeError, ValueError):
-        pass
-    raise InvalidInputError(f"a path is a non-empty string or a pathlib.Path, not {shown(given)}")
 
 
 def utc_now() -> datetime:

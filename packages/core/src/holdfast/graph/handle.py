@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from holdfast.checks import check_path, check_time
 from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
@@ -21,7 +22,7 @@ from holdfast.storage.codec import maybe_micros
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_path, check_time, within_reach
+from holdfast.types import Changes, Scope, within_reach
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph

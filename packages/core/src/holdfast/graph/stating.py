@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeAlias
 
+from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import reading
 from holdfast.graph.values import Triple
@@ -20,11 +21,12 @@ from holdfast.pipeline.relations import Relation, canonical, canonical_subject, 
 from holdfast.pipeline.transcript import MAX_NAME
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.derivation import Approach, Material, Nearby, Outcome, Step
+from holdfast.storage.derivation import Material, Outcome, Step
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.graphs import OTHER, SAME
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Scope, check_id, check_time, utc_now
+from holdfast.storage.neighbours import Approach, Nearby
+from holdfast.types import Changes, Scope, check_id, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
 """A triple: as a `Triple`, as its three names, or as a mapping with the fields of a `Triple`."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from holdfast import ingestion, messages
+from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, StorageError, shown
 from holdfast.maintenance import Progress
 from holdfast.memory import arguments
@@ -14,7 +15,7 @@ from holdfast.messages import Given
 from holdfast.pipeline import conductor
 from holdfast.runtime import SYNC, Runtime, run
 from holdfast.storage.namespaces import Region
-from holdfast.types import KINDS, Changes, Kind, Metadata, Scope, check_time
+from holdfast.types import KINDS, Changes, Kind, Metadata, Scope
 
 
 class Adding(Handle):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TypeVar
 
+from holdfast.checks import check_path
 from holdfast.context.cache import Cache
 from holdfast.errors import InvalidInputError, ScopeError, shown
 from holdfast.memory import arguments
@@ -21,7 +22,7 @@ from holdfast.storage.database import Durability
 from holdfast.storage.embedded import EmbeddedStorage
 from holdfast.storage.file import VIEW_BUDGET
 from holdfast.storage.namespaces import Region
-from holdfast.types import Changes, Context, Scope, check_path, reaches, within_reach
+from holdfast.types import Changes, Context, Scope, reaches, within_reach
 
 H = TypeVar("H", bound="Handle")
 Text = TypeVar("Text", str, "str | None")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from holdfast import maintenance, transferring
+from holdfast.checks import check_path
 from holdfast.items import Items
 from holdfast.maintenance import Progress, Stats
 from holdfast.memory import arguments
@@ -12,7 +13,7 @@ from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
 from holdfast.storage.database import Database
 from holdfast.storage.namespaces import Region
-from holdfast.types import Scope, check_path
+from holdfast.types import Scope
 
 
 class Keeping(Handle):

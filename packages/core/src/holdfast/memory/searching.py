@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from holdfast import messages, retrieval
+from holdfast.checks import check_time
 from holdfast.context import compiling, compression
 from holdfast.context.compression import Chat
 from holdfast.context.reading import ScopeReader
@@ -17,7 +18,7 @@ from holdfast.memory.handle import Handle
 from holdfast.messages import check_question
 from holdfast.runtime import SYNC, Runtime, run
 from holdfast.storage.namespaces import Region
-from holdfast.types import Context, Kind, Match, Scope, check_time
+from holdfast.types import Context, Kind, Match, Scope
 
 # A summary says again what its turns say: found only when asked for.
 SEARCHED: tuple[Kind, ...] = ("turn", "fact", "procedure")

@@ -21,10 +21,11 @@ from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Pair
 from holdfast.pipeline.relations import Relation
 from holdfast.storage.codec import Floats, maybe_micros
-from holdfast.storage.derivation import Approach, Known, Material, Nearby, Outcome, Step
+from holdfast.storage.derivation import Material, Outcome, Step
 from holdfast.storage.entities import Named
 from holdfast.storage.keywords import KeywordQuery
 from holdfast.storage.namespaces import Region
+from holdfast.storage.neighbours import Approach, Known, Nearby
 from holdfast.storage.records import Draft, Indexed
 from holdfast.storage.searching import Probe
 from holdfast.types import Metadata, Record

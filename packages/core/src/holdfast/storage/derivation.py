@@ -9,19 +9,16 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeAlias
+from typing import Literal
 
-import numpy as np
-
-from holdfast.storage import codec, damage, log, namespaces, queue, records, runs, versions
-from holdfast.storage.codec import Floats
+from holdfast.storage import log, namespaces, queue, records, runs, versions
 from holdfast.storage.database import Connection
 from holdfast.storage.file import File
 from holdfast.storage.namespaces import Region
+from holdfast.storage.neighbours import Approach, Nearby, nearby
 from holdfast.storage.records import Draft
 from holdfast.storage.schema import NAMESPACE_BITS
-from holdfast.storage.searching import Probe, find
-from holdfast.storage.views import Reading, View
+from holdfast.storage.views import Reading
 from holdfast.types import Change, Record, Scope
 
 
@@ -42,32 +39,6 @@ class Material:
     recent: tuple[Record, ...] = ()
     summary: Record | None = None
     rows: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Approach:
-    """How one fact looks for its neighbours: by vector and words, by slot, by digest.
-
-    What a caller states is taken as it stands: without a `probe`, by slot and digest alone.
-    """
-
-    probe: Probe | None
-    slots: tuple[str, ...]
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A stored fact near a new one; `relations` are as stored, `similarity` is the cosine."""
-
-    row_id: int
-    record: Record
-    relations: tuple[dict[str, Any], ...]
-    similarity: float
-
-
-Nearby: TypeAlias = tuple[tuple[Known, ...], ...]
-"""The neighbours of each fact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,19 +175,7 @@ class Derivation:
         """Return the stored facts that may bear on each new one, ended ones included."""
         with self._file.viewing(Reading("records", region)) as seen:
             assert seen is not None  # the turns were stored with vectors
-            return self._nearby(*seen, region, approaches)
-
-    def _nearby(
-        self, connection: Connection, view: View, region: Region, approaches: Sequence[Approach]
-    ) -> Nearby:
-        now, found = self._file.now(), []
-        for approach in approaches:
-            probe = approach.probe
-            hits = find(connection, view, probe, now) if probe else ()
-            others = _same_place(connection, region, approach)
-            rows = list(dict.fromkeys([*(hit.row_id for hit in hits), *others]))
-            found.append(_known(connection, rows, probe.vector if probe else None))
-        return tuple(found)
+            return nearby(*seen, region, approaches, self._file.now())
 
     def cited(self, region: Region, keys: Sequence[str]) -> dict[int, Record]:
         """Return the records that a caller names as sources, by row id, oldest first.
@@ -256,8 +215,8 @@ class Derivation:
         with self._file.viewing(reading, writing=True) as seen:
             assert seen is not None
             connection, view = seen
-            nearby = self._nearby(connection, view, outcome.region, outcome.approaches)
-            steps = outcome.decide(nearby)
+            near = nearby(connection, view, outcome.region, outcome.approaches, self._file.now())
+            steps = outcome.decide(near)
             if steps is None:
                 return None
             if not queue.done(connection, self.worker, outcome.turns):
@@ -322,54 +281,6 @@ def _row_of(connection: Connection, key: str) -> int:
         (key,),
     ).fetchone()
     return int(row[0])
-
-
-def _same_place(connection: Connection, region: Region, approach: Approach) -> list[int]:
-    """Return live facts that fill a slot of the fact, or say the same in the same words.
-
-    Namespace by namespace: every user of a file may fill a slot of this name.
-    """
-    marks = ",".join("?" * len(approach.slots))
-    within = f">= n.no << {NAMESPACE_BITS}", f"< (n.no + 1) << {NAMESPACE_BITS}"
-    named = (
-        "SELECT r.id AS found FROM namespaces n CROSS JOIN records r"
-        f" ON r.digest = ? AND r.id {within[0]} AND r.id {within[1]} WHERE {region.condition}"
-    )
-    placed = (
-        "SELECT s.record FROM namespaces n CROSS JOIN slots s ON s.slot IN"
-        f" ({marks}) AND s.record {within[0]} AND s.record {within[1]} WHERE {region.condition}"
-    )
-    values = [approach.digest, *region.parameters]
-    if approach.slots:
-        named = f"{named} UNION {placed}"
-        values += [*approach.slots, *region.parameters]
-    rows = connection.execute(
-        f"SELECT id FROM records WHERE id IN ({named}) AND kind = 'fact' AND retired_at IS NULL"
-        " ORDER BY id",
-        values,
-    )
-    return [row[0] for row in rows]
-
-
-def _known(
-    connection: Connection, row_ids: Sequence[int], vector: Floats | None
-) -> tuple[Known, ...]:
-    found = records.fetch(connection, row_ids)
-    known = []
-    for row_id in row_ids:
-        relations, blob = connection.execute(
-            "SELECT relations, vectors FROM records WHERE id = ?", (row_id,)
-        ).fetchone()
-        with damage.Reading("a fact"):
-            listed = tuple(codec.from_json(relations))
-            similarity = 0.0 if vector is None else _cosine(blob, vector)
-            known.append(Known(row_id, found[row_id], listed, similarity))
-    return tuple(known)
-
-
-def _cosine(blob: bytes, vector: Floats) -> float:
-    stored = np.frombuffer(blob, dtype=np.float32).reshape(-1, len(vector))
-    return float((stored @ vector).max())
 
 
 def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now: int) -> None:

@@ -11,11 +11,10 @@ older copies in the write-ahead log go when that is emptied (`remains`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
 
 from holdfast.filters import Filter
-from holdfast.storage import codec, ends, log, queue, records, residue
+from holdfast.storage import aftermath, codec, log, queue, records, residue
+from holdfast.storage.aftermath import Row, Rows
 from holdfast.storage.conditions import Condition
 from holdfast.storage.database import Connection
 from holdfast.storage.namespaces import Region
@@ -47,27 +46,10 @@ _QUOTES = f"EXISTS (SELECT 1 FROM json_each(sources) s WHERE s.value IN {_LISTED
 _QUOTES_ONE = "instr(sources, ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A version about to be erased."""
-
-    key: str
-    id: int
-    kind: str
-    text: str
-    speaker: str | None
-    message_id: str | None
-    sources: str
-    stated: bool
-
-
 _SELECT = (
     "SELECT r.key, r.id, r.kind, r.text, r.speaker, r.message_id, r.sources, "
     f"{residue.STATED} FROM records r WHERE r.id IN {_LISTED} ORDER BY r.key, r.version"
 )
-
-Rows: TypeAlias = Mapping[str, Sequence[int]]
-"""Row ids by key, the oldest version first."""
 
 
 def erase(
@@ -129,7 +111,7 @@ class _Erasure:
     def _erase(self, row_ids: Sequence[int], chosen: bool) -> list[int]:
         """Erase some rows; return those that must follow."""
         listed = codec.to_json(list(row_ids))
-        rows = [_Row(*row) for row in self._connection.execute(_SELECT, (listed,))]
+        rows = [Row(*row) for row in self._connection.execute(_SELECT, (listed,))]
         if not rows:
             return []
         doomed: dict[str, list[int]] = {}
@@ -139,20 +121,22 @@ class _Erasure:
         gone = [key for key in doomed if key not in left]
         self._note(rows, chosen)
         self._trace({row.key: row for row in rows if row.key not in left})
-        follow = _summaries(self._connection, (row for row in rows if row.stated or chosen))
-        follow += _merged_from(self._connection, gone)
-        revived = _ended_by(self._connection, gone, doomed)
+        follow = aftermath.summaries(
+            self._connection, (row for row in rows if row.stated or chosen)
+        )
+        follow += aftermath.merged_from(self._connection, gone)
+        revived = aftermath.ended_by(self._connection, gone, doomed)
         _drop(self._connection, doomed, left, self._now)
         if chosen:
             self._mark(rows, left)
         for key in left:
-            _reopen(self._connection, key, "UPDATE", self._now)
+            aftermath.reopen(self._connection, key, "UPDATE", self._now)
         for key in revived:
-            _reopen(self._connection, key, "DELETE", self._now)
+            aftermath.reopen(self._connection, key, "DELETE", self._now)
         self._gone += gone
-        return [*follow, *_bereaved(self._connection, gone, self._now)]
+        return [*follow, *aftermath.bereaved(self._connection, gone, self._now)]
 
-    def _note(self, rows: Iterable[_Row], chosen: bool) -> None:
+    def _note(self, rows: Iterable[Row], chosen: bool) -> None:
         """Keep what was said until it is known that nobody repeats it, and what to read again."""
         for row in rows:
             if row.stated:
@@ -165,7 +149,7 @@ class _Erasure:
                     (row.id >> NAMESPACE_BITS, REDO),
                 )
 
-    def _trace(self, newest: Mapping[str, _Row]) -> None:
+    def _trace(self, newest: Mapping[str, Row]) -> None:
         keep = self._keep_away
         self._connection.executemany(
             "REPLACE INTO erasures VALUES (?, ?, ?, ?)",
@@ -180,7 +164,7 @@ class _Erasure:
             ],
         )
 
-    def _mark(self, rows: Iterable[_Row], left: Iterable[str]) -> None:
+    def _mark(self, rows: Iterable[Row], left: Iterable[str]) -> None:
         """Note on which turns a fact rested that the caller erased: `_read_again` spares them."""
         sources: dict[str, list[str]] = {}
         for row in rows:
@@ -266,7 +250,7 @@ def _drop(connection: Connection, doomed: Rows, left: Iterable[str], now: int) -
 def _unquote(connection: Connection, doomed: Rows, gone: Sequence[str]) -> None:
     """Clear from the log what erased turns did to others, in a model's words."""
     wanted = set(gone)
-    for namespace, keys in _by_namespace(doomed).items():
+    for namespace, keys in aftermath.by_namespace(doomed).items():
         some = [key for key in keys if key in wanted]
         one = len(some) == 1  # and so most often: then a look at the text takes a tenth
         if some:
@@ -276,129 +260,6 @@ def _unquote(connection: Connection, doomed: Rows, gone: Sequence[str]) -> None:
                 f" AND {_QUOTES_ONE if one else _QUOTES}",
                 (listed, namespace, some[0] if one else listed),
             )
-
-
-def _by_namespace(doomed: Rows) -> dict[int, list[str]]:
-    """Return the keys that have a row in each namespace."""
-    found: dict[int, list[str]] = {}
-    for key, row_ids in doomed.items():
-        for namespace in {row_id >> NAMESPACE_BITS for row_id in row_ids}:
-            found.setdefault(namespace, []).append(key)
-    return found
-
-
-def _summaries(connection: Connection, rows: Iterable[_Row]) -> list[int]:
-    """Return the summaries that may quote a row: those of its namespace written since."""
-    firsts: dict[int, int] = {}
-    for row in rows:
-        number = row.id >> NAMESPACE_BITS
-        firsts[number] = min(row.id, firsts.get(number, row.id))
-    return [
-        found[0]
-        for number, first in firsts.items()
-        for found in connection.execute(
-            "SELECT id FROM records WHERE id > ? AND id < ? AND kind = 'summary'",
-            (first, number + 1 << NAMESPACE_BITS),
-        ).fetchall()
-    ]
-
-
-def _ended_by(connection: Connection, gone: Sequence[str], doomed: Rows) -> list[str]:
-    """Return what was ended on the word of these turns alone: it is to hold again."""
-    listed = codec.to_json(list(gone))
-    found: dict[str, None] = {}
-    for namespace, keys in _by_namespace({key: doomed[key] for key in gone}).items():
-        rows = connection.execute(
-            "SELECT l.key FROM log l JOIN records r ON r.id = l.before WHERE l.namespace = ?"
-            " AND l.operation = 'DELETE' AND l.sources IS NOT NULL AND r.retired_at IS NULL"
-            f" AND EXISTS (SELECT 1 FROM json_each(l.sources) s WHERE s.value IN {_LISTED})"
-            f" AND NOT EXISTS (SELECT 1 FROM json_each(l.sources) s WHERE s.value NOT IN {_LISTED})"
-            f" AND l.key NOT IN {_LISTED} AND l.seq ="
-            " (SELECT max(m.seq) FROM log m WHERE m.key = l.key AND m.operation <> 'NONE')",
-            (namespace, codec.to_json(keys), listed, listed),
-        )
-        found |= dict.fromkeys(row[0] for row in rows)
-    return list(found)
-
-
-# Of a row ``r`` and the entry ``l`` that wrote it: the turns that caused it come behind what it was
-# merged with, and before those that only confirmed it later.
-_MERGED = "r.sources ->> 0 NOT IN (SELECT value FROM json_each(l.sources))"
-_AUTHOR = (
-    "(SELECT m.key FROM json_each(r.sources) m WHERE m.value = s.source) <="
-    " (SELECT max(m.key) FROM json_each(r.sources) m"
-    " WHERE m.value IN (SELECT value FROM json_each(l.sources)))"
-)
-
-
-def _merged_from(connection: Connection, gone: Sequence[str]) -> list[int]:
-    """Return the versions whose words a model merged out of one of these and others.
-
-    Copies of them are meant too. Turns that only confirmed a version are no part of its words.
-    """
-    rows = connection.execute(
-        "SELECT DISTINCT c.id FROM sources s JOIN records r ON r.id = s.record"
-        " JOIN log l ON l.key = r.key AND l.after = r.id AND l.operation = 'UPDATE'"
-        " JOIN records c ON c.key = r.key AND c.text = r.text"
-        f" WHERE s.source IN {_LISTED} AND r.kind = 'fact' AND {_MERGED} AND {_AUTHOR}",
-        (codec.to_json(list(gone)),),
-    )
-    return [row[0] for row in rows]
-
-
-def _bereaved(connection: Connection, gone: Iterable[str], now: int) -> list[int]:
-    """Take erased sources away from what rests on them; return the rows left with nothing.
-
-    A procedure retells its whole run, so it may quote any turn of it: it goes with the first.
-    """
-    wanted, listed = set(gone), codec.to_json(list(gone))
-    rows = connection.execute(
-        "SELECT DISTINCT r.id, r.sources, r.kind FROM sources s"
-        f" JOIN records r ON r.id = s.record WHERE s.source IN {_LISTED} ORDER BY r.id",
-        (listed,),
-    ).fetchall()
-    connection.execute(f"DELETE FROM sources WHERE source IN {_LISTED}", (listed,))
-    orphans: list[int] = []
-    for row_id, named, kind in rows:
-        left = [other for other in codec.from_json(named) if other not in wanted]
-        if not left or kind == "procedure":
-            orphans.append(row_id)
-            continue
-        records.rest_on(connection, row_id, left)
-        # Without a key it is no history; it tells views that the row changed.
-        log.append(connection, [log.Entry(row_id >> NAMESPACE_BITS, "UPDATE", now, row_id)])
-    return orphans
-
-
-def _reopen(connection: Connection, key: str, operation: log.Operation, now: int) -> None:
-    """Let the newest version left hold as it did before what ended it, if that is gone.
-
-    Another end stays: it was born with it, another turn said so, or the caller took it back.
-    """
-    row_id, retired, closed_at, ended = connection.execute(
-        f"SELECT id, {_since('r.retired_at')}, closed_at, {_since('r.closed_at')}"
-        " FROM records r WHERE key = ? ORDER BY version DESC LIMIT 1",
-        (operation, operation, key),
-    ).fetchone()
-    if not (retired or ended):
-        return
-    had = ends.before(connection, row_id, closed_at) if ended else {}
-    assigned = "".join(f", {column} = ?" for column in had)
-    connection.execute(
-        f"UPDATE records SET retired_at = NULL{assigned} WHERE id = ?", (*had.values(), row_id)
-    )
-    log.append(
-        connection, [log.Entry(row_id >> NAMESPACE_BITS, "UPDATE", now, None, row_id, key, "undo")]
-    )
-
-
-def _since(moment: str) -> str:
-    """Return SQL: an operation did it to the row ``r`` then, and what came of it is gone."""
-    return (
-        f"EXISTS (SELECT 1 FROM log l WHERE l.key = r.key AND l.before = r.id AND l.at = {moment}"
-        " AND l.operation = ? AND l.reason IS NOT 'undo'"
-        " AND NOT EXISTS (SELECT 1 FROM records a WHERE a.id = l.after))"
-    )
 
 
 def erase_region(

@@ -70,9 +70,7 @@ def expect(connection: Any, now: int) -> None:
         connection: The open write that deletes.
         now: Tells this note from an earlier one, which may be finished meanwhile: microseconds.
     """
-    connection.executemany(
-        "REPLACE INTO properties VALUES (?, ?)", [(PENDING, now), (COPIES, now)]
-    )
+    connection.executemany("REPLACE INTO properties VALUES (?, ?)", [(PENDING, now), (COPIES, now)])
 
 
 def finish(database: Erasing, patience: int = BREATH) -> bool:
