@@ -30,7 +30,7 @@ from holdfast_llamaindex.blocking import run
 from holdfast_llamaindex.chat_store import HoldfastChatStore
 from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import Owner
-from holdfast_llamaindex.owned import OwnedChatStore
+from holdfast_llamaindex.owned import owned
 from holdfast_llamaindex.utterances import Utterance, utterances
 from holdfast_llamaindex.window import leaving
 
@@ -101,7 +101,10 @@ class HoldfastMemory(Memory):
         super().model_post_init(context)
         self.memory = connect(self.path) if self.memory is None else share(self.memory)
         self.path = str(self.memory.database.path)
-        self.sql_store = self._owned(self.sql_store)
+        owner = Owner(self.user_id, self.agent_id, self.app_id)
+        owner.check(self.session_id)
+        store = self.sql_store or HoldfastChatStore(memory=self.memory, table_name=self.table_name)
+        self.sql_store = owned(store, owner.ids())
         if not hasattr(self.tokenizer_fn, "cache_info"):  # the window is counted at every call
             self.tokenizer_fn = lru_cache(_COUNTED)(self.tokenizer_fn)
         self._recall = HoldfastMemoryBlock(
@@ -113,21 +116,6 @@ class HoldfastMemory(Memory):
         )
         self._recall.serve(lambda text: len(self.tokenizer_fn(text)))
         self.memory_blocks = [*self.memory_blocks, self._recall]
-
-    def _owned(self, store: AsyncDBChatStore | None) -> AsyncDBChatStore:
-        """Return a store that knows a chat by the owner's ids and the session's, not by this alone.
-
-        Raises:
-            ScopeError: An id cannot be one.
-        """
-        owner = Owner(self.user_id, self.agent_id, self.app_id)
-        owner.check(self.session_id)
-        if store is None:
-            store = HoldfastChatStore(memory=self.memory, table_name=self.table_name)
-        if isinstance(store, HoldfastChatStore):
-            return store.owned_by(**owner.ids())
-        inner = store.inner if isinstance(store, OwnedChatStore) else store
-        return OwnedChatStore(inner=inner, owner=owner.ids())
 
     @classmethod
     def from_defaults(  # type: ignore[override]

@@ -9,6 +9,8 @@ from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus
 
+from holdfast_llamaindex.chat_store import HoldfastChatStore
+
 _IDS = ("user_id", "agent_id", "app_id")
 
 
@@ -99,3 +101,11 @@ def _session(key: str) -> str:
     except ValueError:
         return key
     return str(ids[-1]) if isinstance(ids, list) and ids else key
+
+
+def owned(store: AsyncDBChatStore, owner: Mapping[str, str]) -> AsyncDBChatStore:
+    """Return a store that knows a chat by the owner's ids and the session's, not by this alone."""
+    if isinstance(store, HoldfastChatStore):
+        return store.owned_by(**owner)
+    inner = store.inner if isinstance(store, OwnedChatStore) else store
+    return OwnedChatStore(inner=inner, owner=owner)
