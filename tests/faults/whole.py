@@ -26,7 +26,7 @@ from faults.vfs import can_watch
 Part = Callable[[int, float, Report], Counts]
 
 # Parts of their own modules; each has a function ``whole(seed, scale, report)``.
-MODULES = ("tenants", "imports", "needles", "texts", "forks", "writers")
+MODULES = ("tenants", "imports", "needles", "texts", "damage", "forks", "writers")
 
 
 def parts() -> dict[str, Part]:
