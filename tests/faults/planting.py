@@ -94,7 +94,7 @@ def turn(ground: Ground) -> Plant:
         [*words, name, given, meta],
         lambda: ground.memory.delete(change.id, user_id="ada"),
         raw=ground.blobs(change.id),
-        whole=[_text(words), given],
+        whole=[_text(words)],  # of an id of a message a hash is kept, to know it when it is resent
         keys=[change.id],
     )
 

@@ -19,4 +19,4 @@ def test_an_edited_export_is_refused_whole_or_all_of_it_works() -> None:
     counts = imports.fuzz(1, 80)
     assert counts["failures"] == 0, counts.verdict()
     assert counts["refused"] > 15
-    assert counts["accepted"] > 15
+    assert counts["accepted"] > 5

@@ -11,7 +11,7 @@ CLOSELY = (
     "|Items.search(search: query)"
 )
 # The others are the whole part's.
-QUICK = FEW[:12:2] + FEW[11:]
+QUICK = FEW[:10:3] + FEW[10:12]
 
 
 def test_every_parameter_of_every_public_callable_is_asked() -> None:
