@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -210,3 +210,22 @@ def test_an_emptied_collection_holds_no_reembedding_up(path: Path, collection: C
         memory.add("said", user_id="ada")
         with Memory(path, embedder=HashEmbedder(48, name="other")) as other:
             assert other.reembed() == 1
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda collection, text: collection.put([Entry((text,), "k", {}, "", [1.0, 0.0])]),
+        lambda collection, text: collection.put([Entry((), text, {}, "", [1.0, 0.0])]),
+        lambda collection, text: collection.get([text]),
+        lambda collection, text: collection.delete((text,)),
+        lambda collection, text: collection.delete(keys=[text]),
+        lambda collection, text: collection.list(order=text),
+        lambda collection, text: collection.counts((text,)),
+        lambda collection, text: collection.namespaces((text,)),
+        lambda collection, text: collection.tally(text),
+    ],
+)
+def test_what_is_no_text_names_nothing(collection: Collection, ask: Callable[..., object]) -> None:
+    with pytest.raises(InvalidInputError):
+        ask(collection, "\ud800")

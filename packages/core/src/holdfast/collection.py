@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast import indexing, ranking
-from holdfast.errors import EmbedderMismatchError, InvalidInputError, shown
+from holdfast import documents, indexing, ranking
+from holdfast.errors import EmbedderMismatchError, InvalidInputError
 from holdfast.filters import Filter, parse
 from holdfast.messages import check_text
 from holdfast.providers.base import Vector
@@ -82,8 +82,7 @@ class Collection:
         key: str | bytes | None = None,
         durability: Durability = "normal",
     ) -> None:
-        self.prefix = tuple(prefix)
-        self._check_namespace(self.prefix)
+        self.prefix = documents.check_labels(prefix, prefix=False)
         self.fingerprint = fingerprint
         self._storage = EmbeddedStorage(path, key=key, durability=durability)
 
@@ -109,7 +108,7 @@ class Collection:
         self._storage.file.close()
 
     def _region(self, below: Labels) -> Region:
-        return Region.of_prefix((*self.prefix, *below))
+        return Region.of_prefix((*self.prefix, *documents.check_labels(below, prefix=True)))
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -134,9 +133,7 @@ class Collection:
             bulk.put(self._storage.file, self._region(()), drafts, made_by)
 
     def _draft(self, entry: Entry) -> ItemDraft:
-        self._check_namespace(entry.namespace)
-        if not isinstance(entry.key, str) or not entry.key:
-            raise InvalidInputError(f"a key is a non-empty string, not {shown(entry.key)}")
+        documents.check_labels(entry.namespace, prefix=True)
         texts = [check_text(entry.text) if entry.text.strip() else ""]
         vectors: Floats = np.zeros((0, 0), dtype=np.float32)
         if entry.vector is None:
@@ -146,11 +143,9 @@ class Collection:
         terms, passages = indexing.index_texts(texts)
         labels = (*self.prefix, *entry.namespace)
         # No texts are kept: nothing but the caller can make these vectors anew (`reembed`).
-        return ItemDraft(labels, entry.key, _json(entry), None, (), vectors, terms, passages)
-
-    def _check_namespace(self, labels: Labels) -> None:
-        if not all(isinstance(label, str) and label for label in labels):
-            raise InvalidInputError(f"a label is a non-empty string, not one of {shown(labels)}")
+        return ItemDraft(
+            labels, documents.check_key(entry.key), _json(entry), None, (), vectors, terms, passages
+        )
 
     def delete(
         self,
@@ -166,7 +161,7 @@ class Collection:
 
     def get(self, keys: Sequence[str], below: Labels = ()) -> list[tuple[Item, Vector | None]]:
         """Return the documents of these keys that are there, each with its unit vector."""
-        found = bulk.find(self._storage.file, Choice(self._region(below), keys=keys))
+        found = bulk.find(self._storage.file, self._choice(below, None, keys))
         return [(self._item(item), row[0] if len(row) else None) for item, row in found]
 
     def search(
@@ -228,7 +223,7 @@ class Collection:
         """
         if limit <= 0 or offset < 0:
             return []
-        by = Order() if order is None else Order((order.removeprefix("-"),), order.startswith("-"))
+        by = Order() if order is None else _order(order)
         choice = self._choice(below, filters, None)
         found = bulk.page(self._storage.file, choice, by, limit, offset)
         return [self._item(item) for item in found]
@@ -245,12 +240,13 @@ class Collection:
 
     def tally(self, field: str, below: Labels = ()) -> dict[Any, int]:
         """Count the documents by the value of a field, or by each member of a list."""
-        return bulk.tally(self._storage.file, self._region(below), (field,))
+        return bulk.tally(self._storage.file, self._region(below), (documents.check_key(field),))
 
     def _choice(
         self, below: Labels, filters: Mapping[str, Any] | None, keys: Sequence[str] | None
     ) -> Choice:
-        return Choice(self._region(below), _tree(filters), keys)
+        checked = None if keys is None else [documents.check_key(key) for key in keys]
+        return Choice(self._region(below), _tree(filters), checked)
 
     def _item(self, item: Item) -> Item:
         return Item(
@@ -260,6 +256,10 @@ class Collection:
             item.created_at,
             item.updated_at,
         )
+
+
+def _order(order: str) -> Order:
+    return Order((documents.check_key(order.removeprefix("-")),), order.startswith("-"))
 
 
 def _tree(filters: Mapping[str, Any] | None) -> Filter | None:
