@@ -25,18 +25,17 @@ from faults.vfs import can_watch
 
 Part = Callable[[int, float, Report], Counts]
 
-# Parts of their own modules; each has a function ``whole(seed, scale, report)``.
-MODULES = ("tenants", "imports", "needles", "texts", "damage", "forks", "writers")
+# Parts of their own modules; each has a function ``whole(seed, scale, report)``. The longest first.
+MODULES = ("texts", "tenants", "writers", "forks", "needles", "imports", "damage")
 
 
 def parts() -> dict[str, Part]:
     """Return every part by name."""
-    found: dict[str, Part] = {}
+    found: dict[str, Part] = {name: partial(_module, name) for name in MODULES}
     if can_watch():
         stories = [story for story in STORIES.values() if variants(story)]
         found |= {f"crash: {story.name}": partial(_crash, story.name) for story in stories}
         found |= {f"writes: {story.name}": partial(_failing, story.name) for story in stories}
-    found |= {name: partial(_module, name) for name in MODULES}
     return found
 
 
