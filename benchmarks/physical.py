@@ -71,8 +71,10 @@ class Bare:
         database = Database(path, durability=durability)
         self._stack.callback(database.close)
         self.connection = self._stack.enter_context(database.bare())
+        made = self.connection.execute("SELECT sql FROM sqlite_master").fetchall()
         for statement in schema:
-            self.connection.execute(statement)
+            if (statement,) not in made:  # a new file has one table from the beginning
+                self.connection.execute(statement)
 
     def close(self) -> None:
         """Close the file."""
