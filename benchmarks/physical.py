@@ -32,11 +32,13 @@ class Written:
 
     Attributes:
         schema: The statements that make its tables and indexes.
+        columns: Of each table, those that are written.
         groups: One entry an add: the rows it wrote, each behind the name of its table.
         payload: Bytes in all columns of one add's rows, on average; an integer counts eight.
     """
 
     schema: tuple[str, ...]
+    columns: dict[str, list[str]]
     groups: list[list[tuple[str, Row]]]
     payload: int
 
@@ -44,17 +46,22 @@ class Written:
 def written(database: Database, adds: int) -> Written:
     """Read what so many equal adds wrote: the rows of every table that they share evenly."""
     groups: list[list[tuple[str, Row]]] = [[] for _ in range(adds)]
+    columns: dict[str, list[str]] = {}
     with database.read() as connection:
         parts = connection.execute(
             "SELECT type, name, sql FROM sqlite_master"
             " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'"
         ).fetchall()
         for table in [name for kind, name, _ in parts if kind == "table"]:
-            rows = connection.execute(f'SELECT * FROM "{table}"').fetchall()
+            # Without what SQLite works out of the others.
+            told = connection.execute(f'PRAGMA table_info("{table}")')
+            columns[table] = [row[1] for row in told]
+            listed = ", ".join(f'"{column}"' for column in columns[table])
+            rows = connection.execute(f'SELECT {listed} FROM "{table}"').fetchall()
             for place, row in enumerate(rows if len(rows) % adds == 0 else ()):
                 groups[place * adds // len(rows)].append((table, row))
     held = sum(_size(value) for group in groups for _, row in group for value in row)
-    return Written(tuple(sql for _, _, sql in parts), groups, held // adds)
+    return Written(tuple(sql for _, _, sql in parts), columns, groups, held // adds)
 
 
 def _size(value: Any) -> int:
@@ -113,6 +120,7 @@ class SameRows(Bare):
     def __init__(self, path: Path, durability: Durability, source: Written) -> None:
         super().__init__(path, durability, source.schema)
         self._groups = iter(source.groups)
+        self._columns = source.columns
 
     def add(self) -> None:
         """Write the rows of the next add in one transaction."""
@@ -120,7 +128,8 @@ class SameRows(Bare):
         self.connection.execute("BEGIN IMMEDIATE")
         for table, row in group:
             marks = ", ".join("?" * len(row))
-            self.connection.execute(f'INSERT INTO "{table}" VALUES ({marks})', row)
+            listed = ", ".join(f'"{column}"' for column in self._columns[table])
+            self.connection.execute(f'INSERT INTO "{table}" ({listed}) VALUES ({marks})', row)
         self.connection.execute("COMMIT")
 
 
