@@ -139,9 +139,6 @@ class Life:
             for table, columns in COLUMNS.items():
                 for row in connection.execute(f"SELECT {columns} FROM {table}"):
                     assert not set(WORD.findall(repr(row))) & only, (table, row)
-        with self.memory.database.bare() as connection:
-            connection.execute("VACUUM")  # of what SQLite moved between pages it leaves copies
-        self.memory.database.truncate_wal()
         self.memory.export(self.folder / "x.jsonl")
         for path in self.folder.iterdir():
             told = {word.decode() for word in re.findall(rb"wom[a-z]+\d+", path.read_bytes())}
