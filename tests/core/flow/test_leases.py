@@ -52,6 +52,34 @@ def test_a_cancelled_add_gives_its_turns_back_whatever_the_moment(
     asyncio.run(flow())
 
 
+def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
+    tmp_path: Path,
+) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def write_for_long(memory: Memory) -> None:
+        with memory.database.write():
+            begun.set()
+            let_go.wait(60)
+
+    async def flow() -> None:
+        async with opened(tmp_path, echoing()) as memory:
+            other = asyncio.create_task(asyncio.to_thread(write_for_long, memory))
+            await asyncio.to_thread(begun.wait, 60)
+            task = asyncio.create_task(memory.aadd("I like tea", user_id="ada"))
+            while not memory.database._pen._waiting:
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.sleep(0)
+            let_go.set()
+            await asyncio.gather(task, other, return_exceptions=True)
+            assert task.cancelled()
+            await memory.aflush()
+            assert (await memory.astats()).waiting == 0
+
+    asyncio.run(flow())
+
+
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_cancelled_flush_gives_its_turns_and_summaries_back(tmp_path: Path, times: int) -> None:
     async def flow() -> None:
