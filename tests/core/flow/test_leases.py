@@ -67,7 +67,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
             other = asyncio.create_task(asyncio.to_thread(write_for_long, memory))
             await asyncio.to_thread(begun.wait, 60)
             task = asyncio.create_task(memory.aadd("I like tea", user_id="ada"))
-            while not memory.database._pen._waiting:
+            while not memory.database._pen._waiting:  # noqa: ASYNC110 - threads set it
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.sleep(0)
