@@ -86,3 +86,13 @@ def test_passages_keep_every_character_but_white_space(text: str) -> None:
 def test_no_word_is_cut(words: list[str]) -> None:
     text = " ".join(words)
     assert [word for a, b in split(text) for word in text[a:b].split()] == words
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 3 * TARGET), min_size=2, max_size=12))
+def test_sentences_longer_than_a_passage_are_cut_where_they_stand(lengths: list[int]) -> None:
+    text = " ".join("word " * (length // 5) + "end." for length in lengths)
+    spans = split(text)
+    assert all(b <= c for (_, b), (c, _) in pairwise(spans))
+    assert max(b - a for a, b in spans) <= LONGEST_WHOLE
+    assert "".join("".join(text[a:b].split()) for a, b in spans) == "".join(text.split())

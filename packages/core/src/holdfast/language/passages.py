@@ -68,7 +68,9 @@ def _packed(text: str, pieces: Iterable[Span]) -> Iterator[Span]:
         heading = filled > TARGET / 2 and _HEADING.match(text, first, last)
         if filled and (filled + size > TARGET or heading):
             yield start, end
-            start, filled = first, 0
+            filled = 0
+        if not filled:
+            start = first
         end, filled = last, filled + size
     if filled:
         yield start, end
