@@ -20,10 +20,10 @@ from holdfast.types import Answer
 Messages: TypeAlias = list[dict[str, str]]
 """A prompt, as `LLM.complete` takes it."""
 
-MAX_ITEMS = 1_000
+MAX_ITEMS = 500
 """Items read of one list; an answer is asked for some dozens."""
 
-MAX_FIELD = 50_000
+MAX_FIELD = 5_000
 """Characters read of one field."""
 
 _MAX_ECHO = 2_000
