@@ -2,7 +2,8 @@
 
 Watches the digest of each row, the sums of what changes, and the errors that stand for values
 that cannot be read. A flip is *right* (every answer as before), *refused* (at opening), *told* (by
-`check`), or a failure: an answer differs and `check` is clean, or an error that is none of ours.
+an error of ours, or by `check`), or a failure: an answer differs and nothing tells it, or an error
+that is none of ours.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from holdfast.testing import HashEmbedder
 from support import full_story as story
 
 WHOLE = 4_000
+TOLD = "told by an error of ours"
 
 
 def flipped(raw: bytes, chance: random.Random) -> bytes:
@@ -42,23 +44,23 @@ def ask(path: Path, keys: dict[str, list[str]], right: dict[str, Any]) -> str:
     except HoldfastError:
         return "refused"
     try:
-        questions = story.questions(keys).items()
-        others = [name for name, question in questions if _differs(memory, question, right[name])]
+        answers = {name: _answer(memory, ask) for name, ask in story.questions(keys).items()}
         problems = memory.stats(check=True).problems
     except HoldfastError:
         return "told"
     finally:
         _close(memory)
-    if problems:
-        return "told"
-    return f"silently another answer to {others}" if others else "right"
+    others = [name for name, found in answers.items() if found not in (TOLD, right[name])]
+    if others and not problems:
+        return f"silently another answer to {others}"
+    return "told" if problems or TOLD in answers.values() else "right"
 
 
-def _differs(memory: Memory, question: Callable[[Memory], Any], right: Any) -> bool:
+def _answer(memory: Memory, question: Callable[[Memory], Any]) -> Any:
     try:
-        return bool(question(memory) != right)
+        return question(memory)
     except HoldfastError:
-        return True
+        return TOLD
 
 
 def _close(memory: Memory) -> None:
