@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import partial
@@ -58,7 +59,11 @@ def _run(name: str, seed: int, scale: float) -> tuple[dict[str, int], list[str],
     begun = time.monotonic()
     if SHARED_MEMORY.is_dir():  # a third of the time is the disk's otherwise
         tempfile.tempdir = str(SHARED_MEMORY)
-    counts = parts()[name](seed, scale, lambda words: say(f"  {name}: {words}"))
+    counts = Counts()
+    try:
+        counts = parts()[name](seed, scale, lambda words: say(f"  {name}: {words}"))
+    except Exception:  # noqa: BLE001 - the other parts go on; this one has failed
+        counts.fail(traceback.format_exc())
     return dict(counts), counts.told, time.monotonic() - begun
 
 

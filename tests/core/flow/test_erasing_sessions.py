@@ -252,3 +252,15 @@ def test_taking_a_source_away_is_in_the_log(scripted: Callable[..., Memory]) -> 
             ).fetchone()
         assert last == "UPDATE"
         assert len(only(memory).sources) == 1
+
+
+def test_what_a_caller_stated_outlasts_the_turns_that_say_it_again(
+    scripted: Callable[..., Memory],
+) -> None:
+    with scripted(TEA) as memory:
+        (stated,) = memory.add("User likes tea", user_id="ada", kind="fact", infer=False).records
+        said = memory.add("I like tea", user_id="ada")
+        assert [change.event for change in of(said)] == ["NONE"]
+        memory.delete(said.records[0].id, user_id="ada")
+        assert memory.get(stated.id, user_id="ada").text == "User likes tea"
+        assert sound(memory)

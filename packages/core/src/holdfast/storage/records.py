@@ -290,9 +290,15 @@ def versions(connection: Connection, region: Region, key: str) -> dict[int, Reco
 
 
 def support(connection: Connection, row_id: int, sources: Sequence[str]) -> None:
-    """Let a record rest on further sources, so that losing one of them does not lose it."""
+    """Let a record rest on further sources, so that losing one of them does not lose it.
+
+    What a caller stated rests on none: it must outlast the turns that only say it again.
+    """
     listed = connection.execute("SELECT sources FROM records WHERE id = ?", (row_id,)).fetchone()
-    every = list(dict.fromkeys([*codec.from_json(listed[0]), *sources]))
+    known = codec.from_json(listed[0])
+    if not known:
+        return
+    every = list(dict.fromkeys([*known, *sources]))
     connection.execute(
         "UPDATE records SET sources = ? WHERE id = ?", (codec.to_json(every), row_id)
     )
