@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from holdfast import Database, HoldfastError, Memory, StorageError
 from holdfast.testing import HashEmbedder
+from support.drivers import needs_encryption
 
 LOST = "was moved, deleted or replaced while it was open"
 
@@ -191,3 +192,12 @@ def test_a_file_in_memory_has_no_name_to_lose(
         (tmp_path / ":memory:").write_text("no database")
         memory.add("tea", user_id="ada")
         assert memory.stats(check=True).problems == ()
+
+
+@needs_encryption
+def test_what_needs_no_snapshot_goes_on_after_a_change_of_key(tmp_path: Path) -> None:
+    with Memory(tmp_path / "m.db", embedder=HashEmbedder(), key=b"1" * 32) as memory:
+        memory.add("hello", user_id="ada")
+        memory.rekey(b"2" * 32)
+        with memory.database.bare() as connection:
+            assert connection.execute("SELECT count(*) FROM records").fetchone()[0] == 1

@@ -271,6 +271,10 @@ class Database:
                     f"{self.path} keeps its old key: the disk is full or failed; try again"
                 )
             self._opening.key = raw
+        # Opened once, it is in WAL mode again, which syncs: else a loss of power could bring back
+        # the journal, and with it the old key. The key is changed, whatever happens here.
+        with suppress(StorageError), self.bare():
+            pass
 
     def tended_by(self, chore: Callable[[], bool]) -> None:
         """Let the writes that look for pending erasures do this too; see `remains.Caretaker`."""

@@ -165,6 +165,8 @@ class Pool:
     def _forget(self, lent: object) -> None:
         """Note, under the lock, that something is no longer in use."""
         self._lent.pop(lent, None)
+        if not self._lent and not self._idle:
+            self._names = self._names[:1]  # the last to close removes the log; the next makes one
         if _forker:
             self._changed.notify_all()
 
@@ -191,11 +193,8 @@ class Pool:
 
     # -- whether it is the same file ------------------------------------------------------------
 
-    def recognise(self, *, anew: bool = False) -> None:
+    def recognise(self) -> None:
         """Note what the names of file, log and shared memory lead to, and compare what is known.
-
-        Args:
-            anew: Log and shared memory have just been made anew.
 
         Raises:
             StorageError: They lead elsewhere than those of the other connections.
@@ -206,7 +205,7 @@ class Pool:
         real = os.path.realpath(path)
         with self._lock:
             alone = not self._idle and len(self._lent) == 1
-            if anew or alone or len(self._names) < 3:
+            if alone or len(self._names) < 3:
                 file = self._names[:1] or ((path, _inode(path)),)
                 others = ((name, _inode(name)) for name in (f"{real}-wal", f"{real}-shm"))
                 self._names = (*file, *others)
@@ -245,9 +244,6 @@ class Pool:
         if self._opening.in_memory:
             return
         self.close_idle()
-        with self._lock:
-            if not self._lent:
-                self._names = self._names[:1]  # whoever opens the file next makes a new log
 
     def wake(self) -> None:
         """Let those go on who waited for the end of the fork."""
