@@ -7,7 +7,6 @@ fit each other is checked where they are written (`storage.importing`).
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -63,14 +62,6 @@ def _id(value: Any) -> bool:
     return True
 
 
-def _base64(value: Any) -> bool:
-    try:
-        base64.b64decode(value, validate=True)
-    except (TypeError, ValueError, binascii.Error):
-        return False
-    return isinstance(value, str)
-
-
 def _or_null(rule: Rule) -> Rule:
     allows, words = rule
     return lambda value: value is None or allows(value), f"{words}, or null"
@@ -94,7 +85,7 @@ _NUMBER: Final = _whole(1, (1 << 31) - 1)
 _COUNT: Final = _whole(0, (1 << 31) - 1)
 _TEXT: Final[Rule] = (_words, f"a text of at most {MAX_TEXT:,} characters without NUL")
 _KEY: Final[Rule] = (_id, "an id of 1 to 256 characters")
-_BLOB: Final[Rule] = (_base64, "base64")
+_BLOB: Final[Rule] = (lambda value: isinstance(value, str), "base64")
 _JSON: Final[Rule] = (lambda value: isinstance(value, str), "JSON in a string")
 _ENDS: Final = _list_of(
     lambda end: isinstance(end, list) and len(end) == 3 and all(map(_TIME[0], end)),
@@ -213,7 +204,7 @@ def read_line(given: object, header: Header) -> Line:
     values = {name: value for name, value in given.items() if name != "table"}
     _check_fields(table, values, FIELDS[table], _OPTIONAL.get(table, {}))
     values |= {
-        name: base64.b64decode(values[name])
+        name: _unpacked(table, name, values[name])
         for name, rule in FIELDS[table].items()
         if rule is _BLOB or (name == "message" and values[name] is not None)
     }
@@ -226,6 +217,13 @@ def read_line(given: object, header: Header) -> Line:
         except (HoldfastError, RecursionError, TypeError, ValueError) as error:
             raise InvalidInputError(f"a {table} cannot be read: {error}") from error
     return Line(table, values)
+
+
+def _unpacked(table: str, name: str, value: str) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError as error:
+        raise InvalidInputError(f"{name} of a {table} must be {FIELDS[table][name][1]}") from error
 
 
 def _check_fields(

@@ -56,7 +56,7 @@ class Survey:
         self._within = within
         self.spaces: dict[int, Space] = {}
         self.versions: dict[int, tuple[str, int]] = {}  # row id -> key and version
-        self._kinds: dict[int, str] = {}
+        self._turns: set[int] = set()
         self._seen: set[Any] = set()  # what may come but once
         self._open: set[str] = set()
         self._erased: set[str] = set()
@@ -114,7 +114,7 @@ class Survey:
             self._open.add(key)
         self.versions[row_id] = (key, values["version"])
         if values["kind"] == "turn":
-            self._kinds[row_id] = "turn"
+            self._turns.add(row_id)
         space.rows += 1
 
     def _take_item(self, values: Mapping[str, Any]) -> None:
@@ -143,7 +143,7 @@ class Survey:
             space.past.add(hash((values["at"], values["operation"], values["key"])))
 
     def _take_queue(self, values: Mapping[str, Any]) -> None:
-        if self._kinds.get(values["record"]) != "turn":
+        if values["record"] not in self._turns:
             raise InvalidInputError("only turns of the export can be queued")
         self._once((values["record"], "q"), "a queued turn")
 
