@@ -24,6 +24,7 @@ from holdfast.storage.opening import (
     Opening,
     check_version,
     claim,
+    migrated,
     unmapped,
 )
 from holdfast.storage.pool import Pool
@@ -226,14 +227,14 @@ class Database:
             SchemaVersionError: The file is at a later step than this library knows.
         """
         with self.read() as connection:
-            if _step(connection, name) == len(steps):
+            if migrated(connection, name) == len(steps):
                 return
         with self.write() as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS migrations"
                 " (name TEXT PRIMARY KEY, step INTEGER NOT NULL) WITHOUT ROWID"
             )
-            done = _step(connection, name)
+            done = migrated(connection, name)
             if done > len(steps):
                 raise SchemaVersionError(
                     f"{self.path} was written by another version ({name} step {done}, this one "
@@ -394,14 +395,3 @@ class _Bare:
             self._pen.__exit__(None, None, None)
         if error is not None:
             self._translated.__exit__(kind, error, trace)
-
-
-def _step(connection: Connection, name: str) -> int:
-    known = connection.execute(
-        "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
-    ).fetchone()[0]
-    if not known:
-        return 0
-    row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
-    with damage.Reading("the number of its tables' step"):
-        return int(row[0]) if row else 0

@@ -275,6 +275,18 @@ def claim(connection: Any) -> None:
         raise
 
 
+def migrated(connection: Any, name: str) -> int:
+    """Return how many of its steps a package's tables have behind them."""
+    known = connection.execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'migrations'"
+    ).fetchone()[0]
+    if not known:
+        return 0
+    row = connection.execute("SELECT step FROM migrations WHERE name = ?", (name,)).fetchone()
+    with damage.Reading("the number of its tables' step"):
+        return int(row[0]) if row else 0
+
+
 def seal(connection: Any) -> None:
     """Refuse every statement from now on, and let none touch the file: not even a ROLLBACK."""
     connection.set_authorizer(lambda *_: driver.SQLITE_DENY)
