@@ -194,7 +194,7 @@ def test_the_words_of_ancestors_that_a_snapshot_replaces_go_with_a_prune(tmp_pat
         last = put(saver, None, last, counters_since_delta_snapshot={"items": 1})
         assert b"quokka" in bytes_of(path)
         saver.prune(["t"])
-        (entry,) = history(saver, last, "items").values()
+        entry = saver.get_delta_channel_history(config=last, channels=["items"])["items"]
         assert (entry["seed"], values(entry)) == (["snapshot"], ["wombat"])
     assert b"quokka" not in bytes_of(path)
     assert b"wombat" in bytes_of(path)
