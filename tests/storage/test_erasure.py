@@ -118,6 +118,7 @@ def test_no_read_and_no_byte_has_an_erased_word(
     assert on_disk(path, "QUINOAXYZ") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_words_are_gone_however_pages_were_split_and_merged(
     memory: Memory, path: Path, seed: int

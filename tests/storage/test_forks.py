@@ -25,7 +25,7 @@ from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.drivers import needs_encryption
 from support.forking import child, in_child
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")]
 
 
 def new(path: Path | str, **options: Any) -> Memory:

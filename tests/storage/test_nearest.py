@@ -282,6 +282,7 @@ def crowd() -> Iterator[EmbeddedStorage]:
     storage.file.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [20, 200, 201, 500, 5_000])
 def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     crowd: EmbeddedStorage, limit: int
@@ -311,6 +312,7 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     assert sum("vectors FROM records" in one for one in statements) <= 3 + 3 * limit // 2_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
 @pytest.mark.parametrize("offset", [0, 30])
 def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> None:
@@ -347,6 +349,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                 np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
     random = np.random.default_rng(2)
     vectors = unit(random.standard_normal((21_000, 16)).astype(np.float32))

@@ -15,6 +15,8 @@ from holdfast.cli.demo import STORY
 from holdfast.readers import read_conversations
 from support.cli import Terminal
 
+pytestmark = pytest.mark.slow
+
 
 def demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}

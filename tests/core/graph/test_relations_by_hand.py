@@ -221,6 +221,7 @@ def test_loops_and_cycles_end(memory: Memory, graph: Graph) -> None:
     assert graph.paths("A", "A") == []
 
 
+@pytest.mark.slow
 def test_a_hub_of_ten_thousand_relations_answers(memory: Memory, graph: Graph) -> None:
     state(memory, *[("hub", "knows", f"n{number}") for number in range(10_000)])
 

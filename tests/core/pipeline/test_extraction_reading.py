@@ -323,6 +323,7 @@ almost = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.fixed_dictionaries({"facts": st.lists(almost | json_values, max_size=5)}))
 def test_whatever_the_answer_read_gives_sound_facts_or_an_extraction_error(
