@@ -35,6 +35,7 @@ def test_a_copy_holds_the_first_write(path: Path) -> None:
         assert len(copied(path)) == 200
 
 
+@pytest.mark.slow
 def test_a_copy_holds_most_of_many_writes_from_the_beginning_on(path: Path) -> None:
     with new(path) as memory:
         for number in range(400):

@@ -138,6 +138,7 @@ def test_a_text_is_compared_to_its_end_or_not_at_all(filters: dict[str, Any]) ->
             assert listed.id == match.record.id
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(price=st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_equals_itself_to_the_last_bit(price: float) -> None:

@@ -345,6 +345,7 @@ def test_whatever_the_answer_read_gives_sound_facts_or_an_extraction_error(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=80) | json_values.map(lambda value: f'{{"facts": [{value!r}'))
 def test_whatever_the_text_the_last_reading_saves_or_raises(text: str) -> None:
