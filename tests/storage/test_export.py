@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
 
