@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from holdfast import Embedder, Memory, ingestion
-from holdfast.readers import Conversation
+from holdfast import Embedder, Memory
+from holdfast.ingestion.conductor import conductor as ingestion
+from holdfast.maintenance.conversations import Conversation
 from holdfast.runtime import SYNC, run
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.records import Draft
+from holdfast.storage.sqlite.records import Draft
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Metadata, Record, Scope
 
 

@@ -6,21 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from holdfast.ingestion import index
+from holdfast.ingestion.conductor import index
 from holdfast.runtime import SYNC, run
-from holdfast.storage.codec import Floats
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.graphs import GraphReading, GraphView
-from holdfast.storage.lifting import Asked, lifts
-from holdfast.storage.namespaces import Region
-from holdfast.storage.records import Draft
-from holdfast.storage.views import Reading, View
+from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.graph_boost import Asked, lifts
+from holdfast.storage.index.graphs import GraphReading, GraphView
+from holdfast.storage.index.views import Reading, View
+from holdfast.storage.sqlite.records import Draft
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
 
 MADE = HashEmbedder()
 SCOPE = Scope("ann")
-REGION = Region.of_scope(SCOPE)
+REGION = Reach.of_scope(SCOPE)
 
 
 @pytest.fixture

@@ -8,27 +8,28 @@ from typing import Any
 
 import numpy as np
 import pytest
-from holdfast import indexing, ranking
-from holdfast.collection import Collection, Entry
-from holdfast.filters import parse
+from holdfast.documents import Collection, Entry
+from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
-from holdfast.storage.codec import Floats
-from holdfast.storage.columns import NEVER
-from holdfast.storage.database import Connection
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.items import ItemDraft
-from holdfast.storage.keywords import KeywordQuery
-from holdfast.storage.namespaces import Region
-from holdfast.storage.nearest import Question
-from holdfast.storage.records import Draft, Indexed
-from holdfast.storage.searching import Probe, find
-from holdfast.storage.vectors import Vectors
-from holdfast.storage.views import Reading, View
+from holdfast.retrieval.conductor import ranking
+from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.filters import parse
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.columns import NEVER
+from holdfast.storage.index.keywords import KeywordQuery
+from holdfast.storage.index.nearest import Question
+from holdfast.storage.index.searching import Probe, find
+from holdfast.storage.index.vectors import Vectors
+from holdfast.storage.index.views import Reading, View
+from holdfast.storage.sqlite.database import Connection
+from holdfast.storage.sqlite.document_rows import ItemDraft
+from holdfast.storage.sqlite.records import Draft, Indexed
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Scope, utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-READING = Reading("items", Region.of_prefix(()))
+READING = Reading("items", Reach.of_prefix(()))
 NOW = NEVER - 1
 
 
@@ -223,7 +224,7 @@ def crowd() -> Iterator[EmbeddedStorage]:
 def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     crowd: EmbeddedStorage, limit: int
 ) -> None:
-    reading = Reading("records", Region.of_scope(Scope(user_id="ada")))
+    reading = Reading("records", Reach.of_scope(Scope(user_id="ada")))
     coded, whole = View(reading, 16), View(reading, 16, many=1_000_000)
     asked = read("blue tea", (), utc_now())
     query = unit(np.random.default_rng(4).standard_normal((1, 16)).astype(np.float32))[0]

@@ -24,7 +24,7 @@ from holdfast import (
 from holdfast.pipeline import conductor
 from holdfast.pipeline.worker import Worker
 from holdfast.runtime import SYNC, run
-from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import echo, facts, model, of, opened, texts
 from support.openai_server import OpenAIServer, Reply, called

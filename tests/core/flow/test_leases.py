@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import Memory
 from holdfast.runtime import AsyncRuntime, lane
-from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
 

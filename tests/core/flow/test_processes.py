@@ -42,7 +42,7 @@ KILLED = """
 import os, sys
 from holdfast.pipeline import conductor
 from holdfast.runtime import SYNC, run
-from holdfast.storage.embedded import EmbeddedStorage
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import facts
 

@@ -15,13 +15,13 @@ from holdfast.graph import exporting, reading, stating
 from holdfast.graph.reading import Asked, Whole
 from holdfast.graph.stating import Stating
 from holdfast.graph.values import Entity, Neighbour, Path, Relation
-from holdfast.messages import check_question
+from holdfast.ingestion.messages import check_question
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
-from holdfast.storage.codec import maybe_micros
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.file import File
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.codec import maybe_micros
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.file import File
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Changes, Scope, within_reach
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Graph:
         self._async = waiting
         self._scope = scope
         self._bound = bound  # what its memory reaches; None: everything
-        self._region = Region.of_scope(scope)
+        self._region = Reach.of_scope(scope)
 
     def __repr__(self) -> str:
         return f"Graph({self._scope.ids()})"

@@ -12,12 +12,13 @@ from holdfast.graph import walking
 from holdfast.graph.values import Entity, Hop, Neighbour, Path, Relation
 from holdfast.graph.walking import Walk
 from holdfast.language.names import bare
-from holdfast.storage import codec, damage, records
-from holdfast.storage.database import Connection
-from holdfast.storage.edges import Edge, Node
-from holdfast.storage.file import File
-from holdfast.storage.graphs import GraphReading, GraphView
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.edges import Edge, Node
+from holdfast.storage.index.graphs import GraphReading, GraphView
+from holdfast.storage.sqlite import records
+from holdfast.storage.sqlite.database import Connection
+from holdfast.storage.sqlite.file import File
 from holdfast.types import Record
 
 MOST_SHOWN = 20
@@ -28,7 +29,7 @@ MOST_SHOWN = 20
 class Asked:
     """Whose graph, when it held (event time), and what was known then (record time)."""
 
-    region: Region
+    reach: Reach
     valid_at: int | None = None
     as_of: int | None = None
 
@@ -94,7 +95,7 @@ def seeing(file: File, asked: Asked) -> Iterator[Seen]:
     def holds(edge: Edge) -> bool:
         return edge.holds(now, moment)
 
-    with file.graph(GraphReading(asked.region, asked.as_of)) as (connection, view):
+    with file.graph(GraphReading(asked.reach, asked.as_of)) as (connection, view):
         yield Seen(connection, view, Walk(view, holds))
 
 
@@ -158,10 +159,10 @@ def whole(file: File, asked: Asked, limit: int, *, ended: bool) -> Whole:
         return Whole(tuple(map(seen.entity, places)), tuple(links), len(edges))
 
 
-def statements(file: File, region: Region, a: str, b: str) -> list[Relation]:
+def statements(file: File, reach: Reach, a: str, b: str) -> list[Relation]:
     """Return the live statements that two names are one, or are not, oldest first."""
     names = {bare(a), bare(b)}
-    with seeing(file, Asked(region)) as seen:
+    with seeing(file, Asked(reach)) as seen:
         edges = [e for e in seen.view.statements() if {e.source[1], e.target[1]} == names]
         return seen.relations([edge for edge in edges if edge.ends is None])
 

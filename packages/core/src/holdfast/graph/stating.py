@@ -10,10 +10,10 @@ from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
 from holdfast.graph import reading
 from holdfast.graph.values import Triple
-from holdfast.ingestion import check_importance
+from holdfast.ingestion.conductor import check_importance
+from holdfast.ingestion.messages import check_text
 from holdfast.language.names import bare
 from holdfast.language.wording import clean, fingerprint
-from holdfast.messages import check_text
 from holdfast.pipeline import resolving
 from holdfast.pipeline.deliberation import Deliberation, Resolved
 from holdfast.pipeline.facts import Fact
@@ -21,11 +21,11 @@ from holdfast.pipeline.relations import Relation, canonical, canonical_subject, 
 from holdfast.pipeline.transcript import MAX_NAME
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.derivation import Material, Outcome, Step
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.graphs import OTHER, SAME
-from holdfast.storage.namespaces import Region
-from holdfast.storage.neighbours import Approach, Nearby
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.graphs import OTHER, SAME
+from holdfast.storage.sqlite.derivation import Material, Outcome, Step
+from holdfast.storage.sqlite.neighbours import Approach, Nearby
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Changes, Scope, check_id, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
@@ -153,8 +153,8 @@ async def _sources(
 ) -> tuple[Material, list[tuple[int, ...]]]:
     """Return the records that triples rest on, and for each triple which of them, by position."""
     keys = list(dict.fromkeys(key for triple in triples for key in triple.sources))
-    region = Region.of_neighbours(scope)
-    turns = await runtime.store(storage.derivation.cited, region, keys) if keys else {}
+    reach = Reach.of_neighbours(scope)
+    turns = await runtime.store(storage.derivation.cited, reach, keys) if keys else {}
     place = {record.id: number for number, record in enumerate(turns.values())}
     places = [tuple(sorted(place[key] for key in triple.sources)) for triple in triples]
     return Material(scope, turns, (), None), places
@@ -208,8 +208,8 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
         )
     store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
     await store(storage.file.check_embedder, maker)
-    region = Region.of_neighbours(scope)
-    stated = await store(reading.statements, storage.file, region, a, b)
+    reach = Reach.of_neighbours(scope)
+    stated = await store(reading.statements, storage.file, reach, a, b)
     opposite = [one.text for one in stated if one.label == ends]
     opposite += [_sentence(Triple(*names), ends) for names in ((a, ends, b), (b, ends, a))]
     new = () if any(one.label == label for one in stated) else (triple,)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import TypeAlias
 
-from holdfast.storage.edges import Edge, Node
-from holdfast.storage.graphs import GraphView
+from holdfast.storage.index.edges import Edge, Node
+from holdfast.storage.index.graphs import GraphView
 
 Holds: TypeAlias = Callable[[Edge], bool]
 

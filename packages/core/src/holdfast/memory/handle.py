@@ -18,10 +18,10 @@ from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.database import Durability
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.file import VIEW_BUDGET
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.database import Durability
+from holdfast.storage.sqlite.file import VIEW_BUDGET
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Changes, Context, Scope, reaches, within_reach
 
 H = TypeVar("H", bound="Handle")
@@ -118,8 +118,8 @@ class Handle:
                 )
         return Scope(**asked)
 
-    def _region(self, *ids: str | None) -> Region:
-        return Region.of_scope(self._scope(*ids))
+    def _region(self, *ids: str | None) -> Reach:
+        return Reach.of_scope(self._scope(*ids))
 
     def _shown(self, changes: Changes) -> Changes:
         """Leave out records that this handle does not reach: a fact may end one elsewhere."""
@@ -129,11 +129,11 @@ class Handle:
         if self._bound is not None:
             raise ScopeError(f"{verb} concerns the whole file; this handle is bound to a scope")
 
-    def _reach(self) -> Region | None:
-        return None if self._bound is None else Region.of_scope(self._bound)
+    def _reach(self) -> Reach | None:
+        return None if self._bound is None else Reach.of_scope(self._bound)
 
-    def _reach_of(self, *ids: str | None) -> Region | None:
-        """Return the region of these ids; where none is given, all that this handle reaches."""
+    def _reach_of(self, *ids: str | None) -> Reach | None:
+        """Return the reach of these ids; where none is given, all that this handle reaches."""
         return self._reach() if all(value is None for value in ids) else self._region(*ids)
 
     def _need_graph(self) -> None:

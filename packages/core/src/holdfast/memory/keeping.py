@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from holdfast import maintenance, transferring
 from holdfast.checks import check_path
-from holdfast.items import Items
-from holdfast.maintenance import Progress, Stats
+from holdfast.documents import Items
+from holdfast.maintenance import conductor as maintenance
+from holdfast.maintenance import transfer as transferring
+from holdfast.maintenance.conductor import Progress, Stats
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
-from holdfast.storage.database import Database
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.database import Database
 from holdfast.types import Scope
 
 
@@ -55,7 +56,7 @@ class Keeping(Handle):
         reach = self._checked(check)
         return await self._async.store(maintenance.stats, self._storage, reach, check=check)
 
-    def _checked(self, check: bool) -> Region | None:
+    def _checked(self, check: bool) -> Reach | None:
         if check:
             self._need_whole_file("stats(check=True)")
         return self._reach()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
-from holdfast.ingestion import index
+from holdfast.ingestion.conductor import index
 from holdfast.pipeline import (
     consolidation,
     extraction,
@@ -27,11 +27,11 @@ from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.providers.failures import described
 from holdfast.runtime import Runtime
-from holdfast.storage.derivation import Lost, Material, Outcome
-from holdfast.storage.embedded import Added, EmbeddedStorage
-from holdfast.storage.namespaces import Region
-from holdfast.storage.queue import batches
-from holdfast.storage.records import Draft
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.derivation import Lost, Material, Outcome
+from holdfast.storage.sqlite.queue import batches
+from holdfast.storage.sqlite.records import Draft
+from holdfast.storage.sqlite.storage import Added, EmbeddedStorage
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
 
 T = TypeVar("T")
@@ -108,7 +108,7 @@ async def drain(
     pipeline: Pipeline,
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    region: Region | None = None,
+    reach: Reach | None = None,
 ) -> Changes:
     """Extract all turns that are due, then refresh the summaries that are; return what changed.
 
@@ -118,21 +118,21 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
-        region: Whose turns; None: everybody's in the file.
+        reach: Whose turns; None: everybody's in the file.
     """
     store, derivation = pipeline.runtime.store, pipeline.storage.derivation
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
-    while not stopped() and (rows := await claim(derivation.release, derivation.claim, region)):
+    while not stopped() and (rows := await claim(derivation.release, derivation.claim, reach)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting, region)))
-    total += await summarise(pipeline, stopped, region)
-    waiting = await store(derivation.waiting, region)
+            progress(done, done + (await store(derivation.waiting, reach)))
+    total += await summarise(pipeline, stopped, reach)
+    waiting = await store(derivation.waiting, reach)
     return Changes(total.changes, total.usage, waiting, total.problems)
 
 
@@ -233,7 +233,7 @@ async def _ask(
 async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome) -> Usage:
     """Ask the model about the facts that rules leave open."""
     derivation = pipeline.storage.derivation
-    nearby = await pipeline.runtime.store(derivation.nearby, outcome.region, outcome.approaches)
+    nearby = await pipeline.runtime.store(derivation.nearby, outcome.reach, outcome.approaches)
     plan = matter.plan(nearby)
     if not plan.open:  # what was in doubt is gone again
         return Usage()
@@ -259,7 +259,7 @@ def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
 async def summarise(
     pipeline: Pipeline,
     stopped: Callable[[], bool] = lambda: False,
-    region: Region | None = None,
+    reach: Reach | None = None,
 ) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
     runtime, derivation = pipeline.runtime, pipeline.storage.derivation
@@ -270,7 +270,7 @@ async def summarise(
             derivation.postpone_summary(material, 0.0)
 
     while not stopped():
-        material = await runtime.claim(give_back, derivation.claim_summary, SUMMARISE_AFTER, region)
+        material = await runtime.claim(give_back, derivation.claim_summary, SUMMARISE_AFTER, reach)
         if material is None:
             break
         delay = 0.0

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from holdfast import ranking
 from holdfast.language import cues
 from holdfast.language.names import bare
 from holdfast.language.wording import fingerprint
@@ -20,14 +19,15 @@ from holdfast.pipeline.consolidation import Decision, Decisions, Neighbour, Plan
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Pair
 from holdfast.pipeline.relations import Relation
-from holdfast.storage.codec import Floats, maybe_micros
-from holdfast.storage.derivation import Material, Outcome, Step
-from holdfast.storage.entities import Named
-from holdfast.storage.keywords import KeywordQuery
-from holdfast.storage.namespaces import Region
-from holdfast.storage.neighbours import Approach, Known, Nearby
-from holdfast.storage.records import Draft, Indexed
-from holdfast.storage.searching import Probe
+from holdfast.retrieval import ranking
+from holdfast.storage.contract.codec import Floats, maybe_micros
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.keywords import KeywordQuery
+from holdfast.storage.index.searching import Probe
+from holdfast.storage.sqlite.derivation import Material, Outcome, Step
+from holdfast.storage.sqlite.entities import Named
+from holdfast.storage.sqlite.neighbours import Approach, Known, Nearby
+from holdfast.storage.sqlite.records import Draft, Indexed
 from holdfast.types import Metadata, Record
 
 NEIGHBOURS = 8
@@ -96,7 +96,7 @@ class Deliberation:
         )
         scope = self._material.scope
         turns = () if self._stated else tuple(self._material.rows)
-        return Outcome(scope, Region.of_neighbours(scope), approaches, self._steps, turns)
+        return Outcome(scope, Reach.of_neighbours(scope), approaches, self._steps, turns)
 
     def plan(self, nearby: Nearby) -> Plan:
         """Settle by rules what needs no model."""

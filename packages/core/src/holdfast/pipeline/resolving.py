@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.ingestion import index
+from holdfast.ingestion.conductor import index
 from holdfast.pipeline import naming
 from holdfast.pipeline.deliberation import Resolved
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Name, Pair
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.namespaces import Region
-from holdfast.storage.naming import Acquaintance, Wanted
-from holdfast.storage.records import Indexed
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.entity_resolution import Acquaintance, Wanted
+from holdfast.storage.sqlite.records import Indexed
+from holdfast.storage.sqlite.storage import EmbeddedStorage
 from holdfast.types import Scope
 
 BATCH = 256
@@ -45,8 +45,8 @@ async def resolve(
         return Resolved(tuple(facts), tuple(found), len(facts))
     known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
     user = str(scope.ids().get("user_id", ""))
-    region = Region.of_neighbours(scope)
-    near = await runtime.store(storage.naming.alike, region, user, wanted, naming.NEAR)
+    reach = Reach.of_neighbours(scope)
+    near = await runtime.store(storage.naming.alike, reach, user, wanted, naming.NEAR)
     pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]

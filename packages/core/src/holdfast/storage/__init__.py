@@ -1,1 +1,1 @@
-"""The database: the only truth, and the views that search it."""
+"""Where memories are kept: a contract, an index in memory, and backends."""
