@@ -10,7 +10,8 @@ import pytest
 from holdfast import EmbedderMismatchError, Memory, Scope
 from holdfast.documents import Search
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.views import Reading, View
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.index.views import View
 from holdfast.storage.sqlite.database import Connection, Cursor
 from holdfast.testing import HashEmbedder
 
