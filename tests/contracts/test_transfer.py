@@ -17,7 +17,7 @@ from holdfast import (
     ScopeError,
     StorageClosedError,
 )
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.faces import Face
 from support.flows import decision, decisions, facts

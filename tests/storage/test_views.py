@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from holdfast import EmbedderMismatchError, Memory, Scope
-from holdfast.items import Search
-from holdfast.storage.database import Connection, Cursor
-from holdfast.storage.namespaces import Region
-from holdfast.storage.views import Reading, View
+from holdfast.documents import Search
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite.database import Connection, Cursor
+from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.testing import HashEmbedder
 
 
@@ -100,7 +102,7 @@ def test_a_burst_of_writes_is_followed_in_few_statements(
     pair: tuple[Memory, Memory],
 ) -> None:
     memory, _ = pair
-    view = View(Reading("records", Region.of_scope(Scope(user_id="ada"))), 64)
+    view = View(Reading("records", Reach.of_scope(Scope(user_id="ada"))), 64)
     memory.add("tea", user_id="ada")
     counts = []
     for burst in (0, 1, 400):
@@ -108,7 +110,7 @@ def test_a_burst_of_writes_is_followed_in_few_statements(
             memory.add(f"tea {number}", user_id="ada")
         with memory._storage.database.read() as connection:
             counted = Counted(connection)
-            view.follow(counted)
+            view.follow(SqliteLoader(counted))
         counts.append(counted.statements)
     assert counts[2] == counts[1]
     assert len(view.rows) == 402

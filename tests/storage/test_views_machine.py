@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
-from holdfast.items import Put, Search
+from holdfast.documents import Put, Search
 from holdfast.testing import HashEmbedder
 from hypothesis import settings
 from hypothesis import strategies as st

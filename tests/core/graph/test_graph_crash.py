@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import Memory
-from holdfast.storage.database import Database
+from holdfast.storage.sqlite.database import Database
 from holdfast.testing import HashEmbedder
 
 pytestmark = pytest.mark.slow
