@@ -15,11 +15,6 @@ def new(path: Path) -> Memory:
     return Memory(path, embedder=HashEmbedder())
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
 def copied(path: Path) -> list[str]:
     """Return what a copy of the file alone holds, which must be sound."""
     copy = path.with_name("copy.db")

@@ -33,11 +33,6 @@ def new(path: Path | str, **options: Any) -> Memory:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
-@pytest.fixture
 def memory(path: Path) -> Iterator[Memory]:
     with new(path) as memory:
         memory.add("tea before", user_id="ada")
