@@ -135,6 +135,6 @@ class _Field:
         """Return kind and value at each position; passages of a row share its value."""
         wanted = tuple(dict.fromkeys(ids))
         found = loader.field(self._table, self._path, wanted)
-        if len(found) == len(ids):  # one passage each, and all are there, in this order
+        if list(found) == ids:  # one passage each, and all are there, in this order
             return list(found.values())
         return [found.get(row_id, (None, None)) for row_id in ids]
