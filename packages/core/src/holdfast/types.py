@@ -284,7 +284,7 @@ class Change:
         reason: Why, in words: the model's, or the rule's name.
         sources: Ids of the turns that caused it.
         at: Record time.
-        seq: Its number in the log; `undo` goes by it.
+        position: Its number: the namespace's, and the position in its log; `undo` goes by it.
     """
 
     event: Event
@@ -294,7 +294,7 @@ class Change:
     reason: str = ""
     sources: tuple[str, ...] = ()
     at: datetime | None = None
-    seq: int = 0
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

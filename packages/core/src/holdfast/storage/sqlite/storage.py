@@ -133,7 +133,7 @@ class SqliteStorage:
                 claim = self.pipeline.claiming(now) if hold else None
                 queue.put(connection, new.rows, now, claim)
                 queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
-        first = new.seq - len(new.rows) + 1
+        first = new.change - len(new.rows) + 1
         changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
         return Added(tuple(changes), new.rows)
 
@@ -204,8 +204,8 @@ class SqliteStorage:
     def undo(self, reach: Reach, change: Change) -> Change:
         """Take back the newest change of a record; see `versions.undo`."""
         with self.database.write() as connection:
-            seq = versions.undo(connection, reach, change, self.file.now())
-            return versions.change(connection, reach, seq)
+            undone = versions.undo(connection, reach, change, self.file.now())
+            return versions.change(connection, reach, undone)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -323,7 +323,13 @@ def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:
             yield draft
 
 
-def _added(record: Record, seq: int) -> Change:
+def _added(record: Record, position: int) -> Change:
     return Change(
-        "ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq
+        "ADD",
+        record.id,
+        None,
+        record,
+        sources=record.sources,
+        at=record.created_at,
+        position=position,
     )
