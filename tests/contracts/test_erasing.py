@@ -109,6 +109,16 @@ def test_purge_erases_what_has_expired(face: Face) -> None:
     assert [record.text for record in face.list(user_id="ada")] == ["coffee"]
 
 
+def test_a_message_whose_copy_expired_and_was_purged_can_be_added_again(face: Face) -> None:
+    message = {"role": "user", "content": "the password is quinoa", "id": "m1"}
+    face.add(message, user_id="ada", expires_at=PAST)
+    assert face.purge() == 1
+    assert len(face.add(message, user_id="ada")) == 1
+    assert [match.record.text for match in face.search("quinoa", user_id="ada")] == [
+        "the password is quinoa"
+    ]
+
+
 def test_purge_spares_a_record_whose_expiry_was_put_off(face: Face) -> None:
     (added,) = face.add("tea", user_id="ada", expires_at=PAST + timedelta(days=36500))
     face.update(added.id, expires_at=PAST, user_id="ada")

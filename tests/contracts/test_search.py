@@ -178,6 +178,13 @@ def test_valid_at_reads_what_was_true_then(face: Face) -> None:
     assert len(face.search("tea", user_id="ada", valid_at=YEAR[2025])) == 2
 
 
+def test_a_record_holds_from_the_microsecond_on_in_which_it_was_said(face: Face) -> None:
+    face.add("tea", user_id="ada", occurred_at=YEAR[2020])
+    just_before = YEAR[2020] - timedelta(microseconds=1)
+    assert face.search("tea", user_id="ada", valid_at=just_before) == []
+    assert texts(face.search("tea", user_id="ada", valid_at=YEAR[2020])) == ["tea"]
+
+
 def test_after_an_update_valid_at_still_reads_what_was_true_before_it(face: Face) -> None:
     (first,) = face.add("Ada lives in Berlin", user_id="ada", kind="fact")
     second = face.update(first.id, "Ada lives in Paris", user_id="ada")

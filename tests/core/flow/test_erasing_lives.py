@@ -18,6 +18,8 @@ from holdfast import Memory, Record
 from holdfast.testing import ScriptedLLM
 from support.flows import decision, decisions, fact, facts, new_messages, opened
 
+pytestmark = pytest.mark.slow
+
 WORD = re.compile(r"wom[a-z]+\d+")
 RUNS = ("monday", "tuesday", "friday")
 COLUMNS = {

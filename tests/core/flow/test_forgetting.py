@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
 from holdfast import Memory
 from holdfast.testing import ScriptedLLM
 from support.flows import decision, decisions, fact, facts, lives_in, of, only, opened, texts
@@ -16,11 +15,6 @@ NOW = datetime.now(timezone.utc)
 REX = "Rex is a dog of the user"
 PARIS = facts(fact("User lives in Paris", relations=[lives_in("Paris")]))
 BERLIN = facts(fact("User lives in Berlin", relations=[lives_in("Berlin")]))
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Callable[..., Memory]:
-    return lambda *answers, **options: opened(tmp_path, ScriptedLLM(answers), **options)
 
 
 def bytes_of(folder: Path) -> bytes:
