@@ -78,7 +78,7 @@ OWNERS: dict[str, type | types.ModuleType] = {
     "Collection": Collection,
     "holdfast": holdfast,
 }
-_WRITES = {"add", "update", "add_relations", "put", "batch", "distil", "merge", "split"}
+_WRITES = {"add", "update", "add_relations", "put", "batch", "add_procedure", "merge", "split"}
 
 # -- what is put where nothing is being tried ------------------------------------------------------
 

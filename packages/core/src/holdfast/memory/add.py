@@ -20,7 +20,7 @@ from holdfast.types import KINDS, Changes, Ids, Kind, Metadata, Scope, Unpack
 
 
 class AddVerbs(Handle):
-    """`add`, `add_relations`, and the pipeline behind them: `flush`, `distil`."""
+    """`add`, `add_relations`, and the pipeline behind them: `flush`, `add_procedure`."""
 
     def add(
         self,
@@ -207,7 +207,7 @@ class AddVerbs(Handle):
         changes = await conductor.drain(self._pipeline(runtime), progress, reach=reach)
         return self._shown(changes)
 
-    def distil(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
+    def add_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
         """Write down what an agent did in a run, step by step, as a ``procedure`` to follow again.
 
         Args:
@@ -219,9 +219,9 @@ class AddVerbs(Handle):
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(ids)
-        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
+        return run(conductor.add_procedure(self._pipeline(SYNC), scope, self._redacted(task)))
 
-    async def adistil(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
-        """Async twin of `distil`."""
-        scope = self._scope(ids)
-        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
+    async def aadd_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
+        """Async twin of `add_procedure`."""
+        scope, pipeline = self._scope(ids), self._pipeline(self._async)
+        return await conductor.add_procedure(pipeline, scope, self._redacted(task))
