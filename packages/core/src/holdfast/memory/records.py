@@ -211,7 +211,7 @@ class RecordVerbs(Handle):
     def delete_all(self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]) -> int:
         """Erase every record of a scope, or those a filter lets through; return how many."""
         reach = self._reach(ids)
-        return self._storage.erase_region(reach, arguments.filters(filters))
+        return self._storage.erase_reach(reach, arguments.filters(filters))
 
     async def adelete_all(
         self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]
@@ -219,7 +219,7 @@ class RecordVerbs(Handle):
         """Async twin of `delete_all`."""
         reach = self._reach(ids)
         tree = arguments.filters(filters)
-        return await self._async.store(self._storage.erase_region, reach, tree)
+        return await self._async.store(self._storage.erase_reach, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 
