@@ -164,7 +164,7 @@ def test_undo_of_an_expiry_brings_the_record_back(face: Face) -> None:
 
 def test_what_was_erased_cannot_be_undone(face: Face) -> None:
     (added,) = face.add("tea", user_id="ada")
-    gone = face.delete(added.id, user_id="ada")
+    (gone,) = face.delete(added.id, user_id="ada")
     with pytest.raises(InvalidInputError, match="erased"):
         face.undo(gone, user_id="ada")
     with pytest.raises(InvalidInputError):

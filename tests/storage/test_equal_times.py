@@ -1,4 +1,4 @@
-"""Undo and erasure go by the change that ended a version, not by its time: clocks may repeat one."""
+"""Undo and erasure go by the change that ended a version, not by its time, which may repeat."""
 
 from __future__ import annotations
 

@@ -215,23 +215,44 @@ def current(connection: Connection, reach: Reach, key: str, now: int) -> tuple[i
     return row[0], record
 
 
+def current_of_each(
+    connection: Connection, reach: Reach, keys: Sequence[str], now: int
+) -> list[Record]:
+    """Return what several keys stand for now, in their order.
+
+    Raises:
+        RecordNotFoundError: The reach lacks some of them; it names all that are missing.
+    """
+    found, missing = [], []
+    for key in keys:
+        try:
+            found.append(current(connection, reach, key, now)[1])
+        except RecordNotFoundError:
+            missing.append(key)
+    if missing:
+        raise RecordNotFoundError(*missing)
+    return found
+
+
 def check_key(key: str) -> str:
     """Return a key that SQLite can look for.
 
     Raises:
         RecordNotFoundError: It is no string, or holds a lone surrogate: nothing is stored under it.
     """
-    if not isinstance(key, str):
+    if not _storable(key):
         raise RecordNotFoundError(key)
-    try:
-        key.encode()
-    except UnicodeEncodeError as error:
-        raise RecordNotFoundError(key) from error
     return key
+
+
+def _storable(key: object) -> bool:
+    return isinstance(key, str) and not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def is_here(connection: Connection, reach: Reach, key: str) -> bool:
     """Say whether any version of a key lies in a reach, even one that is damaged."""
+    if not _storable(key):
+        return False
     row = connection.execute(
         f"SELECT 1 FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
         f" WHERE r.key = ? AND {within(reach).condition}",

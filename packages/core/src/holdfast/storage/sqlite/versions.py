@@ -211,6 +211,12 @@ def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
     return [_change(key, row, known) for row in rows]
 
 
+def erased(connection: Connection, reach: Reach, key: str) -> Change:
+    """Return the newest change that took a record away."""
+    past = history(connection, reach, key)
+    return next(change for change in reversed(past) if change.event == "DELETE")
+
+
 def changes_since(connection: Connection, seq: int) -> list[Change]:
     """Return what this transaction has logged of records since entry `seq`, in order."""
     rows = connection.execute(
