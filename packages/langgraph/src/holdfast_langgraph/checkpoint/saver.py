@@ -20,8 +20,8 @@ from holdfast_langgraph.checkpoint import listing
 from holdfast_langgraph.checkpoint.capture import Capture, ScopeOf, thread_scope
 from holdfast_langgraph.checkpoint.file import Durability, File, Where
 from holdfast_langgraph.checkpoint.pool import Pool
-from holdfast_langgraph.checkpoint.pruning import Retention
 from holdfast_langgraph.checkpoint.sync import SyncSaver
+from holdfast_langgraph.checkpoint.threads import Retention
 
 if TYPE_CHECKING:
     from holdfast import Memory
@@ -167,17 +167,10 @@ class HoldfastSaver(SyncSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Async twin of `list`."""
-        query = listing.read_query(config, filter, before)
-        ids, page = await self._pool.run(self._first, query, limit)
-        left, pages = limit, listing.pages(ids)
-        while True:
-            for found in page[:left]:
+        pages = self._pages(listing.read_query(config, filter, before, limit))
+        while (page := await self._pool.run(next, pages, None)) is not None:
+            for found in page:
                 yield found
-                left = None if left is None else left - 1
-            following = next(pages, None) if left != 0 else None
-            if following is None:
-                return
-            page = await self._pool.run(self._page, query, following)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
