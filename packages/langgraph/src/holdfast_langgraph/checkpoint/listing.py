@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -100,14 +100,6 @@ def find_listed(connection: Connection, query: Query) -> list[int]:
     if query.limit is not None and query.limit <= 0:
         return []
     return find_ids(connection, query.where, None if query.metadata else query.limit)
-
-
-def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Divide row ids into larger and larger pages; there is a first one even without ids."""
-    begin, size = 0, FIRST_PAGE
-    while begin < len(ids) or begin == 0:
-        yield ids[begin : begin + size]
-        begin, size = begin + size, min(2 * size, LARGEST_PAGE)
 
 
 def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[CheckpointRow]:

@@ -130,17 +130,17 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     def _pages(self, query: listing.Query) -> Iterator[Sequence[CheckpointTuple]]:
         """Yield what a query finds, page by page; each is read in a transaction of its own."""
         codec, left = self._context().codec, query.limit
-        with self.database.read() as connection:
-            ids = listing.find_listed(connection, query)
-        for some in listing.pages(ids):
+        ids: Sequence[int] | None = None
+        begin, size = 0, listing.FIRST_PAGE
+        while ids is None or (begin < len(ids) and left != 0):
             with self.database.read() as connection:
-                found = listing.read_page(connection, query, some)[:left]
-                plain = self._opened(codec, found)  # neighbours share most of their chunks
-                fetched = listing.fetch(connection, found, plain)
+                ids = listing.find_listed(connection, query) if ids is None else ids
+                page = listing.read_page(connection, query, ids[begin : begin + size])[:left]
+                plain = self._opened(codec, page)  # neighbours share most of their chunks
+                fetched = listing.fetch(connection, page, plain)
             yield [listing.assemble(codec, one, None, plain) for one in fetched]
-            left = None if left is None else left - len(found)
-            if left == 0:
-                return
+            left = None if left is None else left - len(page)
+            begin, size = begin + size, min(2 * size, listing.LARGEST_PAGE)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
