@@ -29,8 +29,8 @@ from pathlib import Path
 import holdfast
 import physical
 from holdfast import Memory
-from holdfast.items import Put, Search
-from holdfast.storage.database import Durability
+from holdfast.documents import Put, Search
+from holdfast.storage.sqlite.database import Durability
 from material import Asked, Handed, Memo, memos, questions
 from physical import Limit
 from sampling import Place, Samples, sampling

@@ -4,7 +4,7 @@
 
 The `observation` facts of LoCoMo become relations by simple rules: the person a fact is about is
 related to every other name and every rarer word in it ("mentions"); nobody's model is asked. What
-is measured is the shipped channel (`holdfast.storage.lifting`), whole, and each half of it alone.
+is measured is the shipped channel (`graph_boost`), whole, and each half of it alone.
 
 The same records, matches and token budgets on both sides. Two pools: turns alone, to which facts
 lend only their relations; and turns with the facts beside them, as `search` finds them where an
@@ -33,10 +33,10 @@ from holdfast import Embedder, Match, Memory
 from holdfast.language.names import bare
 from holdfast.language.stopwords import ENGLISH
 from holdfast.language.wording import words
+from holdfast.maintenance.conversations import Conversation, Question, read_conversations
 from holdfast.providers.local import LocalEmbedder
-from holdfast.ranking import DEFAULT
-from holdfast.readers import Conversation, Question, read_conversations
-from holdfast.storage import lifting
+from holdfast.retrieval.ranking import DEFAULT
+from holdfast.storage.index import graph_boost
 from holdfast.types import Kind, Metadata
 from measures import Shown, counter, interval, means, measured, rendered
 from retrieval import answerable, once
@@ -45,7 +45,7 @@ from stores import Remembering, remember, remember_facts, turns_of
 POOL = 200
 WEIGHTS = (0.05, 0.1, 0.2, 0.4)
 OFF = "off"
-HALVES = {"entity": (1.0, 0.0), "triplet": (0.0, 1.0), "both": lifting.SHARES}
+HALVES = {"entity": (1.0, 0.0), "triplet": (0.0, 1.0), "both": graph_boost.SHARES}
 POOLS: dict[str, tuple[Kind, ...]] = {"turns": ("turn",), "turns and facts": ("turn", "fact")}
 SHOWN = ("recall@10", "recall@20", "within 500", "within 1000")
 Setting = tuple[str, str, float]  # pool, channel, weight
@@ -129,11 +129,11 @@ def timed(memory: Memory, user: str, question: Question, *, graph: bool) -> floa
 @contextmanager
 def sharing(shares: tuple[float, float]) -> Iterator[None]:
     """Give the halves of the channel other shares meanwhile."""
-    lifting.SHARES = shares
+    graph_boost.SHARES = shares
     try:
         yield
     finally:
-        lifting.SHARES = HALVES["both"]
+        graph_boost.SHARES = HALVES["both"]
 
 
 def weighed(matches: Sequence[Match], weight: float) -> list[Match]:

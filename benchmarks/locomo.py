@@ -33,9 +33,9 @@ from typing import Any
 from grading import FIXED_TOKENS, UNKNOWN, answer, judge
 from holdfast import LLM, Embedder, Memory, ProviderError
 from holdfast.context.tokens import Counter, counter
+from holdfast.maintenance.conversations import Conversation, Question, read_conversations
 from holdfast.providers.local import LocalEmbedder
 from holdfast.providers.openai import OpenAILLM
-from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.testing import HashEmbedder
 from reporting import figures, tables
 from scoring import bleu1, f1

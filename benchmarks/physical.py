@@ -20,7 +20,7 @@ from typing import Any
 import faiss
 import numpy as np
 import Stemmer
-from holdfast.storage.database import Database, Durability
+from holdfast.storage.sqlite.database import Database, Durability
 from material import DIMENSION, Asked, Memo, memos
 
 Row = Sequence[Any]

@@ -22,12 +22,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from holdfast import Embedder, Match, Memory, ranking
+from holdfast import Embedder, Match, Memory
 from holdfast.language import cues
+from holdfast.maintenance.conversations import Conversation, Question, Said, read_conversations
 from holdfast.providers.local import LocalEmbedder
-from holdfast.ranking import DEFAULT, Weights
-from holdfast.readers import Conversation, Question, Said, read_conversations
-from holdfast.storage import keywords
+from holdfast.retrieval.conductor import ranking
+from holdfast.retrieval.ranking import DEFAULT, Weights
+from holdfast.storage.index import keywords
 from holdfast.types import Kind
 from measures import Result, Shown, counter, measured, rendered
 from stores import Remembering, remember, remember_facts, turns_of

@@ -29,8 +29,8 @@ from holdfast import Memory
 from holdfast.context.redundancy import words
 from holdfast.context.rendering import day, fenced, line
 from holdfast.context.tokens import Counter, counter, estimate
+from holdfast.maintenance.conversations import Conversation, Question, read_conversations
 from holdfast.providers.local import LocalEmbedder
-from holdfast.readers import Conversation, Question, read_conversations
 from holdfast.types import Record
 from stores import Remembering, remember, remember_facts, turns_of
 from tables import save

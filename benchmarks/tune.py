@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from holdfast import Embedder, Memory, ranking
+from holdfast import Embedder, Memory
 from holdfast.language.cues import Cues
+from holdfast.maintenance.conversations import Conversation, read_conversations
 from holdfast.providers.local import LocalEmbedder
-from holdfast.ranking import DEFAULT, Weights
-from holdfast.readers import Conversation, read_conversations
-from holdfast.storage.searching import Candidates
+from holdfast.retrieval.conductor import ranking
+from holdfast.retrieval.ranking import DEFAULT, Weights
+from holdfast.storage.contract.search import Candidates
 from measures import Shown, measured
 from numpy.typing import NDArray
 from retrieval import answerable, stored

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from holdfast import Embedder, Memory, Record
 from holdfast.context.tokens import Counter
-from holdfast.readers import Conversation, Said
+from holdfast.maintenance.conversations import Conversation, Said
 
 CHUNK = 256
 NAMES = ("holdfast", "rag", "last", "full")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
-from holdfast.storage.database import Durability
+from holdfast.storage.sqlite.database import Durability
 from material import DIMENSION, Asked, Memo, memos
 from physical import SameBytes, written
 

@@ -7,8 +7,8 @@ from itertools import groupby
 from pathlib import Path
 
 from holdfast import Memory
-from holdfast.items import Item, ItemMatch, Put, Search
-from holdfast.storage.database import Database, Durability
+from holdfast.documents import Item, ItemMatch, Put, Search
+from holdfast.storage.sqlite.database import Database, Durability
 from material import Asked, Handed, Memo
 
 from peers import LIMIT, Found

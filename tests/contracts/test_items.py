@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from holdfast import InvalidInputError
-from holdfast.items import Put, Search
+from holdfast.documents import Put, Search
 from support.faces import Face, ItemsFace
 
 HOUR = timedelta(hours=1)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from holdfast import InvalidInputError, ProviderError
-from holdfast.items import Get, ListNamespaces, Put, Search
+from holdfast.documents import Get, ListNamespaces, Put, Search
 from holdfast.testing import HashEmbedder
 from support.faces import Face
 

@@ -17,7 +17,7 @@ from holdfast import (
     ScopeError,
     StorageClosedError,
 )
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support.faces import Face
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from holdfast import InvalidInputError, Memory, StorageClosedError
-from holdfast.connections import connect, give_back, offer, take
-from holdfast.storage import keys
+from holdfast.adapters.connections import connect, give_back, offer, take
+from holdfast.storage.sqlite import encryption
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.drivers import needs_encryption
 
@@ -81,4 +81,4 @@ def test_no_repr_shows_a_key(path: Path) -> None:
         give_back(opened)
 
     assert KEY not in shown
-    assert keys.raw_key(KEY, path.read_bytes()[: keys.SALT_BYTES]) not in shown
+    assert encryption.raw_key(KEY, path.read_bytes()[: encryption.SALT_BYTES]) not in shown

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from holdfast import Answer, FilterError, HoldfastError, Memory
+from holdfast.documents import Put, Search
 from holdfast.graph import Triple
-from holdfast.items import Put, Search
 from holdfast.language.mentions import Speakers
 from holdfast.language.names import bare
 from holdfast.language.quoting import quote

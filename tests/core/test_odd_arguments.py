@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from holdfast import Answer, HoldfastError, Memory, ProviderError, StorageError
+from holdfast.documents import Put, Search
 from holdfast.errors import shown
 from holdfast.graph import Triple
-from holdfast.items import Put, Search
 from holdfast.testing import HashEmbedder, ScriptedLLM, WordReranker
 
 DEEP: list[Any] = []

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
-from holdfast.ranking import DEFAULT, Weights, rank
-from holdfast.storage.columns import DAY, ROLE_CODES, ROW
-from holdfast.storage.searching import Candidates
+from holdfast.retrieval.ranking import DEFAULT, Weights, rank
+from holdfast.storage.contract.search import ROLE_CODES, Candidates
+from holdfast.storage.index.columns import DAY, ROW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from holdfast.errors import InvalidInputError
-from holdfast.readers import read_conversations
+from holdfast.maintenance.conversations import read_conversations
 
 LOCOMO = {
     "sample_id": "talk-1",

@@ -19,7 +19,7 @@ from faults.recording import Recording, record
 from faults.stories import variants
 from faults.world import EXPORTED, Story, World, state
 from holdfast import WrongKeyError
-from holdfast.storage.database import Durability
+from holdfast.storage.sqlite.database import Durability
 
 T = TypeVar("T")
 SHARED_MEMORY: Final = Path("/dev/shm")  # there syncing costs nothing

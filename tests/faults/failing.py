@@ -19,7 +19,7 @@ from faults.stories import variants
 from faults.vfs import FULL, WRITE_FAILED, watching
 from faults.world import EXPORTED, Step, Story, World, state
 from holdfast import HoldfastError, Memory
-from holdfast.storage.database import Durability
+from holdfast.storage.sqlite.database import Durability
 
 FOR_EVER: Final = 1_000_000
 PATIENCE: Final = 3  # failures of one step after which a disk that fails for ever is mended

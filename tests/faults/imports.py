@@ -21,7 +21,7 @@ from faults.mutations import Victim, mutate
 from faults.parts import Counts, Report, quiet
 from faults.talker import opened, talker
 from holdfast import HoldfastError, Memory, Scope
-from holdfast.items import Search
+from holdfast.documents import Search
 
 WHOLE = 4_000
 _SECRET = "victimsword"

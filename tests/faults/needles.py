@@ -27,7 +27,7 @@ from faults.parts import Counts, Report, quiet
 from faults.planting import PLANTS, Ground, Plant
 from faults.talker import answer, opened
 from holdfast import Memory, Scope
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import ScriptedLLM
 
 KEY = bytes(range(32))

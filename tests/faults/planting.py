@@ -13,7 +13,7 @@ from typing import Any
 from agent_framework import Message as FrameworkMessage
 from autogen_core.memory import MemoryContent
 from holdfast import Memory
-from holdfast.collection import Collection, Entry
+from holdfast.documents import Collection, Entry
 from holdfast_autogen import HoldfastMemory as AutoGenMemory
 from holdfast_autogen.agent_framework import HoldfastHistoryProvider
 from holdfast_langgraph import HoldfastSaver

@@ -13,7 +13,7 @@ from typing import Any
 from faults.disk import Event
 from faults.vfs import watching
 from faults.world import EMPTY, NAME, Step, Story, World, state
-from holdfast.storage.database import Durability
+from holdfast.storage.sqlite.database import Durability
 
 
 @dataclass

@@ -17,8 +17,7 @@ from typing import Any
 import holdfast
 from faults.talker import opened, talker
 from holdfast import Change, Memory
-from holdfast.collection import Collection, Entry
-from holdfast.items import Get, Items, ListNamespaces, Put, Search
+from holdfast.documents import Collection, Entry, Get, Items, ListNamespaces, Put, Search
 
 IDS = ("user_id", "agent_id", "run_id", "app_id")
 # They end what the other calls need, or take the file away; `rekey` is tried on a file of its own.

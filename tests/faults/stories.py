@@ -8,8 +8,8 @@ from faults.stories_core import FACTS, ITEMS, MEMORY
 from faults.stories_files import EXPORT, IMPORT, REEMBED, REKEY
 from faults.stories_frameworks import CHATS, CHECKPOINTS
 from faults.world import KEYS, Story
-from holdfast.storage.database import Durability
-from holdfast.storage.opening import CAN_ENCRYPT
+from holdfast.storage.sqlite.database import Durability
+from holdfast.storage.sqlite.opening import CAN_ENCRYPT
 
 Variant = tuple[Durability, "bytes | None"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from faults.world import Step, Story, World, add_and_find, find, told
 from holdfast import InvalidInputError, Memory, StorageError
-from holdfast.items import Put, Search
+from holdfast.documents import Put, Search
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 

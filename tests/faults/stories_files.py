@@ -21,7 +21,7 @@ from faults.world import (
     told,
 )
 from holdfast import Memory
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 
 SAID: Final = 100  # so many turns a run: an export of some more lines than one page of them

@@ -10,7 +10,7 @@ from typing import Any
 from faults import twins
 from faults.parts import Counts, Report, quiet
 from faults.twins import Deed, Household, Side, World
-from holdfast.items import Search
+from holdfast.documents import Search
 
 WHOLE = 300_000
 _BASE = datetime(2024, 1, 1, tzinfo=timezone.utc)

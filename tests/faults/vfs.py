@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from holdfast.storage.opening import driver
+from holdfast.storage.sqlite.opening import driver
 
 OK: Final = 0
 FULL: Final = 13  # SQLITE_FULL

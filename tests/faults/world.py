@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from holdfast import Memory, Scope
-from holdfast.storage.database import Durability
+from holdfast.storage.sqlite.database import Durability
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import decision, decisions, fact, facts, lives_in, new_messages
 

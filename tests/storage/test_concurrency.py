@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from holdfast import Memory
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 

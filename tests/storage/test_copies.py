@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import Database, Memory
-from holdfast.storage.moving import LONGEST, Moving
+from holdfast.storage.sqlite.wal_checkpoints import LONGEST, Moving
 from holdfast.testing import HashEmbedder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import DamagedFileError, Memory, StorageError
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support import full_story as story
 from support.drivers import needs_encryption

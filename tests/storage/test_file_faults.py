@@ -20,7 +20,7 @@ from holdfast import (
     StorageError,
     WrongKeyError,
 )
-from holdfast.storage.opening import Opening, claim, driver
+from holdfast.storage.sqlite.opening import Opening, claim, driver
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from holdfast import FilterError, Memory, StorageError
-from holdfast.filters import MAX_DEPTH, parse
-from holdfast.items import Put, Search
-from holdfast.storage.conditions import Condition
-from holdfast.storage.opening import CUTS_AT_NUL
+from holdfast.documents import Put, Search
+from holdfast.storage.contract.filters import MAX_DEPTH, parse
+from holdfast.storage.sqlite.filters import Condition
+from holdfast.storage.sqlite.opening import CUTS_AT_NUL
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st

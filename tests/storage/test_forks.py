@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 from holdfast import Memory, StorageError
-from holdfast.collection import Collection, Entry
+from holdfast.documents import Collection, Entry
 from holdfast.forking import Lock
-from holdfast.storage import pool
+from holdfast.storage.sqlite import pool
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.drivers import needs_encryption
 from support.forking import child, in_child

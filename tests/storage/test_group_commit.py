@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from holdfast import Database, Memory, Scope, StorageError, indexing
-from holdfast.storage import records
-from holdfast.storage.database import Connection
-from holdfast.storage.namespaces import Region
-from holdfast.storage.records import Draft
-from holdfast.storage.views import Reading
+from holdfast import Database, Memory, Scope, StorageError
+from holdfast.ingestion.conductor import indexing
+from holdfast.storage.contract.memories import Draft
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.sqlite import records
+from holdfast.storage.sqlite.database import Connection
 from holdfast.testing import HashEmbedder
 
 
@@ -120,7 +121,7 @@ def test_a_view_forgets_what_was_taken_back(tmp_path: Path) -> None:
             records.add(connection, Scope(user_id="ada"), [lost], storage.file.now())
 
     def second() -> None:
-        reading = Reading("records", Region.of_scope(Scope(user_id="ada")))
+        reading = Reading("records", Reach.of_scope(Scope(user_id="ada")))
         with (
             pytest.raises(StorageError),
             storage.file.viewing(reading, writing=True) as seen,

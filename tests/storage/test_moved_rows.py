@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import Memory
-from holdfast.storage import remains
+from holdfast.storage.sqlite import wal_erasure
 from holdfast.testing import HashEmbedder
 
 # With these, rows of several users are moved such that the sqlcipher3 of 2026 leaves a copy.
@@ -51,13 +51,13 @@ def test_closing_a_small_file_reaches_copies_of_moved_rows(tmp_path: Path, seed:
 
 def test_a_larger_file_waits_for_a_purge(tmp_path: Path) -> None:
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(32)) as memory:
-        memory.items.put(("large",), "k", {"text": "x" * remains.SMALL})
+        memory.items.put(("large",), "k", {"text": "x" * wal_erasure.SMALL})
         memory.delete(memory.add("hello", user_id="ada").records[0].id, user_id="ada")
         memory.items.delete(("large",), "k")
-    assert (tmp_path / "m.db").stat().st_size > remains.SMALL
+    assert (tmp_path / "m.db").stat().st_size > wal_erasure.SMALL
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(32)) as memory:
         memory.purge()
-    assert (tmp_path / "m.db").stat().st_size < remains.SMALL
+    assert (tmp_path / "m.db").stat().st_size < wal_erasure.SMALL
 
 
 def test_a_file_that_others_hold_is_purged_all_the_same(tmp_path: Path) -> None:

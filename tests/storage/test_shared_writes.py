@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 from holdfast import Database, StorageClosedError, StorageError
-from holdfast.storage.database import Connection
+from holdfast.storage.sqlite.database import Connection
 
 
 @pytest.fixture(params=["normal", "full"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import StorageError
-from holdfast.storage.opening import OLDEST, check_version
+from holdfast.storage.sqlite.opening import OLDEST, check_version
 
 TESTS = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def without_sqlcipher(code: str, *arguments: str | Path) -> subprocess.Completed
 def test_filters_mean_the_same() -> None:
     code = """
         import pytest
-        from holdfast.storage.opening import CAN_ENCRYPT
+        from holdfast.storage.sqlite.opening import CAN_ENCRYPT
 
         assert not CAN_ENCRYPT
         sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))

@@ -7,8 +7,8 @@ import operator
 from typing import Any
 
 import numpy as np
-from holdfast.filters import Comparison, Operator
-from holdfast.storage.values import Values
+from holdfast.storage.contract.filters import Comparison, Operator
+from holdfast.storage.index.values import Values
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from holdfast import EmbedderMismatchError, Memory, Scope
-from holdfast.items import Search
-from holdfast.storage.database import Connection, Cursor
-from holdfast.storage.namespaces import Region
-from holdfast.storage.views import Reading, View
+from holdfast.documents import Search
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite.database import Connection, Cursor
 from holdfast.testing import HashEmbedder
 
 
@@ -100,7 +101,7 @@ def test_a_burst_of_writes_is_followed_in_few_statements(
     pair: tuple[Memory, Memory],
 ) -> None:
     memory, _ = pair
-    view = View(Reading("records", Region.of_scope(Scope(user_id="ada"))), 64)
+    view = View(Reading("records", Reach.of_scope(Scope(user_id="ada"))), 64)
     memory.add("tea", user_id="ada")
     counts = []
     for burst in (0, 1, 400):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import Memory
-from holdfast.items import Put, Search
+from holdfast.documents import Put, Search
 from holdfast.testing import HashEmbedder
 from hypothesis import settings
 from hypothesis import strategies as st

@@ -8,15 +8,16 @@ from typing import Any
 
 import pytest
 from holdfast import FilterError, Memory, Scope
-from holdfast.storage.file import File
-from holdfast.storage.graphs import GraphReading, GraphView
-from holdfast.storage.namespaces import Region
-from holdfast.storage.views import Reading, View
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.index.graphs import GraphView
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite.file import File
 from support.sessions import anew, listener, ranked
 
 MONDAY = {"user_id": "ada", "run_id": "monday"}
 FRIDAY = {"user_id": "ada", "run_id": "friday"}
-ADA = Region.of_scope(Scope("ada"))
+ADA = Reach.of_scope(Scope("ada"))
 
 
 @pytest.fixture

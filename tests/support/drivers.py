@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from holdfast.storage.opening import CAN_ENCRYPT, CUTS_AT_NUL
+from holdfast.storage.sqlite.opening import CAN_ENCRYPT, CUTS_AT_NUL
 
 needs_encryption = pytest.mark.skipif(not CAN_ENCRYPT, reason="only sqlcipher3 encrypts")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import Memory, RecordNotFoundError
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.testing import HashEmbedder, ScriptedLLM
 
 USERS = ("ada", "bob")

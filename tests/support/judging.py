@@ -1,4 +1,4 @@
-"""Filters judged in plain Python, as `holdfast.filters` describes them: SQL must agree with it."""
+"""Filters judged in plain Python, as `contract.filters` describes them: SQL must agree."""
 
 from __future__ import annotations
 

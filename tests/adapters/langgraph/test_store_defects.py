@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from holdfast import ProviderError
-from holdfast.items import Items
+from holdfast.documents import Items
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastStore
 from langgraph.store.base import InvalidNamespaceError, PutOp, SearchOp

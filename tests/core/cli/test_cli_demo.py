@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from holdfast.cli.demo import STORY
-from holdfast.readers import read_conversations
+from holdfast.maintenance.conversations import read_conversations
 from support.cli import Terminal
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from holdfast import Memory, ProviderError
-from holdfast.items import Search
+from holdfast.documents import Search
 from holdfast.runtime import SYNC, questions, run
 from holdfast.testing import HashEmbedder
 

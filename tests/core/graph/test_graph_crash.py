@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from holdfast import Memory
-from holdfast.storage.database import Database
+from holdfast.storage.sqlite.database import Database
 from holdfast.testing import HashEmbedder
 
 WRITER = """

@@ -11,7 +11,7 @@ import pytest
 from holdfast import Memory
 from holdfast.graph import Triple
 from holdfast.providers.local import LocalEmbedder
-from holdfast.storage.database import Database
+from holdfast.storage.sqlite.database import Database
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from holdfast.types import Tool
 from support.story import triple

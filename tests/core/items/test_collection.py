@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from holdfast import EmbedderMismatchError, InvalidInputError, Memory
-from holdfast.collection import Collection, Entry
-from holdfast.items import Items
+from holdfast.documents import Collection, Entry, Items
 from holdfast.testing import HashEmbedder
 
 

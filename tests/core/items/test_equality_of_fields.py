@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast.items import Items, Search
+from holdfast.documents import Items, Search
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

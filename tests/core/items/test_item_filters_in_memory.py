@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holdfast.items import Items, Put, Search
+from holdfast.documents import Items, Put, Search
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st

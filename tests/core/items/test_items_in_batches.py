@@ -3,7 +3,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from holdfast import FilterError, InvalidInputError, ProviderError
-from holdfast.items import Get, Items, Put, Search
+from holdfast.documents import Get, Items, Put, Search
 from holdfast.providers.base import Embedder
 from holdfast.testing import HashEmbedder
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from holdfast import Memory
-from holdfast.items import Items, Put, Search
+from holdfast.documents import Items, Put, Search
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from holdfast import Memory
-from holdfast.filters import parse
-from holdfast.storage.fields import FIELDS, Fields
-from holdfast.storage.file import File
+from holdfast.storage.contract.filters import parse
+from holdfast.storage.index.fields import FIELDS, Fields
+from holdfast.storage.sqlite.file import File
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st

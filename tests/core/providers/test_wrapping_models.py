@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.types import Tool, Usage
-from holdfast.wrapping import read_answer, spell_out
 
 TOOL = Tool("note", "Write a note.", {"type": "object", "properties": {"text": {}}})
 

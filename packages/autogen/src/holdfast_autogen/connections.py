@@ -10,8 +10,9 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, TypeAlias
 
-from holdfast import InvalidInputError, connections
-from holdfast.connections import IN_MEMORY, Opened, give_back, name_of, offer, take
+from holdfast import InvalidInputError
+from holdfast.adapters import connections
+from holdfast.adapters.connections import IN_MEMORY, Opened, give_back, name_of, offer, take
 from holdfast.forking import Lock
 
 if TYPE_CHECKING:

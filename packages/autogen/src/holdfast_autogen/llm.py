@@ -14,8 +14,8 @@ from autogen_core.models import (
 )
 from autogen_core.tools import ParametersSchema, ToolSchema
 from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
-from holdfast.wrapping import read_answer, spell_out
 
 from holdfast_autogen.home import Home, refusal
 

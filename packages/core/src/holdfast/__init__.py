@@ -47,15 +47,15 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
+    from holdfast.documents import Items
     from holdfast.graph import Graph
-    from holdfast.items import Items
     from holdfast.language.quoting import quote
-    from holdfast.maintenance import Stats
+    from holdfast.maintenance.conductor import Stats
     from holdfast.memory import Memory
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder, Reranker
-    from holdfast.storage.database import Connection, Database
+    from holdfast.storage.sqlite.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -101,18 +101,18 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Connection": "holdfast.storage.database",
+    "Connection": "holdfast.storage.sqlite.database",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
-    "Database": "holdfast.storage.database",
+    "Database": "holdfast.storage.sqlite.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",
-    "Items": "holdfast.items",
+    "Items": "holdfast.documents",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Reranker": "holdfast.providers.base",
-    "Stats": "holdfast.maintenance",
+    "Stats": "holdfast.maintenance.conductor",
     "default_embedder": "holdfast.providers",
 }
 

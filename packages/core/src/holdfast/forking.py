@@ -2,7 +2,7 @@
 
 A child has one thread, the one that forked. A lock that another thread held would be held for
 ever, and a pool or a worker has no threads left. So this library's locks are of the classes here,
-and whatever has threads says `renewed`. (What becomes of open files: `holdfast.storage.pool`.)
+and whatever has threads says `renewed`. (Open files: `holdfast.storage.sqlite.pool`.)
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from crewai.hooks.dispatch import HookAborted
 from crewai.llm import LLM as NamedLLM
 from crewai.llms.base_llm import BaseLLM
 from holdfast import LLM, Answer, Tool, Usage
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
-from holdfast.wrapping import read_answer, spell_out
 
 
 class CrewLLM(LLM):

@@ -14,8 +14,7 @@ import numpy as np
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError
 from crewai.memory.types import MemoryRecord, ScopeInfo
 from holdfast import Embedder, EmbedderMismatchError
-from holdfast.collection import Collection, Entry
-from holdfast.items import Item
+from holdfast.documents import Collection, Entry, Item
 
 from holdfast_crewai.backend import Backend
 from holdfast_crewai.embedders import EmbeddingCallable, RememberingCallable

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from holdfast import LLM, Answer, Tool, Usage
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
 from holdfast.providers.parsing import merge
-from holdfast.wrapping import read_answer, spell_out
 from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable

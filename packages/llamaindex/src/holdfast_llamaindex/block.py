@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from holdfast import ProviderError, StorageError
-from holdfast.connections import IN_MEMORY
+from holdfast.adapters.connections import IN_MEMORY
 from holdfast.providers.failures import tolerated
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.connections import IN_MEMORY
+from holdfast.adapters.connections import IN_MEMORY
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from holdfast import LLM, Embedder, connections
+from holdfast import LLM, Embedder
+from holdfast.adapters import connections
 
 from holdfast_llamaindex.embedder import as_embedder
 from holdfast_llamaindex.llm import as_llm

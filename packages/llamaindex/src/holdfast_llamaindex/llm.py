@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from holdfast import LLM, Answer, Tool, Usage
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
-from holdfast.wrapping import read_answer, spell_out
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import LLM as ChatModel
 from llama_index.core.llms.function_calling import FunctionCallingLLM

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.connections import IN_MEMORY
+from holdfast.adapters.connections import IN_MEMORY
 from llama_index.core.memory import BaseMemoryBlock, InsertMethod, StaticMemoryBlock
 from llama_index.core.prompts import RichPromptTemplate
 

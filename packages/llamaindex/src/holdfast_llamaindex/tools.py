@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import holdfast
 from holdfast import HoldfastError, InvalidInputError, RecordNotFoundError
-from holdfast.connections import IN_MEMORY
+from holdfast.adapters.connections import IN_MEMORY
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
 from holdfast_llamaindex.connections import connect, share

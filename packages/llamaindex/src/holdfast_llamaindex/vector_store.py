@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.connections import IN_MEMORY
+from holdfast.adapters.connections import IN_MEMORY
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.indices.query.embedding_utils import get_top_k_mmr_embeddings
@@ -27,7 +27,7 @@ from holdfast_llamaindex.nodes import node_of, value_of, words_of
 
 if TYPE_CHECKING:
     from holdfast import Embedder
-    from holdfast.collection import Collection, Scored
+    from holdfast.documents import Collection, Scored
 
 _NAMESPACE = "llamaindex"
 _FINGERPRINT = "llamaindex"
@@ -76,7 +76,7 @@ class HoldfastVectorStore(BasePydanticVectorStore):
         is_embedding_query: bool = True,
     ) -> None:
         # Here, for it loads the index: importing this module must stay light.
-        from holdfast.collection import Collection
+        from holdfast.documents import Collection
 
         super().__init__(
             path=str(path),  # type: ignore[call-arg]
@@ -118,7 +118,7 @@ class HoldfastVectorStore(BasePydanticVectorStore):
         Raises:
             EmbedderMismatchError: The vectors are of another model than the file's.
         """
-        from holdfast.collection import Entry
+        from holdfast.documents import Entry
 
         entries = [
             Entry((), node.node_id, value_of(node), words_of(node), node.get_embedding())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from agent_framework import ChatResponse
 from agent_framework import Message as ChatMessage
 from holdfast import LLM, Answer, ProviderError, Tool, Usage
+from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
-from holdfast.wrapping import read_answer, spell_out
 
 from holdfast_autogen.home import Home, refusal
 

@@ -20,7 +20,7 @@ from holdfast.cli import showing
 from holdfast.cli.opening import existing
 from holdfast.cli.options import AsJson, Db, Key
 from holdfast.cli.shapes import print_json
-from holdfast.readers import read_conversations
+from holdfast.maintenance.conversations import read_conversations
 
 if TYPE_CHECKING:
     from holdfast import Memory

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import typer
 
 from holdfast import HoldfastError, InvalidInputError
-from holdfast.readers import Conversation, Said, read_conversations
+from holdfast.maintenance.conversations import Conversation, Said, read_conversations
 
 if TYPE_CHECKING:
     from holdfast import Memory

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from holdfast.filters import TIME_FIELDS
+from holdfast.storage.contract.filters import TIME_FIELDS
 
 DEFAULT_DB = Path("holdfast.db")
 _SCOPE = "Scope (at least one is needed)"
@@ -95,7 +95,13 @@ def _moments(value: Any) -> Any:
 
 
 Filters: TypeAlias = Annotated[
-    Any, typer.Option("--filter", parser=read_filter, metavar="JSON", help="See holdfast.filters.")
+    Any,
+    typer.Option(
+        "--filter",
+        parser=read_filter,
+        metavar="JSON",
+        help="See holdfast.storage.contract.filters.",
+    ),
 ]
 
 

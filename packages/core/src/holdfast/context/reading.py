@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from holdfast import retrieval
 from holdfast.context.compiling import Overview
 from holdfast.providers.base import Embedder, Reranker
-from holdfast.retrieval import Question
+from holdfast.retrieval import conductor as retrieval
+from holdfast.retrieval.conductor import Question
 from holdfast.runtime import Runtime
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Kind, Match, Scope
 
 # A summary comes by itself, at its own place.
@@ -23,7 +23,7 @@ class ScopeReader:
     """Reads one scope; a `holdfast.context.Reader`. `redact` is applied to every question."""
 
     runtime: Runtime
-    storage: EmbeddedStorage
+    storage: Storage
     embedder: Embedder
     scope: Scope
     redact: Callable[[str], str]
@@ -38,8 +38,8 @@ class ScopeReader:
 
     async def search(self, query: str, limit: int) -> Sequence[Match]:
         """Find what answers a question, best first."""
-        region = Region.of_scope(self.scope)
+        reach = Reach.of_scope(self.scope)
         question = Question(self.redact(query), limit, kinds=KINDS)
         return await retrieval.search(
-            self.runtime, self.storage, self.embedder, region, question, self.reranker
+            self.runtime, self.storage, self.embedder, reach, question, self.reranker
         )

@@ -29,7 +29,7 @@ _PERSON: Final = _listed(
     "brother mother father parent son daughter relative character"
 )
 _PLACE: Final = _listed(
-    "place location city town village country region state province continent island river "
+    "place location city town village country reach state province continent island river "
     "mountain street address neighbourhood neighborhood park beach venue"
 )
 _SPLIT: Final = re.compile(r"[\W_]+")

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from holdfast import ingestion, messages
 from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, StorageError, shown
-from holdfast.maintenance import Progress
+from holdfast.ingestion import conductor as ingestion
+from holdfast.ingestion import messages
+from holdfast.ingestion.messages import Given
+from holdfast.maintenance.conductor import Progress
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.messages import Given
 from holdfast.pipeline import conductor
 from holdfast.runtime import SYNC, Runtime, run
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.reach import Reach
 from holdfast.types import KINDS, Changes, Kind, Metadata, Scope
 
 
@@ -183,12 +184,12 @@ class Adding(Handle):
         return await self._flush(self._async, reach, retry, progress)
 
     async def _flush(
-        self, runtime: Runtime, reach: Region | None, retry: bool, progress: Progress | None
+        self, runtime: Runtime, reach: Reach | None, retry: bool, progress: Progress | None
     ) -> Changes:
         arguments.callback("progress", progress)
         if retry:
-            await runtime.store(self._storage.derivation.retry, reach)
-        changes = await conductor.drain(self._pipeline(runtime), progress, region=reach)
+            await runtime.store(self._storage.pipeline.retry, reach)
+        changes = await conductor.drain(self._pipeline(runtime), progress, reach=reach)
         return self._shown(changes)
 
     def distil(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-from holdfast.documents import check_score
+from holdfast.documents.checks import check_score
 from holdfast.errors import InvalidInputError, shown
 from holdfast.types import KINDS, Kind
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 
-from holdfast import maintenance, transferring
 from holdfast.checks import check_path
-from holdfast.items import Items
-from holdfast.maintenance import Progress, Stats
+from holdfast.documents import Items
+from holdfast.maintenance import conductor as maintenance
+from holdfast.maintenance import transfer as transferring
+from holdfast.maintenance.conductor import Progress, Stats
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
-from holdfast.storage.database import Database
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite.database import Database
 from holdfast.types import Scope
 
 
@@ -27,7 +28,7 @@ class Keeping(Handle):
             ScopeError: This handle is bound to a scope.
         """
         self._need_whole_file("items")
-        return Items(self._storage, self._embedder, self._async)
+        return Items(self._storage, self._embedder, self._async)  # type: ignore[arg-type]
 
     @property
     def database(self) -> Database:
@@ -37,7 +38,8 @@ class Keeping(Handle):
             ScopeError: This handle is bound to a scope.
         """
         self._need_whole_file("database")
-        return self._storage.database
+        database: Database = self._storage.database
+        return database
 
     def stats(self, *, check: bool = False) -> Stats:
         """Count what this handle can reach: the whole file, or the scope it is bound to.
@@ -55,7 +57,7 @@ class Keeping(Handle):
         reach = self._checked(check)
         return await self._async.store(maintenance.stats, self._storage, reach, check=check)
 
-    def _checked(self, check: bool) -> Region | None:
+    def _checked(self, check: bool) -> Reach | None:
         if check:
             self._need_whole_file("stats(check=True)")
         return self._reach()
@@ -154,12 +156,12 @@ class Keeping(Handle):
             StorageError: Others hold the file, or the disk is full; nothing was changed.
         """
         self._need_whole_file("vacuum")
-        return self._storage.upkeep.vacuum()
+        return self._storage.maintenance.vacuum()
 
     async def avacuum(self) -> int:
         """Async twin of `vacuum`."""
         self._need_whole_file("vacuum")
-        return await self._async.store(self._storage.upkeep.vacuum)
+        return await self._async.store(self._storage.maintenance.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -195,14 +197,14 @@ class Keeping(Handle):
         anew (see `vacuum`), unless others write to it.
         """
         self._need_whole_file("purge")
-        return self._storage.purge()
+        return self._storage.maintenance.purge()
 
     async def apurge(self) -> int:
         """Async twin of `purge`."""
         self._need_whole_file("purge")
-        return await self._async.store(self._storage.purge)
+        return await self._async.store(self._storage.maintenance.purge)
 
     def rekey(self, key: str | bytes) -> None:
         """Encrypt the file under another key; every other process must have closed it."""
         self._need_whole_file("rekey")
-        self._storage.database.rekey(key)
+        self._storage.maintenance.rekey(key)

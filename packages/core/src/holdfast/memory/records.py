@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from holdfast import ingestion
-from holdfast.filters import parse
+from holdfast.ingestion import conductor as ingestion
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, Runtime, run
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.filters import parse
+from holdfast.storage.contract.reach import Reach
 from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
 
 
@@ -45,8 +45,8 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> Record:
         """Async twin of `get`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.get, region, id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.get, reach, id)
 
     def list(
         self,
@@ -65,16 +65,16 @@ class Records(Handle):
 
         Args:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
-            filters: See `holdfast.filters`.
+            filters: See `holdfast.storage.contract.filters`.
             kinds: Only these.
             order: ``created_at``, ``updated_at``, ``occurred_at`` or ``importance``, with ``-``
                 before it for the newest or greatest first.
             limit: Records a page.
             cursor: `Page.cursor` of the page before.
         """
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         options = _listing(filters, kinds, order, limit, cursor)
-        return self._storage.page(region, **options)
+        return self._storage.page(reach, **options)
 
     async def alist(
         self,
@@ -90,9 +90,9 @@ class Records(Handle):
         cursor: str | None = None,
     ) -> Page:
         """Async twin of `list`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         options = _listing(filters, kinds, order, limit, cursor)
-        return await self._async.store(self._storage.page, region, **options)
+        return await self._async.store(self._storage.page, reach, **options)
 
     def scopes(
         self,
@@ -114,8 +114,8 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> builtins.list[Scope]:
         """Async twin of `scopes`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.scopes, region)
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.scopes, reach)
 
     # -- update, delete -------------------------------------------------------------------------
 
@@ -148,9 +148,9 @@ class Records(Handle):
                 reach.
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(self._update(SYNC, region, id, edit))
+        return run(self._update(SYNC, reach, id, edit))
 
     async def aupdate(
         self,
@@ -166,18 +166,18 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> Change:
         """Async twin of `update`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return await self._update(self._async, region, id, edit)
+        return await self._update(self._async, reach, id, edit)
 
     async def _update(
-        self, runtime: Runtime, region: Region, id: str, edit: ingestion.Edit
+        self, runtime: Runtime, reach: Reach, id: str, edit: ingestion.Edit
     ) -> Change:
         return await ingestion.update(
             runtime,
             self._storage,
             self._embedder,
-            region,
+            reach,
             id,
             edit,
             mentions=self._reads_mentions,
@@ -212,8 +212,8 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> Change:
         """Async twin of `delete`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.erase, region, id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.erase, reach, id)
 
     def delete_all(
         self,
@@ -225,8 +225,8 @@ class Records(Handle):
         filters: Mapping[str, Any] | None = None,
     ) -> int:
         """Erase every record of a scope, or those a filter lets through; return how many."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return self._storage.erase_region(region, None if filters is None else parse(filters))
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return self._storage.erase_reach(reach, None if filters is None else parse(filters))
 
     async def adelete_all(
         self,
@@ -238,9 +238,9 @@ class Records(Handle):
         filters: Mapping[str, Any] | None = None,
     ) -> int:
         """Async twin of `delete_all`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         tree = None if filters is None else parse(filters)
-        return await self._async.store(self._storage.erase_region, region, tree)
+        return await self._async.store(self._storage.erase_reach, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 
@@ -270,8 +270,8 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> builtins.list[Change]:
         """Async twin of `history`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.history, region, id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.history, reach, id)
 
     def undo(
         self,
@@ -302,8 +302,8 @@ class Records(Handle):
         app_id: str | None = None,
     ) -> Change:
         """Async twin of `undo`."""
-        region = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.undo, region, change)
+        reach = self._region(user_id, agent_id, run_id, app_id)
+        return await self._async.store(self._storage.undo, reach, change)
 
 
 def _listing(

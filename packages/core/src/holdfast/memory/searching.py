@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from holdfast import messages, retrieval
 from holdfast.checks import check_time
 from holdfast.context import compiling, compression
 from holdfast.context.compression import Chat
 from holdfast.context.reading import ScopeReader
 from holdfast.context.tokens import Counter, checked
-from holdfast.filters import parse
+from holdfast.ingestion import messages
+from holdfast.ingestion.messages import check_question
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.messages import check_question
+from holdfast.retrieval import conductor as retrieval
 from holdfast.runtime import SYNC, Runtime, run
-from holdfast.storage.namespaces import Region
+from holdfast.storage.contract.filters import parse
+from holdfast.storage.contract.reach import Reach
 from holdfast.types import Context, Kind, Match, Scope
 
 # A summary says again what its turns say: found only when asked for.
@@ -50,7 +51,7 @@ class Searching(Handle):
             query: A question or a few words.
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
             limit: How many at most.
-            filters: See `holdfast.filters`; settled before anything is scored.
+            filters: See `holdfast.storage.contract.filters`; settled before anything is scored.
             kinds: Only these; by default all but summaries.
             as_of: Read what the memory knew then (record time).
             valid_at: Read what was true then (event time).
@@ -68,12 +69,12 @@ class Searching(Handle):
             EmbedderMismatchError: The file was written with another embedder.
             ProviderError: The embedder or the reranker failed.
         """
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
         )
-        return run(self._search(SYNC, region, question))
+        return run(self._search(SYNC, reach, question))
 
     async def asearch(
         self,
@@ -94,20 +95,20 @@ class Searching(Handle):
     ) -> list[Match]:
         """Async twin of `search`."""
         await self._async.turn()
-        region = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
         )
-        return await self._search(self._async, region, question)
+        return await self._search(self._async, reach, question)
 
     async def _search(
-        self, runtime: Runtime, region: Region, question: retrieval.Question
+        self, runtime: Runtime, reach: Reach, question: retrieval.Question
     ) -> list[Match]:
         if question.graph:
             self._need_graph()
         return await retrieval.search(
-            runtime, self._storage, self._embedder, region, question, self._reranker
+            runtime, self._storage, self._embedder, reach, question, self._reranker
         )
 
     # -- context --------------------------------------------------------------------------------

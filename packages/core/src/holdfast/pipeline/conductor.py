@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
-from holdfast.ingestion import index
+from holdfast.ingestion.conductor import index
 from holdfast.pipeline import (
     consolidation,
     extraction,
@@ -27,11 +27,10 @@ from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.providers.failures import described
 from holdfast.runtime import Runtime
-from holdfast.storage.derivation import Lost, Material, Outcome
-from holdfast.storage.embedded import Added, EmbeddedStorage
-from holdfast.storage.namespaces import Region
-from holdfast.storage.queue import batches
-from holdfast.storage.records import Draft
+from holdfast.storage.contract.memories import Added, Draft
+from holdfast.storage.contract.pipeline import CommitPlan, LeaseLost, Material, batches
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
 
 T = TypeVar("T")
@@ -48,7 +47,7 @@ class Pipeline:
     """What every step needs; `graph` as in `Memory`."""
 
     runtime: Runtime
-    storage: EmbeddedStorage
+    storage: Storage
     embedder: Embedder
     llm: LLM
     guidance: Guidance = field(default_factory=Guidance)
@@ -97,7 +96,7 @@ async def extract_added(pipeline: Pipeline, added: Added) -> Derived:
     finally:
         if left:
             waiting = [row for rows in left for row in rows]
-            await pipeline.runtime.finish(pipeline.storage.derivation.release, waiting)
+            await pipeline.runtime.finish(pipeline.storage.pipeline.release, waiting)
     return total
 
 
@@ -108,7 +107,7 @@ async def drain(
     pipeline: Pipeline,
     progress: Callable[[int, int], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
-    region: Region | None = None,
+    reach: Reach | None = None,
 ) -> Changes:
     """Extract all turns that are due, then refresh the summaries that are; return what changed.
 
@@ -118,21 +117,21 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
-        region: Whose turns; None: everybody's in the file.
+        reach: Whose turns; None: everybody's in the file.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
-    while not stopped() and (rows := await claim(derivation.release, derivation.claim, region)):
+    while not stopped() and (rows := await claim(derivation.release, derivation.claim, reach)):
         try:
             total += await extract(pipeline, rows)
         except HoldfastError as error:
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting, region)))
-    total += await summarise(pipeline, stopped, region)
-    waiting = await store(derivation.waiting, region)
+            progress(done, done + (await store(derivation.waiting, reach)))
+    total += await summarise(pipeline, stopped, reach)
+    waiting = await store(derivation.waiting, reach)
     return Changes(total.changes, total.usage, waiting, total.problems)
 
 
@@ -142,10 +141,10 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
     Raises:
         ProviderError: The LLM failed or could not be understood; the turns wait to be tried again.
     """
-    finish, derivation = pipeline.runtime.finish, pipeline.storage.derivation
+    finish, derivation = pipeline.runtime.finish, pipeline.storage.pipeline
     try:
         return await _derive(pipeline, rows)
-    except Lost:
+    except LeaseLost:
         left = await finish(derivation.release, rows)
         lost = "turns were erased, or taken over by another worker, while a model read them"
         return Derived(problems=(f"{lost}; {left} wait again",), pending=left)
@@ -159,7 +158,7 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     material = await store(derivation.material, rows)
     if material is None:
         await store(derivation.forget, rows)
@@ -230,10 +229,10 @@ async def _ask(
 # -- phase 2 ------------------------------------------------------------------------------------
 
 
-async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome) -> Usage:
+async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: CommitPlan) -> Usage:
     """Ask the model about the facts that rules leave open."""
-    derivation = pipeline.storage.derivation
-    nearby = await pipeline.runtime.store(derivation.nearby, outcome.region, outcome.approaches)
+    derivation = pipeline.storage.pipeline
+    nearby = await pipeline.runtime.store(derivation.nearby, outcome.reach, outcome.approaches)
     plan = matter.plan(nearby)
     if not plan.open:  # what was in doubt is gone again
         return Usage()
@@ -259,10 +258,10 @@ def _said(problems: Sequence[Problem]) -> tuple[str, ...]:
 async def summarise(
     pipeline: Pipeline,
     stopped: Callable[[], bool] = lambda: False,
-    region: Region | None = None,
+    reach: Reach | None = None,
 ) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
-    runtime, derivation = pipeline.runtime, pipeline.storage.derivation
+    runtime, derivation = pipeline.runtime, pipeline.storage.pipeline
     total = Derived()
 
     def give_back(material: Material | None) -> None:
@@ -270,7 +269,7 @@ async def summarise(
             derivation.postpone_summary(material, 0.0)
 
     while not stopped():
-        material = await runtime.claim(give_back, derivation.claim_summary, SUMMARISE_AFTER, region)
+        material = await runtime.claim(give_back, derivation.claim_summary, SUMMARISE_AFTER, reach)
         if material is None:
             break
         delay = 0.0
@@ -290,7 +289,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
     draft = await _text_draft(pipeline, text, "summary", material)
     change = await pipeline.runtime.store(
-        pipeline.storage.derivation.save_summary, material, draft, pipeline.embedder.fingerprint
+        pipeline.storage.pipeline.save_summary, material, draft, pipeline.embedder.fingerprint
     )
     return Derived((change,) if change is not None else (), usage)
 
@@ -301,7 +300,7 @@ async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     Raises:
         InvalidInputError: The scope holds no turn.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     material = await store(derivation.whole_run, scope)
     if material is None:
         raise InvalidInputError(f"no turns are stored under exactly {scope.ids()}")

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from holdfast.ingestion import index
+from holdfast.ingestion.conductor import index
 from holdfast.pipeline import naming
 from holdfast.pipeline.deliberation import Resolved
 from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Name, Pair
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.embedded import EmbeddedStorage
-from holdfast.storage.namespaces import Region
-from holdfast.storage.naming import Acquaintance, Wanted
-from holdfast.storage.records import Indexed
+from holdfast.storage.contract.memories import Indexed
+from holdfast.storage.contract.pipeline import NameMatches, NameQuery
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Scope
 
 BATCH = 256
@@ -32,7 +32,7 @@ async def plain(runtime: Runtime, embedder: Embedder, facts: Sequence[Fact]) -> 
 
 async def resolve(
     runtime: Runtime,
-    storage: EmbeddedStorage,
+    storage: Storage,
     embedder: Embedder,
     scope: Scope,
     facts: Sequence[Fact],
@@ -45,8 +45,8 @@ async def resolve(
         return Resolved(tuple(facts), tuple(found), len(facts))
     known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
     user = str(scope.ids().get("user_id", ""))
-    region = Region.of_neighbours(scope)
-    near = await runtime.store(storage.naming.alike, region, user, wanted, naming.NEAR)
+    reach = Reach.of_neighbours(scope)
+    near = await runtime.store(storage.pipeline.alike, reach, user, wanted, naming.NEAR)
     pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]
@@ -62,15 +62,15 @@ async def resolve(
 
 def _wanted(
     facts: Sequence[Fact], names: Mapping[str, Name], found: Sequence[Indexed]
-) -> list[Wanted]:
+) -> list[NameQuery]:
     return [
-        Wanted(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
+        NameQuery(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
         for (name, one), indexed in zip(names.items(), found, strict=True)
     ]
 
 
 def _pairs(
-    facts: Sequence[Fact], names: Mapping[str, Name], wanted: Sequence[Wanted], near: Acquaintance
+    facts: Sequence[Fact], names: Mapping[str, Name], wanted: Sequence[NameQuery], near: NameMatches
 ) -> list[Pair]:
     """Return the pairs of which the facts themselves do not tell, the nearest first."""
     told = naming.told(facts)

@@ -10,9 +10,10 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from holdfast import Memory, items
+from holdfast import Memory
+from holdfast import documents as items
+from holdfast.documents import Items, Mode, Put
 from holdfast.forking import Lock
-from holdfast.items import Items, Mode, Put
 from langgraph.store.base import (
     NOT_PROVIDED,
     BaseStore,

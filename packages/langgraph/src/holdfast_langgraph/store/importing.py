@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta, timezone
 
-from holdfast import items
+from holdfast import documents as items
 from langgraph.store.base import BaseStore, SearchItem
 
 from holdfast_langgraph.store.index import Choice, Index

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from holdfast import InvalidInputError, items
+from holdfast import InvalidInputError
+from holdfast import documents as items
 from langgraph.store.base import (
     GetOp,
     InvalidNamespaceError,

@@ -1,0 +1,1 @@
+"""A question becomes matches: the conductor of search, ranking, a second opinion."""

@@ -1,0 +1,140 @@
+"""Operations on a whole file: counts, checks, transfer, a change of embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Sequence
+from typing import Any
+
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.exports import Header, Line
+from holdfast.storage.contract.import_survey import Survey
+from holdfast.storage.contract.pipeline import EmbeddingJob
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.sqlite import (
+    check,
+    erasure,
+    export_lines,
+    import_rows,
+    queue,
+    reembedding,
+    view_check,
+    wal_erasure,
+)
+from holdfast.storage.sqlite.file import File
+
+
+class SqliteMaintenance:
+    """What an owner does with a file, rather than an agent."""
+
+    def __init__(self, file: File) -> None:
+        self._file = file
+
+    def stats(self, reach: Reach | None) -> dict[str, Any]:
+        """Count what a reach, or the whole file, holds."""
+        with self._file.database.read() as connection:
+            counted = check.counts(connection, reach, self._file.now())
+            return counted | {"backlog": queue.backlog(connection, reach)}
+
+    def check(self) -> list[str]:
+        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound.
+
+        Raises:
+            StorageError: The file that is open, or its log, was moved, deleted or replaced.
+        """
+        self._file.database.verify()
+        with self._file.database.read() as connection:
+            wrong = check.rows(connection)
+        for reading in self._file.views.readings():
+            with self._file.viewing(reading) as seen:
+                wrong += [] if seen is None else view_check.view(*seen)
+        for known in self._file.graphs.readings():
+            with self._file.graph(known) as (connection, network):
+                wrong += view_check.graph(connection, network)
+        return wrong
+
+    # -- transfer -------------------------------------------------------------------------------
+
+    def export(self, reach: Reach | None) -> Generator[export_lines.Line, None, None]:
+        """Yield the lines of an export, all of one moment; close the iterator when done early.
+
+        It is the one stream that keeps its snapshot open. A memory database has one connection,
+        which others need between two lines: so its lines are read at once.
+
+        Raises:
+            DamagedFileError: A record or an item is not as it was written.
+        """
+        database = self._file.database
+        with database.read() as connection:
+            lines: Iterable[export_lines.Line] = export_lines.lines(connection, reach)
+            if not database.in_memory:
+                yield from lines
+                return
+            lines = list(lines)
+        yield from lines
+
+    def import_(self, survey: Survey, header: Header, lines: Iterable[Line]) -> int:
+        """Write the lines of a surveyed export in one transaction; return how many rows are new.
+
+        Raises:
+            InvalidInputError: They mix with other memories of this file.
+            EmbedderMismatchError: The export's vectors are of another embedder.
+        """
+        with self._file.database.write() as connection:
+            if header.embedder is not None and header.dimension is not None:
+                self._file.claim_embedder(connection, header.embedder, header.dimension)
+            importer = import_rows.Importer(connection, survey, self._file.now())
+            for line in lines:
+                importer.write(line)
+            return importer.finish()
+
+    # -- room -----------------------------------------------------------------------------------
+
+    def purge(self) -> int:
+        """See `MaintenanceStorage`; what is left of erased rows in free room goes, too."""
+        with self._file.database.write() as connection:
+            gone = erasure.purge_expired(connection, self._file.now())
+        wal_erasure.finish(self._file.database)
+        wal_erasure.rewrite(self._file.database)
+        return len(gone)
+
+    def size(self) -> int:
+        """See `MaintenanceStorage`."""
+        return self._file.database.size()
+
+    def rekey(self, key: str | bytes) -> None:
+        """See `MaintenanceStorage`."""
+        self._file.database.rekey(key)
+
+    def vacuum(self) -> int:
+        """Give room that nothing needs back to the file system; return how many bytes.
+
+        Raises:
+            StorageError: Others hold the file, or the disk is short of room.
+        """
+        return self._file.database.vacuum()
+
+    # -- a change of embedder -------------------------------------------------------------------
+
+    def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[EmbeddingJob], int]:
+        """Return the next texts to embed anew, and how many are left in all.
+
+        Raises:
+            InvalidInputError: A collection holds vectors that its caller made.
+        """
+        with self._file.database.write() as connection:
+            reembedding.check_own(connection, fingerprint)
+            return reembedding.left(connection, fingerprint, limit)
+
+    def reembedding_save(self, done: Sequence[tuple[int, Floats]]) -> None:
+        """Keep new vectors beside the old ones."""
+        with self._file.database.write() as connection:
+            reembedding.save(connection, done)
+
+    def reembedding_finish(self, fingerprint: str) -> bool:
+        """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
+        with self._file.database.write() as connection:
+            reembedding.check_own(connection, fingerprint)
+            finished = reembedding.finish(connection, fingerprint)
+        if finished:
+            self._file.forget_embedder()
+        return finished

@@ -1,0 +1,329 @@
+"""The embedded storage: each method is one whole operation, one transaction, one thread hop."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+from holdfast.errors import RecordNotFoundError
+from holdfast.storage.contract import damage
+from holdfast.storage.contract.filters import Filter
+from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
+from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
+from holdfast.storage.contract.search import Found, Probe
+from holdfast.storage.index import graph_boost
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
+from holdfast.storage.sqlite.database import Durability
+from holdfast.storage.sqlite.documents import Documents
+from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
+from holdfast.storage.sqlite.graph import SqliteGraph
+from holdfast.storage.sqlite.maintenance import SqliteMaintenance
+from holdfast.storage.sqlite.pipeline import SqlitePipeline
+from holdfast.storage.sqlite.searches import find_records
+from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
+
+# Turns of the run at hand that a context may show.
+RECENT = 6
+
+
+class SqliteStorage:
+    """Operations on memories; those on items, and on the file as a whole, are beside them.
+
+    Args:
+        path, key, durability, indexed, view_budget: See `File`.
+        lease: See `Derivation`.
+
+    Attributes:
+        file: What all operations share.
+        documents: Operations on items.
+        derivation: Operations of the pipeline.
+        naming: Names that may be one.
+        upkeep: Counts, checks, transfer, a change of embedder.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        key: str | bytes | None = None,
+        durability: Durability = "normal",
+        indexed: Sequence[str] = (),
+        view_budget: int = VIEW_BUDGET,
+        lease: float = queue.LEASE,
+    ) -> None:
+        self.file = File(
+            path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
+        )
+        self.database = self.file.database
+        self.documents = Documents(self.file)
+        self.pipeline = SqlitePipeline(self.file, lease)
+        self.graph = SqliteGraph(self.file)
+        self.maintenance = SqliteMaintenance(self.file)
+
+    @property
+    def path(self) -> Path:
+        """See `Storage`."""
+        return self.database.path
+
+    @property
+    def in_memory(self) -> bool:
+        """See `Storage`."""
+        return self.database.in_memory
+
+    @property
+    def closed(self) -> bool:
+        """See `Storage`."""
+        return self.database.closed
+
+    def embedder(self) -> tuple[str, int] | None:
+        """See `Storage`."""
+        return self.file.embedder()
+
+    def knows(self, fingerprint: str) -> bool:
+        """See `Storage`."""
+        return self.file.knows(fingerprint)
+
+    def check_embedder(self, fingerprint: str) -> None:
+        """See `Storage`."""
+        self.file.check_embedder(fingerprint)
+
+    def close(self) -> None:
+        """See `Storage`."""
+        self.file.close()
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def known_messages(self, scope: Scope, message_ids: Sequence[str]) -> set[str]:
+        """Return those of the message ids that this scope has stored or erased before."""
+        with self.database.read() as connection:
+            return records.known_messages(connection, scope, message_ids)
+
+    def add(
+        self,
+        scope: Scope,
+        drafts: Sequence[Draft],
+        fingerprint: str,
+        *,
+        extract: bool,
+        hold: bool = False,
+    ) -> Added:
+        """Store drafts; one whose message id is known is left out.
+
+        With `extract` they are queued, and with `hold` claimed for this process at once.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            ids = [draft.message_id for draft in drafts if draft.message_id is not None]
+            known = records.known_messages(connection, scope, ids) if ids else set()
+            fresh = [draft for draft in _first_of_each(drafts) if draft.message_id not in known]
+            if not fresh:
+                return Added((), ())
+            dimension = fresh[0].indexed.vectors.shape[1]
+            self.file.claim_embedder(connection, fingerprint, dimension)
+            new = records.add(connection, scope, fresh, now)
+            if extract:
+                claim = self.pipeline.claiming(now) if hold else None
+                queue.put(connection, new.rows, now, claim)
+                queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
+        first = new.seq - len(new.rows) + 1
+        changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
+        return Added(tuple(changes), new.rows)
+
+    def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
+        """Give a record other columns than its text; return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+            ScopeError: Its newest version is not.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            old, _ = versions.changeable(connection, reach, key, now)
+            seq = log.last(connection)
+            versions.amend(connection, old, columns, now, "caller")
+            return versions.changes_since(connection, seq)[0]
+
+    def rewrite(
+        self,
+        reach: Reach,
+        key: str,
+        text: str,
+        indexed: Indexed,
+        columns: Metadata,
+        fingerprint: str,
+    ) -> Change:
+        """Give a record another text; the old one holds until now. Return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+            ScopeError: Its newest version is not.
+            EmbedderMismatchError: The vectors are of another embedder than the file's.
+        """
+        with self.database.write() as connection:
+            now = self.file.now()
+            self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
+            old, _ = versions.changeable(connection, reach, key, now)
+            seq = log.last(connection)
+            versions.rewrite(connection, old, text, indexed, columns, now, "caller")
+            return versions.changes_since(connection, seq)[0]
+
+    def erase(self, reach: Reach, key: str) -> Change:
+        """Erase what a reach holds of a record, and what rested on it alone.
+
+        The bytes go as soon as readers allow.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+        """
+        with self.database.write() as connection:
+            # Also what has expired, ended or was undone: its words are still in the file.
+            if not records.is_here(connection, reach, records.check_key(key)):
+                raise RecordNotFoundError(key)
+            now = self.file.now()
+            erasure.erase(connection, [key], now, keep_away=True, reach=reach)
+            past = versions.history(connection, reach, key)
+            gone = next(change for change in reversed(past) if change.event == "DELETE")
+        self.database.finish_erasure()
+        return gone
+
+    def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
+        """Erase the records of a reach that a filter lets through; return how many."""
+        with self.database.write() as connection:
+            gone = erasure.erase_reach(connection, reach, self.file.now(), tree)
+        self.database.finish_erasure()
+        return gone
+
+    def undo(self, reach: Reach, change: Change) -> Change:
+        """Take back the newest change of a record; see `versions.undo`."""
+        with self.database.write() as connection:
+            seq = versions.undo(connection, reach, change, self.file.now())
+            return versions.change(connection, reach, seq)
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def get(self, reach: Reach, key: str) -> Record:
+        """Return a record.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+        """
+        with self.database.read() as connection:
+            return records.current(connection, reach, key, self.file.now())[1]
+
+    def history(self, reach: Reach, key: str) -> list[Change]:
+        """Return a record's changes, oldest first."""
+        with self.database.read() as connection:
+            return versions.history(connection, reach, key)
+
+    def page(
+        self,
+        reach: Reach,
+        *,
+        tree: Filter | None,
+        kinds: Sequence[Kind] | None,
+        order: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        """Return one page of records; see `listing.page`."""
+        with self.database.read() as connection:
+            return listing.page(
+                connection,
+                reach,
+                self.file.now(),
+                tree=tree,
+                kinds=kinds or KINDS,
+                order=order,
+                limit=limit,
+                cursor=cursor,
+            )
+
+    def scopes(self, reach: Reach) -> list[Scope]:
+        """Return the scopes of a reach under which something is stored."""
+        with self.database.read() as connection:
+            return listing.scopes(connection, reach)
+
+    def overview(self, scope: Scope) -> Overview:
+        """Look into a scope: how much there is, whether it changed, what was said last."""
+        reach, now = Reach.of_scope(scope), self.file.now()
+        with self.file.viewing(Reading("records", reach)) as seen:
+            if seen is None:
+                return Overview()
+            loader, view = seen
+            turns, characters = view.rows.turns(now)
+            summary = records.summary(loader.connection, scope)
+            recent = (
+                listing.recent_turns(loader.connection, reach, now, RECENT) if scope.run_id else []
+            )
+            until = view.rows.next_change(now)
+            return Overview(turns, characters, view.change, until, summary, tuple(recent))
+
+    def speakers(self, reach: Reach, *, newest: bool = True) -> frozenset[str]:
+        """Return the names of everyone who speaks in a reach.
+
+        Without `newest`, as the last search found it: that costs no look into the file.
+        """
+        reading = Reading("records", reach)
+        view = None if newest else self.file.views.find(reading)
+        if view is not None:
+            with view.lock:
+                return frozenset(view.rows.speakers)
+        with self.file.viewing(reading) as seen:
+            return frozenset() if seen is None else frozenset(seen[1].rows.speakers)
+
+    def search(
+        self,
+        reach: Reach,
+        probe: Probe,
+        *,
+        as_of: int | None = None,
+        speakers: frozenset[str] | None = None,
+        query: str | None = None,
+    ) -> list[Found] | None:
+        """See `MemoryStorage`."""
+        network = None if query is None else self.file.graphs.get(GraphReading(reach, as_of))
+        locked = nullcontext() if network is None else lending(network)
+        # Both are locked before the snapshot is taken, always in this order.
+        with locked, self.file.viewing(Reading("records", reach, as_of)) as seen:
+            if seen is None:
+                return []
+            if _outdated(seen[1], speakers):
+                return None
+            now, boost = self.file.now(), None
+            if network is not None and query is not None:
+                with damage.Reading("the relations of a view"):
+                    network.follow(seen[0])
+                asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
+                boost = partial(graph_boost.lifts, network=network, asked=asked)
+            return find_records(*seen, probe, now, boost)
+
+
+def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
+    """Say whether others speak than when a question was read."""
+    live = view.reading.as_of is None
+    return live and speakers is not None and speakers != view.rows.speakers.keys()
+
+
+def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:
+    """Leave out a message that comes twice in one call."""
+    seen: set[str] = set()
+    for draft in drafts:
+        if draft.message_id is None:
+            yield draft
+        elif draft.message_id not in seen:
+            seen.add(draft.message_id)
+            yield draft
+
+
+def _added(record: Record, seq: int) -> Change:
+    return Change(
+        "ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq
+    )

@@ -1,0 +1,303 @@
+"""What may happen to a stored memory: updated, ended, undone; and the history it leaves.
+
+An update of the words ends the old version's validity and adds the next; a change of anything
+else retires the old version. Undo never rewrites: it retires what it takes back and adds the
+version before as the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError, shown
+from holdfast.language.wording import fingerprint, same_words
+from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.exports import OPERATIONS, Operation
+from holdfast.storage.contract.memories import Draft, Indexed
+from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
+from holdfast.storage.sqlite import log, namespaces, records, validity_ends
+from holdfast.storage.sqlite.database import Connection
+from holdfast.storage.sqlite.namespaces import within
+from holdfast.types import Change, Event, Metadata, Record, Scope
+
+
+def supersede(
+    connection: Connection,
+    scope: Scope,
+    old: int,
+    draft: Draft,
+    valid_to: int,
+    now: int,
+    caused_by: Sequence[str] | None = None,
+) -> int:
+    """End a version at `valid_to` and add the next, under a scope; return its row id.
+
+    `caused_by` are the turns that said so, the last of its sources: where a model merged its words
+    out of more, the others stand before them.
+    """
+    validity_ends.close(connection, old, valid_to, now)
+    new = records.add_version(connection, scope, old, draft, now)
+    cause = draft.sources if caused_by is None else caused_by
+    _log(connection, "UPDATE", old, new, now, draft.reason, cause)
+    return new
+
+
+def changeable(connection: Connection, reach: Reach, key: str, now: int) -> tuple[int, Record]:
+    """Return the row id and the record to which a caller may give another version.
+
+    Raises:
+        RecordNotFoundError: The reach has no such record, or it has expired.
+        ScopeError: Its newest version lies outside the reach.
+    """
+    found = records.current(connection, reach, key, now)
+    newest = connection.execute(
+        "SELECT id FROM records WHERE key = ? ORDER BY version DESC LIMIT 1", (key,)
+    ).fetchone()
+    _check_reach(connection, reach, key, newest)
+    return found
+
+
+def _check_reach(
+    connection: Connection, reach: Reach, key: str, row_ids: Sequence[int | None]
+) -> None:
+    """Refuse to change a record unless all these rows of it, as far as given, lie in a reach."""
+    for row_id in row_ids:
+        if row_id is not None and not namespaces.holds(connection, reach, row_id):
+            raise ScopeError(
+                f"the newest version of {key} was said in another session, out of reach here: "
+                "change it with ids, or through a handle, that reach all sessions of its user"
+            )
+
+
+def is_newest(connection: Connection, row_id: int) -> bool:
+    """Say whether no later version took the place of this one."""
+    later = connection.execute(
+        "SELECT 1 FROM records r JOIN records v ON v.key = r.key AND v.version > r.version"
+        " WHERE r.id = ? AND v.retired_at IS NULL",
+        (row_id,),
+    ).fetchone()
+    return later is None
+
+
+def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
+    """Add a version with other columns (not another text), and retire the old one."""
+    new = records.copy_version(connection, old, now, columns)
+    records.retire(connection, [old], now)
+    _log(connection, "UPDATE", old, new, now, reason)
+    return new
+
+
+def rewrite(
+    connection: Connection,
+    old: int,
+    text: str,
+    indexed: Indexed,
+    columns: Metadata,
+    now: int,
+    reason: str,
+) -> int:
+    """End a version now and add a copy with another text (and other columns); return its row id.
+
+    A version that had ended before keeps its end; the new words hold from now on all the same.
+    What the old words said as relations is not known of the new ones, unless they are the same
+    words but for case, punctuation and articles.
+    """
+    said, kind, until = connection.execute(
+        "SELECT text, kind, valid_to FROM records WHERE id = ?", (old,)
+    ).fetchone()
+    written = records.text_columns(text, indexed) | {"valid_from": now}
+    if kind == "fact":
+        written["digest"] = fingerprint(text)
+    if not (again := same_words(said, text)):
+        written["relations"] = "[]"
+    written |= columns
+    if until is not None and until <= now:
+        written |= {"valid_to": None, "closed_at": None}
+    new = records.copy_version(connection, old, now, written)
+    if not again:
+        connection.execute("DELETE FROM slots WHERE record = ?", (new,))
+    if until is None or until > now:
+        validity_ends.close(connection, old, now, now)
+    _log(connection, "UPDATE", old, new, now, reason)
+    return new
+
+
+def replace(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
+    """Add the next version of what was not wrong, only older; return its row id."""
+    records.retire(connection, [old], now)
+    new = records.add_version(connection, scope, old, draft, now)
+    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    return new
+
+
+def end(
+    connection: Connection,
+    namespace: int,
+    old: int,
+    valid_to: int,
+    now: int,
+    reason: str,
+    sources: Sequence[str],
+) -> None:
+    """End a version with nothing in its place; `namespace` is where that was said."""
+    validity_ends.close(connection, old, valid_to, now)
+    _log(connection, "DELETE", old, None, now, reason, sources, namespace)
+
+
+def confirm(
+    connection: Connection, namespace: int, old: int, now: int, reason: str, sources: Sequence[str]
+) -> None:
+    """Note that something already known was said again; it rests on both from now on."""
+    records.support(connection, old, sources)
+    _log(connection, "NONE", old, old, now, reason, sources, namespace)
+
+
+def _log(
+    connection: Connection,
+    operation: Operation,
+    before: int | None,
+    after: int | None,
+    now: int,
+    reason: str,
+    sources: Sequence[str] = (),
+    namespace: int | None = None,
+) -> None:
+    """Log a change once with its key, where it was caused; and wherever else a view must see it."""
+    touched = [row for row in (after, before) if row is not None]
+    key = connection.execute("SELECT key FROM records WHERE id = ?", touched[:1]).fetchone()[0]
+    home = touched[0] >> NAMESPACE_BITS if namespace is None else namespace
+    entries = [log.Entry(home, operation, now, before, after, key, reason or None, sources)]
+    elsewhere = {row >> NAMESPACE_BITS for row in touched} - {home}
+    entries += [log.Entry(other, operation, now, before, after) for other in elsewhere]
+    if before is not None and after is not None and before != after:
+        entries += _expiring_otherwise(connection, key, before, after, now)
+    log.append(connection, entries)
+
+
+def _expiring_otherwise(
+    connection: Connection, key: str, before: int, after: int, now: int
+) -> list[log.Entry]:
+    """Tell views of the versions whose expiry is another now: the newest decides for them."""
+    rows = connection.execute(
+        "SELECT r.id FROM records b JOIN records a JOIN records r ON r.key = ?"
+        " WHERE b.id = ? AND a.id = ? AND b.expires_at IS NOT a.expires_at"
+        " AND r.retired_at IS NULL AND r.id NOT IN (b.id, a.id)",
+        (key, before, after),
+    )
+    return [log.Entry(row >> NAMESPACE_BITS, "UPDATE", now, row) for (row,) in rows.fetchall()]
+
+
+def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
+    """Return what happened to a record, oldest first; of an erased one, only that it was.
+
+    Raises:
+        RecordNotFoundError: The reach never had it.
+    """
+    rows = connection.execute(
+        "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
+        " FROM log l JOIN namespaces n ON n.no = l.namespace"
+        f" WHERE l.key = ? AND {within(reach).condition} ORDER BY l.seq",
+        (records.check_key(key), *within(reach).parameters),
+    ).fetchall()
+    if not rows:
+        raise RecordNotFoundError(key)
+    known = records.versions(connection, reach, key)
+    return [_change(key, row, known) for row in rows]
+
+
+def changes_since(connection: Connection, seq: int) -> list[Change]:
+    """Return what this transaction has logged of records since entry `seq`, in order."""
+    rows = connection.execute(
+        "SELECT seq, operation, before, after, at, reason, sources, key FROM log"
+        " WHERE seq > ? AND key IS NOT NULL ORDER BY seq",
+        (seq,),
+    ).fetchall()
+    touched = {row_id for row in rows for row_id in row[2:4] if row_id is not None}
+    known = records.fetch(connection, list(touched))
+    return [_change(row[7], row[:7], known) for row in rows]
+
+
+def change(connection: Connection, reach: Reach, seq: int) -> Change:
+    """Return one entry of the log as a change."""
+    key = connection.execute("SELECT key FROM log WHERE seq = ?", (seq,)).fetchone()[0]
+    return next(item for item in history(connection, reach, key) if item.seq == seq)
+
+
+def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
+    seq, operation, before, after, at, reason, sources = row
+    if operation not in OPERATIONS:
+        raise damage.found(f"the history of record {key!r:.80}")
+    event: Event = "DELETE" if operation == "ERASE" else operation
+    return Change(
+        event=event,
+        id=key,
+        before=known.get(before),
+        after=known.get(after),
+        reason=reason or ("erased" if operation == "ERASE" else ""),
+        sources=tuple(codec.from_json(sources)) if sources else (),
+        at=codec.from_micros(at),
+        seq=seq,
+    )
+
+
+def undo(connection: Connection, reach: Reach, taken_back: Change, now: int) -> int:
+    """Take back the newest change of a record; return the log number of the undoing.
+
+    Raises:
+        RecordNotFoundError: The record is not in the reach.
+        ScopeError: This change, or a later one, touched another namespace than the reach's.
+        InvalidInputError: A later change rests on this one, nothing was changed, or the
+            record was erased.
+    """
+    if not isinstance(taken_back, Change):
+        raise InvalidInputError(f"undo takes a Change, as history() lists, not {shown(taken_back)}")
+    past = history(connection, reach, taken_back.id)
+    newest = next((item for item in reversed(past) if item.event != "NONE"), None)
+    if newest is None or newest.seq != taken_back.seq:
+        raise InvalidInputError(
+            f"only the newest change of {taken_back.id} can be undone; history() lists them"
+        )
+    before, after, at = connection.execute(
+        "SELECT before, after, at FROM log WHERE seq = ?", (newest.seq,)
+    ).fetchone()
+    _check_reach(connection, reach, newest.id, [before, after, _last(connection, newest.id)])
+    if newest.before is None and newest.after is None:
+        raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
+    # To a version that is gone, as an erasure or an import may leave it, there is no way back.
+    before = None if newest.before is None else before
+    after = None if newest.after is None else after
+    records.retire(connection, [row for row in (before, after) if row is not None], now)
+    if before is None:
+        _log(connection, "DELETE", after, None, now, "undo")
+    else:
+        restored, ended = _restore(connection, before, at, now)
+        if after is None and not ended:  # it had been taken away whole, and comes back so
+            _log(connection, "ADD", None, restored, now, "undo")
+            return _newest(connection, taken_back.id)
+        # An entry without a key is no history; it tells views that this row changed as well.
+        log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
+        _log(connection, "UPDATE", after or before, restored, now, "undo")
+    return _newest(connection, taken_back.id)
+
+
+def _last(connection: Connection, key: str) -> int:
+    """Return the first row id of the namespace where a record was last changed."""
+    row = connection.execute(
+        "SELECT namespace FROM log WHERE key = ? AND operation <> 'NONE' ORDER BY seq DESC LIMIT 1",
+        (key,),
+    ).fetchone()
+    return int(row[0]) << NAMESPACE_BITS
+
+
+def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:
+    """Copy a version as it was before the change at `at`; say whether that change had ended it."""
+    closed = connection.execute("SELECT closed_at FROM records WHERE id = ?", (before,)).fetchone()
+    ended = closed[0] == at
+    reopened = validity_ends.before(connection, before, at) if ended else {}
+    return records.copy_version(connection, before, now, reopened), ended
+
+
+def _newest(connection: Connection, key: str) -> int:
+    row = connection.execute("SELECT max(seq) FROM log WHERE key = ?", (key,)).fetchone()
+    return int(row[0])
