@@ -127,7 +127,8 @@ def test_a_view_forgets_what_was_taken_back(tmp_path: Path) -> None:
             storage.file.viewing(reading, writing=True) as seen,
         ):
             assert seen is not None
-            connection, view = seen
+            loader, view = seen
+            connection = loader.connection
             assert len(view.rows) == 2, "it sees what it is to be committed with"
             connection.execute("ROLLBACK")
             connection.execute("INSERT INTO nowhere VALUES (1)")

@@ -239,6 +239,7 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     )
     statements: list[str] = []
     with crowd.database.read() as connection:
+        loader = SqliteLoader(connection)
         wanted = find(loader, followed(whole, loader), probe, NOW)
         followed(coded, loader)
         connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
