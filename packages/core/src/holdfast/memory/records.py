@@ -224,7 +224,14 @@ class Records(Handle):
         app_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many."""
+        """Erase every record of a scope, or those a filter lets through; return how many.
+
+        Without a filter, LangGraph threads go as well that someone of the scope wrote to, by the
+        ids in their ``configurable`` (a thread's id is its run); they are not counted.
+
+        Raises:
+            StorageError: A package with tables in this file is not installed; nothing is erased.
+        """
         reach = self._region(user_id, agent_id, run_id, app_id)
         return self._storage.erase_reach(reach, None if filters is None else parse(filters))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from holdfast import Connection
+from holdfast.tables import Connection
 from langgraph.checkpoint.base import DeltaChannelHistory
 
 from holdfast_langgraph.checkpoint.address import Address

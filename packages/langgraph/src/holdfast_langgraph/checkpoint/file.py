@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, TypeAlias, cast
+from typing import TypeAlias, cast
 
-from holdfast import Database
 from holdfast.forking import Lock
+from holdfast.tables import Database, Durability, prepare
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from holdfast_langgraph.checkpoint.schema import NAME, STEPS
 from holdfast_langgraph.checkpoint.serializer import encrypts
+from holdfast_langgraph.checkpoint.tables import TABLES
 
 KEY_BYTES = 32
 
-Durability = Literal["normal", "full"]
 Where: TypeAlias = "str | os.PathLike[str] | Database"
 
 
@@ -54,7 +53,7 @@ class File:
         database = self._where
         if not isinstance(database, Database):
             database = Database(database, key=self._key, durability=self._durability)
-        database.migrate(NAME, STEPS)
+        prepare(database, TABLES)
         return database
 
     def close(self) -> None:

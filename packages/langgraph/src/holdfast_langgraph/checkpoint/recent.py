@@ -27,6 +27,8 @@ from langchain_core.messages import (
 )
 from langgraph.checkpoint.base import ChannelVersions
 
+from holdfast_langgraph.checkpoint.address import NO_OWNER, Owner
+
 Digest: TypeAlias = bytes
 
 SALT_BYTES = 16
@@ -154,6 +156,7 @@ class ThreadState:
     Attributes:
         no: Its number; None while the file has no such thread.
         salt: Goes into its digests.
+        owners: Those that the file has of it, as far as is known.
         epoch: How often its blobs were collected; ids are valid within one epoch.
         ids: Blobs by digest.
         heads: By namespace.
@@ -165,6 +168,7 @@ class ThreadState:
     no: int | None = None
     salt: bytes = b""
     epoch: int = 0
+    owners: set[Owner] = field(default_factory=lambda: {NO_OWNER})
     ids: dict[Digest, int] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     plain: dict[int, bytes] = field(default_factory=dict)

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from holdfast import Connection
+from holdfast import Scope, ScopeError
+from holdfast.tables import Connection
 from langgraph.checkpoint.base import writes_sort_key
 
-from holdfast_langgraph.checkpoint.address import Address
+from holdfast_langgraph.checkpoint.address import Address, Owner
 from holdfast_langgraph.checkpoint.recent import Digest, ThreadState
 from holdfast_langgraph.checkpoint.stored import (
     Blobs,
@@ -104,6 +105,22 @@ def add_thread(connection: Connection, thread_id: str, salt: bytes) -> int:
     if cursor.rowcount != 1:
         raise ThreadMovedError(thread_id)
     return int(cursor.lastrowid or 0)
+
+
+def add_owner(connection: Connection, thread: int, owner: Owner) -> None:
+    """Note whose a thread is; ids that no scope can have are left out."""
+    ids = [name if _names_scope(name) else "" for name in owner]
+    if any(ids):
+        connection.execute(
+            "INSERT OR IGNORE INTO langgraph_owners VALUES (?, ?, ?, ?)", (thread, *ids)
+        )
+
+
+def _names_scope(name: str) -> bool:
+    try:
+        return bool(Scope(name))
+    except ScopeError:
+        return False
 
 
 def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest, int]:

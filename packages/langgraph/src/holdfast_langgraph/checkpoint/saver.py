@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from holdfast.tables import Durability
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     ChannelVersions,
@@ -18,7 +19,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from holdfast_langgraph.checkpoint import listing
 from holdfast_langgraph.checkpoint.capture import Capture, ScopeOf, thread_scope
-from holdfast_langgraph.checkpoint.file import Durability, File, Where
+from holdfast_langgraph.checkpoint.file import File, Where
 from holdfast_langgraph.checkpoint.pool import Pool
 from holdfast_langgraph.checkpoint.sync import SyncSaver
 from holdfast_langgraph.checkpoint.threads import Retention
@@ -36,8 +37,12 @@ class HoldfastSaver(SyncSaver):
     Safe for many threads, many event loops and many processes on one file. A message is stored
     once however many checkpoints hold it. The file is opened at the first use.
 
+    A thread belongs to every ``user_id`` (``agent_id``, ``app_id``) that the ``configurable`` of a
+    put to it named, and its id is its run: `Memory.delete_all` of one of them on the same file
+    deletes the whole thread. `Memory.stats` with ``check=True`` names the threads of no user.
+
     Args:
-        where: A path, ``":memory:"``, or an open `holdfast.Database` (which stays yours to close).
+        where: A path, or ``":memory:"``; for the file of a `Memory` see `from_memory`.
         serde: Serializes values; by default LangGraph's own. Metadata is stored as JSON and never
             passes through it: to encrypt everything, give `key`.
         key: Encrypts the whole file: a passphrase, or 32 raw bytes. Only with a path.

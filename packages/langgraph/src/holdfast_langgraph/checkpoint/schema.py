@@ -7,8 +7,6 @@ nothing, and deleting a thread deletes its blobs.
 
 from __future__ import annotations
 
-NAME = "langgraph"
-
 STEPS: tuple[str, ...] = (
     """
 -- `salt` goes into every digest of the thread. `epoch` counts garbage collections: a blob id that
@@ -55,6 +53,15 @@ CREATE TABLE langgraph_writes (
 );
 
 CREATE INDEX langgraph_writes_key ON langgraph_writes(thread, ns, checkpoint_id);
+
+-- The ids that the configs of a thread's puts and writes named, one row a combination; '' for none.
+CREATE TABLE langgraph_owners (
+    thread INTEGER NOT NULL,
+    user_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    app_id TEXT NOT NULL,
+    PRIMARY KEY (thread, user_id, agent_id, app_id)
+) WITHOUT ROWID;
 
 CREATE TABLE langgraph_blobs (
     id INTEGER PRIMARY KEY,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from holdfast import Database
+from holdfast.tables import Database
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
     ChannelVersions,
@@ -66,6 +66,8 @@ def store_checkpoint(
         ids, added, sealed = _divide(codec, state, blobs)
         with context.database.write() as connection:
             thread = state.no or rows.add_thread(connection, address.thread_id, state.salt)
+            if address.owner not in state.owners:
+                rows.add_owner(connection, thread, address.owner)
             ids |= rows.add_blobs(connection, thread, sealed)
             manifest = resolve_all(drafts, ids)
             rows.add_checkpoint(connection, (thread, state.epoch), columns, manifest)
@@ -100,6 +102,8 @@ def store_writes(
         ids, added, sealed = _divide(codec, state, blobs)
         with context.database.write() as connection:
             thread = state.no or rows.add_thread(connection, address.thread_id, state.salt)
+            if address.owner not in state.owners:
+                rows.add_owner(connection, thread, address.owner)
             ids |= rows.add_blobs(connection, thread, sealed)
             if replaces:
                 rows.remove_writes(
@@ -110,7 +114,7 @@ def store_writes(
             stored = [resolve(draft, ids) for draft in drafts]
             numbered = tuple(zip(indexes, channels, stored, strict=True))
             rows.add_writes(connection, (thread, state.epoch), address, task, numbered)
-        if blobs or state.no is None:
+        if blobs or state.no is None or address.owner not in state.owners:
             _keep(context, address, state, thread, ids, added)
 
     _retry(context, address.thread_id, attempt)
@@ -150,6 +154,7 @@ def _keep(
 ) -> None:
     """Remember what a write has committed."""
     state.no = thread
+    state.owners.add(address.owner)
     if ids:
         state.note_ids(ids)
     chunks = {

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from holdfast import Connection, InvalidInputError
+from holdfast import InvalidInputError
+from holdfast.tables import Connection
 
 from holdfast_langgraph.checkpoint.rows import add_thread, find_thread, remove_writes
 from holdfast_langgraph.checkpoint.stored import (
@@ -28,7 +29,7 @@ from holdfast_langgraph.checkpoint.stored import (
 )
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
-TABLES = ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs")
+TABLES = ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs", "langgraph_owners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +288,11 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
     target = find_thread(connection, target_id)
     # A new thread takes over the salt, so that it finds the blobs it was given.
     number = (target and target.no) or add_thread(connection, target_id, source.salt)
+    connection.execute(
+        "INSERT OR IGNORE INTO langgraph_owners SELECT ?, user_id, agent_id, app_id"
+        " FROM langgraph_owners WHERE thread = ?",
+        (number, source.no),
+    )
     ids = _copy_blobs(connection, source.no, number)
     _copy_checkpoints(connection, source.no, number, ids)
     _copy_writes(connection, source.no, number, ids)
