@@ -183,6 +183,16 @@ def test_pruning_keeps_only_what_the_latest_needs(tmp_path: Path) -> None:
         assert tables(saver)["blobs"] <= 2
 
 
+def test_a_number_in_a_channel_keeps_no_blob_of_that_number(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        first = put(saver, {"note": "unforgettable " * 9, "n": 1})
+        last = put(saver, {"n": 1}, first, version=2)
+        saver.put_writes(last, [("n", 1), ("n", 2)], "task")
+        saver.prune(["t"])
+        assert blobs_of(saver) == []
+
+
 def test_pruning_keeps_writes_whose_checkpoint_is_still_to_come(tmp_path: Path) -> None:
     with HoldfastSaver(tmp_path / "c.db") as saver:
         put(saver)

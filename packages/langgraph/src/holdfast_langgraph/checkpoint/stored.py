@@ -110,7 +110,7 @@ def references(stored: Stored) -> Iterator[int]:
     """Yield the id of every blob a stored value needs."""
     if isinstance(stored, int):
         yield stored
-    else:
+    elif isinstance(stored, list):
         yield from (chunk for chunk in stored if isinstance(chunk, int))
 
 

@@ -70,6 +70,14 @@ _FIELDS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
         "value": (bytes,),
     },
 }
+_UNREADABLE: Final = (
+    AttributeError,
+    LookupError,
+    ScopeError,
+    TypeError,
+    ValueError,
+    ZstdError,
+)
 _NEWEST: Final = "(SELECT max(checkpoint_id) FROM langgraph_checkpoints c WHERE c.thread = t.no)"
 
 
@@ -141,7 +149,7 @@ class ThreadCheck:
             getattr(self, f"_take_{kind}")(values)
         except InvalidInputError:
             raise
-        except (KeyError, LookupError, TypeError, ValueError, ScopeError, ZstdError) as error:
+        except _UNREADABLE as error:
             raise InvalidInputError(f"a {kind} of a thread cannot be read") from error
 
     def finish(self) -> None:
