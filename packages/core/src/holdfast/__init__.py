@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder, Reranker
-    from holdfast.storage.sqlite.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -65,10 +64,8 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
-    "Connection",
     "Context",
     "DamagedFileError",
-    "Database",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -102,7 +99,6 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Connection": "holdfast.storage.sqlite.database",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
     "Database": "holdfast.storage.sqlite.database",

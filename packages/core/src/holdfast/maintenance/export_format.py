@@ -23,6 +23,7 @@ from holdfast.storage.contract import codec
 from holdfast.storage.contract import reach as reaches
 from holdfast.storage.contract.exports import FORMAT, OPERATIONS, VERSION, Header, Line
 from holdfast.storage.contract.reach import NAMESPACE_BITS
+from holdfast.storage.contract.tables import PREFIX, find
 from holdfast.types import KINDS, ROLES, Scope, check_id
 
 Given: TypeAlias = Mapping[str, Any]
@@ -182,6 +183,9 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "message": _or_null(_BLOB),
     },
 }
+_NO_TABLE: Final = (
+    f"it is no line of a {FORMAT}; tables are {', '.join(FIELDS)} and those of installed packages"
+)
 _OPTIONAL: Final[Mapping[str, Mapping[str, Rule]]] = {"record": {"ends": _ENDS}}
 
 
@@ -206,9 +210,14 @@ def read_line(given: object, header: Header) -> Line:
         InvalidInputError: It holds what no export does; the field is named, and what is allowed.
     """
     table = given.get("table") if isinstance(given, dict) else None
-    if not isinstance(given, dict) or not isinstance(table, str) or table not in FIELDS:
-        raise InvalidInputError(f"it is no line of a {FORMAT}; tables are {', '.join(FIELDS)}")
+    if not isinstance(given, dict) or not isinstance(table, str):
+        raise InvalidInputError(_NO_TABLE)
     values = {name: value for name, value in given.items() if name != "table"}
+    if table not in FIELDS:
+        if find(table) is not None:
+            return Line(table, values)
+        needed = f"; {table:.80} is not installed" if table.startswith(PREFIX) else ""
+        raise InvalidInputError(_NO_TABLE + needed)
     _check_fields(table, values, FIELDS[table], _OPTIONAL.get(table, {}))
     values |= {
         name: _unpacked(table, name, values[name])

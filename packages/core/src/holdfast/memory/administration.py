@@ -63,15 +63,16 @@ class FileVerbs(Handle):
         return self._whole()
 
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write the records and items this handle can reach as JSON Lines; return how many lines.
+        """Write everything this handle can reach as JSON Lines; return how many lines.
 
-        Of those it is lossless: versions, history, vectors, what waits for extraction. What
-        adapters keep in tables of their own (LangGraph's checkpoints, chat logs) is not in it. A
-        file encrypted with a key is exported in clear text; only its owner may read it (mode 0600).
+        It is lossless: versions, history, vectors, items, what waits for extraction, and LangGraph
+        threads, of a bound handle those that no one else wrote to. A file encrypted with a key is
+        exported in clear text; only its owner may read it (mode 0600).
 
         Raises:
             InvalidInputError: The path is the memory's own file, or no path of a file.
-            StorageError: It cannot be written; what was there before is as it was.
+            StorageError: It cannot be written, or a package with tables in this file is not
+                installed; what was there before is as it was.
             DamagedFileError: A record is not as it was written; it is named.
         """
         return transferring.export(
@@ -98,7 +99,8 @@ class FileVerbs(Handle):
 
         Everything is checked before anything is written, and written in one transaction: others
         who write wait for it. What this file or the export has erased stays erased. A newer export
-        of the same memories takes an older one's place.
+        of the same memories takes an older one's place. LangGraph threads hold objects of Python:
+        they are taken without ids only, from a source that you trust.
 
         Args:
             path: An export.

@@ -209,7 +209,14 @@ class RecordVerbs(Handle):
         return await self._async.store(self._storage.erase, reach, doomed)
 
     def delete_all(self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many."""
+        """Erase every record of a scope, or those a filter lets through; return how many.
+
+        Without a filter, LangGraph threads go as well that someone of the scope wrote to, by the
+        ids in their ``configurable`` (a thread's id is its run); they are not counted.
+
+        Raises:
+            StorageError: A package with tables in this file is not installed; nothing is erased.
+        """
         reach = self._reach(ids)
         return self._storage.erase_reach(reach, arguments.filters(filters))
 

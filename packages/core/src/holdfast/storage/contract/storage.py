@@ -282,6 +282,9 @@ class MaintenanceStorage(Protocol):
     def check(self) -> list[str]:
         """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
 
+    def unowned(self) -> list[str]:
+        """Return the names of what packages keep in tables of their own that is no user's."""
+
     def size(self) -> int:
         """Return how many bytes the storage takes."""
 

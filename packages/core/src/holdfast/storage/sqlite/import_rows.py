@@ -17,12 +17,14 @@ from holdfast.storage.contract import codec
 from holdfast.storage.contract.exports import Line
 from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_erasure
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
+from holdfast.storage.contract.tables import RowWriter
 from holdfast.storage.sqlite import (
     document_rows,
     erasure,
     layout,
     log,
     namespaces,
+    package_tables,
     records,
     validity_ends,
 )
@@ -77,6 +79,7 @@ class Importer:
         self._targets: dict[int, _Target] = {}
         self._erasures: dict[str, Mapping[str, Any]] = {}
         self._keys: set[str] = set()
+        self._packages: dict[str, RowWriter] = {}
 
     def write(self, line: Line) -> None:
         """Write one line.
@@ -84,7 +87,12 @@ class Importer:
         Raises:
             InvalidInputError: It does not fit what the file holds.
         """
-        getattr(self, f"_write_{line.table}")(line.values)
+        if line.table in self._survey.packages:
+            if line.table not in self._packages:
+                self._packages[line.table] = package_tables.writer(self._connection, line.table)
+            self._packages[line.table].write(line.values)
+        else:
+            getattr(self, f"_write_{line.table}")(line.values)
 
     def finish(self) -> int:
         """Let erasures hold; return how many records and items are new.
@@ -99,6 +107,8 @@ class Importer:
             [(target.number,) for target in self._targets.values()],
         )
         self._erase()
+        if self._packages:  # a newer row took an older one's place
+            log.expect_erasure(self._connection, self._now)
         new = 0
         for number, target in self._targets.items():
             if not target.written:

@@ -17,7 +17,15 @@ from holdfast.storage.contract.search import Found, Probe
 from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
+from holdfast.storage.sqlite import (
+    erasure,
+    listing,
+    log,
+    package_tables,
+    queue,
+    records,
+    versions,
+)
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.documents import Documents
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
@@ -194,9 +202,12 @@ class SqliteStorage:
         return Changes(gone)
 
     def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
-        """Erase the records of a reach that a filter lets through; return how many."""
+        """Erase a reach, or its records that a filter lets through; return how many records."""
         with self.database.write() as connection:
-            gone = erasure.erase_reach(connection, reach, self.file.now(), tree)
+            now = self.file.now()
+            gone = erasure.erase_reach(connection, reach, now, tree)
+            if tree is None and package_tables.erase(connection, reach):
+                log.expect_erasure(connection, now)
         self.database.finish_erasure()
         return gone
 
