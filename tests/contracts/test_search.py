@@ -20,7 +20,8 @@ def test_search_finds_what_was_added(face: Face) -> None:
     face.add(["I moved to Berlin", "my cat is called Mia"], user_id="ada")
     best = face.search("what is the cat called", user_id="ada")[0]
     assert best.record.text == best.passage == "my cat is called Mia"
-    assert best.record == face.get(best.record.id, user_id="ada")
+    assert best.record == face.get(best.id, user_id="ada")
+    assert (best.id, best.text) == (best.record.id, best.record.text)
     assert best.parts == {}
 
 

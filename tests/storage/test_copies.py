@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
 from holdfast.storage.sqlite.wal_checkpoints import LONGEST, Moving
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 

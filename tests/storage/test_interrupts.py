@@ -16,7 +16,8 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 pytestmark = pytest.mark.slow

@@ -149,7 +149,7 @@ def test_a_pruned_thread_goes_on_and_can_be_pruned_again(saver: HoldfastSaver) -
     assert state(saver) == middle
 
 
-def test_what_is_buried_is_seen_by_no_read(saver: HoldfastSaver) -> None:
+def test_what_is_hidden_is_seen_by_no_read(saver: HoldfastSaver) -> None:
     fill(saver, 3)
     every = list(saver.list(thread()))
     saver.prune(["t"])

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastSaver, Retention
 from support.checkpoints import bytes_of, put, thread

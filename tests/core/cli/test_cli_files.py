@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from support.cli import Terminal
 
 LOCOMO = [

@@ -92,7 +92,7 @@ class Life:
             if change.after is not None and change.after.kind == "turn":
                 self.said[change.id] = set(WORD.findall(change.after.text))
         if self.rng.random() < 0.15:
-            self.memory.distil("it", **ids)
+            self.memory.add_procedure("it", **ids)
 
     def _text(self) -> str:
         known = [word for words in self.said.values() for word in words]

@@ -183,7 +183,7 @@ def test_a_procedure_goes_with_any_turn_it_may_quote(scripted: Callable[..., Mem
     told = {"title": "Quokka care", "goal": "Feed", "steps": steps, "outcome": "fed"}
     with scripted(facts(), told) as memory:
         added = memory.add(["Feed the quokka", "Done"], user_id="ada", run_id="r")
-        memory.distil("feeding", user_id="ada", run_id="r")
+        memory.add_procedure("feeding", user_id="ada", run_id="r")
         assert len(texts(memory, "procedure")) == 1
         memory.delete(added[0].id, user_id="ada")
         assert texts(memory, "procedure") == []
