@@ -16,11 +16,6 @@ def new(path: Path) -> Memory:
     return Memory(path, embedder=HashEmbedder())
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
 def copied(path: Path) -> list[str]:
     """Return what a copy of the file alone holds, which must be sound."""
     copy = path.with_name("copy.db")
@@ -36,6 +31,7 @@ def test_a_copy_holds_the_first_write(path: Path) -> None:
         assert len(copied(path)) == 200
 
 
+@pytest.mark.slow
 def test_a_copy_holds_most_of_many_writes_from_the_beginning_on(path: Path) -> None:
     with new(path) as memory:
         for number in range(400):

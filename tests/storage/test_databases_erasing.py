@@ -14,11 +14,6 @@ WORD = "QUINOAXYZ"
 NOTES = ["CREATE TABLE notes (text TEXT)"]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
 def opened(path: Path, upkeep: float = 3600.0) -> Database:
     database = Database(path, upkeep=upkeep)
     database.migrate("notes", NOTES)

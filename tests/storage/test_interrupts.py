@@ -20,6 +20,8 @@ from holdfast import Memory
 from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
+pytestmark = pytest.mark.slow
+
 STORAGE = os.path.join("holdfast", "storage")
 # Python 3.10 leaves a generator that a profiler interrupts without its `finally`; Ctrl-C does not.
 SPARED = inspect.CO_GENERATOR if sys.version_info < (3, 11) else 0

@@ -29,11 +29,6 @@ def say_and_drop(saver: HoldfastSaver) -> None:
     put(saver, {"said": ["another"]}, first, 2, run_id="s")
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "c.db"
-
-
 @pytest.mark.parametrize("deleting", list(DELETIONS))
 def test_a_deletion_leaves_no_byte(path: Path, deleting: str) -> None:
     with HoldfastSaver(path) as saver:

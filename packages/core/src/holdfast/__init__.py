@@ -3,8 +3,9 @@
     from holdfast import Memory
 
     memory = Memory("memory.db")
-    memory.add("I moved to Berlin", user_id="ada")
-    memory.search("Where does Ada live?", user_id="ada")
+    ada = memory.scoped(user_id="ada")  # a handle that reaches no other user
+    ada.add("I moved to Berlin")
+    ada.search("Where does Ada live?")
 
 Everything public is here, and loaded when first used: importing Holdfast imports no database,
 no index and no model.

@@ -25,12 +25,14 @@ class Space:
         scope: None: of items.
         past: What its log says happened, erasures left out, each entry as its hash.
         rows: How many it has.
+        head: The position of the last entry of its log so far.
     """
 
     next: int
     scope: Scope | None
     past: set[int] = field(default_factory=set)
     rows: int = 0
+    head: int = 0
 
 
 class Survey:
@@ -125,6 +127,9 @@ class Survey:
 
     def _take_log(self, values: Mapping[str, Any]) -> None:
         space = self._space(values["namespace"])
+        if values["position"] <= space.head:
+            raise InvalidInputError("positions in the log of a namespace must rise")
+        space.head = values["position"]
         of_items = values["operation"] == "PUT"
         if of_items != (space.scope is None) or (of_items and values["key"] is not None):
             raise InvalidInputError("PUT is what happens to items, and nothing else does")

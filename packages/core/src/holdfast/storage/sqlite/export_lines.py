@@ -29,7 +29,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "item": ("items", document_rows.COLUMNS),
     "log": (
         "log",
-        ("seq", "namespace", "operation", "before", "after", "key", "at", "reason", "sources"),
+        ("namespace", "position", "operation", "before", "after", "key", "at", "reason", "sources"),
     ),
     "queue": ("queue", ("record", "attempts", "due_at", "parked", "error")),
     "erasure": ("erasures", ("key", "namespace", "at", "message")),
@@ -90,7 +90,7 @@ def _rows(connection: Connection, table: str, spaces: str) -> Iterator[Line]:
     told = (
         *columns,
         *(_BESIDE if table == "record" else {}).values(),
-        *(["content"] * bool(layout)),
+        "content" if layout is not None else page,
     )
     after: Any = "" if table == "erasure" else 0
     while True:
@@ -106,7 +106,7 @@ def _rows(connection: Connection, table: str, spaces: str) -> Iterator[Line]:
             yield _line(table, columns, row)
         if len(rows) < PAGE:
             return
-        after = rows[-1][columns.index(page)]
+        after = rows[-1][-1] if layout is None else rows[-1][columns.index(page)]
 
 
 def _line(table: str, columns: Sequence[str], row: Sequence[Any]) -> Line:
