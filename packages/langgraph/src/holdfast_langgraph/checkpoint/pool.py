@@ -13,7 +13,7 @@ from holdfast.forking import renewed
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# One file has one pen; more threads would only queue.
+# A file has one writer at a time; more threads would only wait for each other.
 THREADS = 4
 
 
