@@ -14,7 +14,7 @@ from holdfast.maintenance.conductor import Progress
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.pipeline import conductor
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import KINDS, Changes, Kind, Metadata, Scope
 
@@ -67,7 +67,7 @@ class Adding(Handle):
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
-        return run(self._add(SYNC, writing))
+        return run(self._add(self._sync, writing))
 
     async def aadd(
         self,
@@ -86,7 +86,6 @@ class Adding(Handle):
         wait: bool = True,
     ) -> Changes:
         """Async twin of `add`."""
-        await self._async.turn()
         scope = self._scope(user_id, agent_id, run_id, app_id)
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
@@ -167,7 +166,7 @@ class Adding(Handle):
             ScopeError: A malformed id, or one outside a bound scope.
         """
         reach = self._reach_of(user_id, agent_id, run_id, app_id)
-        return run(self._flush(SYNC, reach, retry, progress))
+        return run(self._flush(self._sync, reach, retry, progress))
 
     async def aflush(
         self,
@@ -188,7 +187,7 @@ class Adding(Handle):
     ) -> Changes:
         arguments.callback("progress", progress)
         if retry:
-            await runtime.store(self._storage.derivation.retry, reach)
+            await runtime.write(self._storage.derivation.retry, reach)
         changes = await conductor.drain(self._pipeline(runtime), progress, reach=reach)
         return self._shown(changes)
 
@@ -212,7 +211,7 @@ class Adding(Handle):
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
+        return run(conductor.distil(self._pipeline(self._sync), scope, self._redacted(task)))
 
     async def adistil(
         self,

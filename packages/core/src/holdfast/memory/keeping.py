@@ -11,7 +11,7 @@ from holdfast.maintenance import transfer as transferring
 from holdfast.maintenance.conductor import Progress, Stats
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, run
+from holdfast.runtime import run
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite.database import Database
 from holdfast.types import Scope
@@ -54,7 +54,7 @@ class Keeping(Handle):
     async def astats(self, *, check: bool = False) -> Stats:
         """Async twin of `stats`."""
         reach = self._checked(check)
-        return await self._async.store(maintenance.stats, self._storage, reach, check=check)
+        return await self._async.read(maintenance.stats, self._storage, reach, check=check)
 
     def _checked(self, check: bool) -> Reach | None:
         if check:
@@ -82,7 +82,7 @@ class Keeping(Handle):
     ) -> int:
         """Async twin of `export`."""
         reach = self._reach()
-        return await self._async.store(
+        return await self._async.read(
             transferring.export,
             self._storage,
             reach,
@@ -134,7 +134,7 @@ class Keeping(Handle):
     ) -> int:
         """Async twin of `import_`."""
         within = self._import_scope(user_id, agent_id, run_id, app_id)
-        return await self._async.store(
+        return await self._async.write(
             transferring.import_,
             self._storage,
             within,
@@ -160,7 +160,7 @@ class Keeping(Handle):
     async def avacuum(self) -> int:
         """Async twin of `vacuum`."""
         self._need_whole_file("vacuum")
-        return await self._async.store(self._storage.upkeep.vacuum)
+        return await self._async.write(self._storage.upkeep.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -177,7 +177,7 @@ class Keeping(Handle):
         self._need_whole_file("reembed")
         return run(
             maintenance.reembed(
-                SYNC, self._storage, self._embedder, arguments.callback("progress", progress)
+                self._sync, self._storage, self._embedder, arguments.callback("progress", progress)
             )
         )
 
@@ -201,7 +201,7 @@ class Keeping(Handle):
     async def apurge(self) -> int:
         """Async twin of `purge`."""
         self._need_whole_file("purge")
-        return await self._async.store(self._storage.purge)
+        return await self._async.write(self._storage.purge)
 
     def rekey(self, key: str | bytes) -> None:
         """Encrypt the file under another key; every other process must have closed it."""

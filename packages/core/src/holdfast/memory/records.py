@@ -10,7 +10,7 @@ from typing import Any
 from holdfast.ingestion import conductor as ingestion
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
@@ -46,7 +46,7 @@ class Records(Handle):
     ) -> Record:
         """Async twin of `get`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.get, reach, id)
+        return await self._async.read(self._storage.get, reach, id)
 
     def list(
         self,
@@ -92,7 +92,7 @@ class Records(Handle):
         """Async twin of `list`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
         options = _listing(filters, kinds, order, limit, cursor)
-        return await self._async.store(self._storage.page, reach, **options)
+        return await self._async.read(self._storage.page, reach, **options)
 
     def scopes(
         self,
@@ -115,7 +115,7 @@ class Records(Handle):
     ) -> builtins.list[Scope]:
         """Async twin of `scopes`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.scopes, reach)
+        return await self._async.read(self._storage.scopes, reach)
 
     # -- update, delete -------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class Records(Handle):
         """
         reach = self._region(user_id, agent_id, run_id, app_id)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(self._update(SYNC, reach, id, edit))
+        return run(self._update(self._sync, reach, id, edit))
 
     async def aupdate(
         self,
@@ -213,7 +213,7 @@ class Records(Handle):
     ) -> Change:
         """Async twin of `delete`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.erase, reach, id)
+        return await self._async.write(self._storage.erase, reach, id)
 
     def delete_all(
         self,
@@ -240,7 +240,7 @@ class Records(Handle):
         """Async twin of `delete_all`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
         tree = None if filters is None else parse(filters)
-        return await self._async.store(self._storage.erase_region, reach, tree)
+        return await self._async.write(self._storage.erase_region, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class Records(Handle):
     ) -> builtins.list[Change]:
         """Async twin of `history`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.history, reach, id)
+        return await self._async.read(self._storage.history, reach, id)
 
     def undo(
         self,
@@ -303,7 +303,7 @@ class Records(Handle):
     ) -> Change:
         """Async twin of `undo`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.undo, reach, change)
+        return await self._async.write(self._storage.undo, reach, change)
 
 
 def _listing(

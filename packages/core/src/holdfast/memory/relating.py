@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from holdfast.graph import Graph, stating
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.types import Changes
 
 
@@ -40,7 +40,7 @@ class Relating(Handle):
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         triples = stating.read(relations, self._redact)
-        return self._shown(run(stating.add(self._stating(SYNC), scope, triples)))
+        return self._shown(run(stating.add(self._stating(self._sync), scope, triples)))
 
     async def aadd_relations(
         self,

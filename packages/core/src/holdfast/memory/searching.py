@@ -16,7 +16,7 @@ from holdfast.ingestion.messages import check_question
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.retrieval import conductor as retrieval
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Context, Kind, Match, Scope
@@ -74,7 +74,7 @@ class Searching(Handle):
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
         )
-        return run(self._search(SYNC, reach, question))
+        return run(self._search(self._sync, reach, question))
 
     async def asearch(
         self,
@@ -94,7 +94,6 @@ class Searching(Handle):
         graph: bool = False,
     ) -> list[Match]:
         """Async twin of `search`."""
-        await self._async.turn()
         reach = self._region(user_id, agent_id, run_id, app_id)
         asked = self._redacted(query)
         question = _question(
@@ -144,7 +143,7 @@ class Searching(Handle):
             EmbedderMismatchError, ProviderError: As in `search`.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(self._context(SYNC, scope, query, messages, max_tokens, model))
+        return run(self._context(self._sync, scope, query, messages, max_tokens, model))
 
     async def acontext(
         self,
@@ -215,7 +214,7 @@ class Searching(Handle):
             InvalidInputError: The budget is no whole number, or negative.
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(self._compress(SYNC, scope, messages, max_tokens, model))
+        return run(self._compress(self._sync, scope, messages, max_tokens, model))
 
     async def acompress(
         self,
