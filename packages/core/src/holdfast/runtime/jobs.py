@@ -26,15 +26,16 @@ LONGEST: Final = 0.005
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """A call, its caller's context, and the future of its caller.
+    """A call, its caller's context, and the future that gets its result.
 
     Attributes:
+        future: Of asyncio for an event loop, of concurrent.futures for a thread.
         unwanted: The caller was cancelled: the call is left out unless it has begun.
     """
 
     work: Callable[[], Any]
     context: contextvars.Context
-    future: asyncio.Future[Any] | Future[Any]
+    future: Any
     unwanted: bool = False
     result: Any = None
     error: BaseException | None = None

@@ -65,8 +65,8 @@ class Connection(Protocol):
 class Database:
     """One SQLite file (or ``":memory:"``), safe for many threads and many processes.
 
-    `read` gives a snapshot, `write` the one write transaction: both are context managers that end the
-    transaction. A write commits when its block ends and rolls back when it raises.
+    `read` gives a snapshot, `write` the one write transaction: both are context managers that end
+    it. A write commits when its block ends and rolls back when it raises.
 
     Args:
         path: The file, created when missing (its folder must exist), or ``":memory:"``.
@@ -354,8 +354,9 @@ class Database:
 
     def _explained(self, error: BaseException) -> BaseException:
         """Return an error of the driver's as one of ours, any other as it is."""
-        mapped = isinstance(error, DriverError | UnicodeDecodeError)
-        return self.explained(error) if mapped else error
+        if isinstance(error, DriverError | UnicodeDecodeError):
+            return self.explained(error)
+        return error
 
     def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""

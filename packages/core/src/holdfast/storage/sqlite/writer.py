@@ -62,7 +62,7 @@ class Writer:
         self._owner = 0  # the thread that has a transaction open
         self._inside = False  # it is inside a write
         self._drainer = 0  # the thread that drains the queue
-        self._job: Job | None = None  # the call that it makes
+        self._job: Job  # the call that it makes
         self._shared: Any = None  # the connection whose transaction is left open for its next calls
         self._members: list[Job] = []  # the calls that have written in that
         self._since = 0.0
@@ -146,7 +146,7 @@ class Writer:
                     self._end()
             self._end()
         finally:
-            self._drainer, self._job = 0, None
+            self._drainer = 0
         self._committed()
 
     def settle(self) -> None:
@@ -173,22 +173,22 @@ class Writer:
         return connection
 
     def _end(self, error: BaseException | None = None) -> None:
-        """Commit the shared transaction, unless an error has ended it; its members get the error."""
+        """Commit the shared transaction; an error that ended it goes to all who wrote in it."""
         connection, members = self._shared, self._members
         if connection is None:
             return
         try:
-            if error is not None:
-                raise error
-            self._pool.verify(whole=True)
-            connection.execute("COMMIT")
-        except BaseException as failed:  # noqa: BLE001 - those whose writes are gone get it
-            shown = self._explained(failed)
-            for job in members:
-                job.error = job.error or shown
+            if error is None:
+                self._pool.verify(whole=True)
+                connection.execute("COMMIT")
+        except Exception as failed:  # noqa: BLE001 - those whose writes are gone get it
+            error = failed
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         finally:
             self._shared, self._members, self._owner = None, [], 0
             self._pool.give_back(connection)
             self.lock.release()
+        if error is not None:
+            for job in members:
+                job.error = job.error or self._explained(error)
