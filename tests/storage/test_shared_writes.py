@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from holdfast import Database, Memory, Scope, StorageClosedError, StorageError
 from holdfast.ingestion.conductor import indexing
+from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.views import Reading
+from holdfast.storage.index.loading import Reading
 from holdfast.storage.sqlite import records
 from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.records import Draft
 from holdfast.testing import HashEmbedder
 from support.queued import FACES, outcomes
 
@@ -175,11 +175,11 @@ def test_a_view_forgets_what_was_taken_back(face: str, tmp_path: Path) -> None:
     def fails() -> None:
         with storage.file.viewing(reading, writing=True) as seen:
             assert seen is not None
-            connection, view = seen
-            records.add(connection, Scope(user_id="ada"), [lost], storage.file.now())
-            view.follow(connection, 2)
+            loader, view = seen
+            records.add(loader.connection, Scope(user_id="ada"), [lost], storage.file.now())
+            view.follow(loader, loader.newest())
             assert len(view.rows) == 2
-            connection.execute("INSERT INTO nowhere VALUES (1)")
+            loader.connection.execute("INSERT INTO nowhere VALUES (1)")
 
     assert kinds(outcomes(face, storage.database, fails)) == [StorageError]
     memory.add("new", user_id="ada")  # it gets the row and the place in the log of what was lost

@@ -245,7 +245,7 @@ def test_a_lease_holds_among_clocks_that_differ_little(tmp_path: Path, by: int) 
     with opened(tmp_path, echoing()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
         other = SqliteStorage(tmp_path / "memory.db")
-        assert len(other.derivation.claim()) == 1
+        assert len(other.pipeline.claim()) == 1
         ahead(memory, CLAIMED, 600_000_000 + by)
         assert len(memory.flush()) == 0
         other.file.close()

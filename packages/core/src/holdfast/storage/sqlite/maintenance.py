@@ -79,7 +79,7 @@ class SqliteMaintenance:
             InvalidInputError: They mix with other memories of this file.
             EmbedderMismatchError: The export's vectors are of another embedder.
         """
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             if header.embedder is not None and header.dimension is not None:
                 self._file.claim_embedder(connection, header.embedder, header.dimension)
             importer = import_rows.Importer(connection, survey, self._file.now())
@@ -132,7 +132,7 @@ class SqliteMaintenance:
 
     def reembedding_finish(self, fingerprint: str) -> bool:
         """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             reembedding.check_own(connection, fingerprint)
             finished = reembedding.finish(connection, fingerprint)
         if finished:
