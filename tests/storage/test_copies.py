@@ -7,19 +7,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
 from holdfast.storage.sqlite.wal_checkpoints import LONGEST, Moving
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from support.queued import outcomes
 
 
 def new(path: Path) -> Memory:
     return Memory(path, embedder=HashEmbedder())
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
 
 
 def copied(path: Path) -> list[str]:
@@ -37,6 +33,7 @@ def test_a_copy_holds_the_first_write(path: Path) -> None:
         assert len(copied(path)) == 200
 
 
+@pytest.mark.slow
 def test_a_copy_holds_most_of_many_writes_from_the_beginning_on(path: Path) -> None:
     with new(path) as memory:
         for number in range(400):

@@ -7,17 +7,13 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from support.queued import outcomes
 
 WORD = "QUINOAXYZ"
 NOTES = ["CREATE TABLE notes (text TEXT)"]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
 
 
 def opened(path: Path, upkeep: float = 3600.0) -> Database:

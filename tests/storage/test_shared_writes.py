@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from holdfast import Database, Memory, Scope, StorageClosedError, StorageError
+from holdfast import Memory, Scope, StorageClosedError, StorageError
 from holdfast.ingestion.conductor import indexing
 from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.index.loading import Reading
 from holdfast.storage.sqlite import records
 from holdfast.storage.sqlite.database import Connection
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from support.queued import FACES, outcomes
 

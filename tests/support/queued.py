@@ -7,8 +7,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from holdfast import Database, StorageError
+from holdfast import StorageError
 from holdfast.adapters import Runner
+from holdfast.tables import Database
 
 FACES = ["loop", "threads"]
 

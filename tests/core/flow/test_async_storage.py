@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast import Database, Memory, StorageError
+from holdfast import Memory, StorageError
 from holdfast.adapters import Runner
 from holdfast.runtime.asynchronous import READERS
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 
@@ -252,6 +253,7 @@ def test_no_thread_stays_for_what_comes_after_closing() -> None:
         thread.join()
 
 
+@pytest.mark.slow
 def test_a_thousand_adds_and_searches_at_once_all_succeed() -> None:
     async def ask(memory: Memory) -> None:
         both = (
