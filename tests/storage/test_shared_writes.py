@@ -16,7 +16,7 @@ from holdfast.ingestion.conductor import indexing
 from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.index.loading import Reading
-from holdfast.storage.sqlite import records
+from holdfast.storage.sqlite import log, records
 from holdfast.storage.sqlite.database import Connection
 from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
@@ -178,7 +178,7 @@ def test_a_view_forgets_what_was_taken_back(face: str, tmp_path: Path) -> None:
             assert seen is not None
             loader, view = seen
             records.add(loader.connection, Scope(user_id="ada"), [lost], storage.file.now())
-            view.follow(loader, loader.newest())
+            view.follow(loader, log.last(loader.connection))
             assert len(view.rows) == 2
             loader.connection.execute("INSERT INTO nowhere VALUES (1)")
 
