@@ -139,7 +139,7 @@ class _Erasure:
         return [*follow, *erasure_effects.bereaved(self._connection, gone, self._now)]
 
     def _note(self, rows: Iterable[Row], chosen: bool) -> None:
-        """Keep what was said until it is known that nobody repeats it, and what to read again."""
+        """Note what was said, for the search for residue, and which sources to read again."""
         for row in rows:
             if row.stated:
                 self._said.note(self._connection, row.id, row.text, row.speaker)

@@ -34,7 +34,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "queue": ("queue", ("record", "attempts", "due_at", "parked", "error")),
     "erasure": ("erasures", ("key", "namespace", "at", "message")),
 }
-# Which column pages a table. The log comes in its own order, whosever it is.
+# Which column pages a table. The log comes in the order of writes, across namespaces.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
 # What else is told of a record: JSON arrays.
 _BESIDE = {
