@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from holdfast.storage.sqlite.records import add
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
 from support.drivers import needs_encryption
+from support.queued import outcomes
 
 NOW = datetime.now(timezone.utc)
 PAST = NOW - timedelta(days=1)
@@ -242,16 +244,15 @@ def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path)
     with Memory(path, embedder=HashEmbedder()) as reader:
         later = File(path, upkeep=0.0)
         leave_pending(reader, path)
-        with later.database.together():
-            for number in range(2):
-                with later.database.write() as connection:
-                    connection.execute("INSERT INTO properties VALUES (?, 1)", (str(number),))
-            assert reader.stats().erasure_pending is True
-            with reader.database.read() as connection:  # nothing was committed on the way
-                assert (
-                    connection.execute("SELECT 1 FROM properties WHERE name = '0'").fetchone()
-                    is None
-                )
+
+        def write(name: str) -> bool:
+            with later.database.write() as connection:
+                connection.execute("INSERT INTO properties VALUES (?, 1)", (name,))
+            return reader.stats().erasure_pending
+
+        assert (
+            outcomes("loop", later.database, partial(write, "a"), partial(write, "b")) == [True] * 2
+        )
         assert reader.stats().erasure_pending is False
         later.close()
 

@@ -32,7 +32,7 @@ from holdfast.ingestion import indexing
 from holdfast.ingestion.messages import check_question, check_text
 from holdfast.providers.base import Embedder
 from holdfast.retrieval import ranking
-from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
+from holdfast.runtime import AsyncRuntime, Runtime, SyncRuntime, run
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.codec import MICROSECOND, to_micros
 from holdfast.storage.contract.filters import Filter, parse
@@ -74,6 +74,7 @@ class Items:
         self._storage = storage
         self._embedder = embedder
         self._async = runtime
+        self._sync = SyncRuntime(storage.database.run)
 
     @classmethod
     def open(
@@ -86,7 +87,7 @@ class Items:
     ) -> Items:
         """Open a file for items alone; close it with `close`."""
         storage = EmbeddedStorage(path, key=key, durability=durability)
-        return cls(storage, embedder, AsyncRuntime(storage.database.together))
+        return cls(storage, embedder, AsyncRuntime(storage.database.writes))
 
     def close(self) -> None:
         """Close the file."""
@@ -116,7 +117,7 @@ class Items:
             ProviderError: The embedder failed; nothing was written.
             StorageError: The file failed; nothing was written.
         """
-        return run(self._batch(SYNC, operations, strict))
+        return run(self._batch(self._sync, operations, strict))
 
     async def abatch(
         self, operations: Sequence[Operation], *, strict: bool = False
@@ -294,7 +295,7 @@ class Items:
 
     def search(self, search: Search) -> list[ItemMatch]:
         """Find items; see `Search`."""
-        return run(self._search(SYNC, search, {}))
+        return run(self._search(self._sync, search, {}))
 
     async def asearch(self, search: Search) -> list[ItemMatch]:
         """Async twin of `search`."""
@@ -306,7 +307,7 @@ class Items:
 
     async def anamespaces(self, prefix: Labels = ()) -> list[tuple[str, ...]]:
         """Async twin of `namespaces`."""
-        return await self._async.store(self._storage.documents.namespaces, _below(prefix))
+        return await self._async.read(self._storage.documents.namespaces, _below(prefix))
 
     def sweep(self) -> int:
         """Delete expired items; return how many."""
@@ -314,7 +315,7 @@ class Items:
 
     async def asweep(self) -> int:
         """Async twin of `sweep`."""
-        return await self._async.store(self._storage.documents.sweep)
+        return await self._async.write(self._storage.documents.sweep)
 
 
 def _wanted(get: Get) -> Wanted:

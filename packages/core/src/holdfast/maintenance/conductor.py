@@ -75,16 +75,16 @@ async def reembed(
     """Compute every vector anew; return how many rows got new ones in this call."""
     done = 0
     while True:
-        jobs, left = await runtime.store(
+        jobs, left = await runtime.write(
             storage.maintenance.reembedding_left, embedder.fingerprint, BATCH
         )
         if jobs:
             vectors = await _embed(runtime, embedder, jobs)
-            await runtime.store(storage.maintenance.reembedding_save, vectors)
+            await runtime.write(storage.maintenance.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
-        elif await runtime.store(storage.maintenance.reembedding_finish, embedder.fingerprint):
+        elif await runtime.write(storage.maintenance.reembedding_finish, embedder.fingerprint):
             return done
 
 

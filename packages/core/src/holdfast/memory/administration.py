@@ -11,7 +11,7 @@ from holdfast.maintenance import transfer as transferring
 from holdfast.maintenance.conductor import Progress, Stats
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, run
+from holdfast.runtime import run
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite.database import Database
 from holdfast.types import Ids, Scope, Unpack, given_ids
@@ -55,7 +55,7 @@ class FileVerbs(Handle):
     async def astats(self, *, check: bool = False) -> Stats:
         """Async twin of `stats`."""
         reach = self._checked(check)
-        return await self._async.store(maintenance.stats, self._storage, reach, check=check)
+        return await self._async.read(maintenance.stats, self._storage, reach, check=check)
 
     def _checked(self, check: bool) -> Reach | None:
         if check:
@@ -84,7 +84,7 @@ class FileVerbs(Handle):
     ) -> int:
         """Async twin of `export`."""
         reach = self._whole()
-        return await self._async.store(
+        return await self._async.read(
             transferring.export,
             self._storage,
             reach,
@@ -123,7 +123,7 @@ class FileVerbs(Handle):
     ) -> int:
         """Async twin of `import_`."""
         within = self._import_scope(ids)
-        return await self._async.store(
+        return await self._async.write(
             transferring.import_,
             self._storage,
             within,
@@ -149,7 +149,7 @@ class FileVerbs(Handle):
     async def avacuum(self) -> int:
         """Async twin of `vacuum`."""
         self._need_whole_file("vacuum")
-        return await self._async.store(self._storage.maintenance.vacuum)
+        return await self._async.write(self._storage.maintenance.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -166,7 +166,7 @@ class FileVerbs(Handle):
         self._need_whole_file("reembed")
         return run(
             maintenance.reembed(
-                SYNC, self._storage, self._embedder, arguments.callback("progress", progress)
+                self._sync, self._storage, self._embedder, arguments.callback("progress", progress)
             )
         )
 
@@ -190,7 +190,7 @@ class FileVerbs(Handle):
     async def apurge(self) -> int:
         """Async twin of `purge`."""
         self._need_whole_file("purge")
-        return await self._async.store(self._storage.maintenance.purge)
+        return await self._async.write(self._storage.maintenance.purge)
 
     def rekey(self, key: str | bytes) -> None:
         """Encrypt the file under another key; every other process must have closed it."""

@@ -147,7 +147,7 @@ class Documents:
         """Delete expired items, a thousand a transaction, and their bytes; return how many."""
         total = 0
         while True:
-            with self._file.database.write() as connection:
+            with self._file.database.write(alone=True) as connection:
                 gone = document_rows.drop_expired(connection, self._file.now())
             total += gone
             if not gone:

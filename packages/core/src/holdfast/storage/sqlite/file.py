@@ -180,11 +180,12 @@ class File:
             yield None
             return
         view = self.views.get(reading, known[1])
-        begin = self.database.write if writing else self.database.read
+        database = self.database
+        database.settle()  # while this waits for the view, its reader may wait for the writer
         with view.lock:
             followed = False
             try:
-                with begin() as connection:
+                with database.write(alone=True) if writing else database.read() as connection:
                     with damage.Reading("the rows of a view"):
                         loader = SqliteLoader(connection)
                         view.follow(loader, self._newest(connection, known))
@@ -210,6 +211,7 @@ class File:
     def graph(self, reading: GraphReading) -> Iterator[tuple[SqliteLoader, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
+        self.database.settle()  # see `viewing`
         with lending(view), self.database.read() as connection:
             with damage.Reading("the relations of a view"):
                 loader = SqliteLoader(connection)

@@ -87,7 +87,7 @@ class SqliteMaintenance:
         """
         for name in survey.packages:
             package_tables.prepare(self._file.database, name)
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             if header.embedder is not None and header.dimension is not None:
                 self._file.claim_embedder(connection, header.embedder, header.dimension)
             importer = import_rows.Importer(connection, survey, self._file.now())
@@ -140,7 +140,7 @@ class SqliteMaintenance:
 
     def reembedding_finish(self, fingerprint: str) -> bool:
         """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             reembedding.check_own(connection, fingerprint)
             finished = reembedding.finish(connection, fingerprint)
         if finished:
