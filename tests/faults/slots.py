@@ -17,7 +17,7 @@ from typing import Any
 import holdfast
 from faults.talker import opened, talker
 from holdfast import Change, Memory
-from holdfast.documents import Collection, Entry, Get, Items, ListNamespaces, Put, Search
+from holdfast.documents import Collection, Documents, Get, ListNamespaces, Put, Search
 
 IDS = ("user_id", "agent_id", "run_id", "app_id")
 # They end what the other calls need, or take the file away; `rekey` is tried on a file of its own.
@@ -36,10 +36,10 @@ class Room:
         (self.turn,) = self.memory.add("tea in Rome with Rosa", infer=False, **ids)
         self.memory.add("I live in Paris", run_id="r", **ids)
         self.memory.add_relations([("Ada", "knows", "Rosa"), ("Rosa", "knows", "Paul")], **ids)
-        self.memory.items.put(("n",), "k", {"a": "tea"}, texts=["tea"])
+        self.memory.documents.put(("n",), "k", {"a": "tea"}, texts=["tea"])
         self.bound = self.memory.scoped(user_id="ada")
         self.collection = Collection(self.folder / "c.db", ("c",), fingerprint="f")
-        self.collection.put([Entry(("x",), "k", {"a": "tea"}, "tea", [1.0, 0.0])])
+        self.collection.put([Put(("x",), "k", {"a": "tea"}, ["tea"], vectors=[[1.0, 0.0]])])
 
     def close(self) -> None:
         self.memory.close()
@@ -50,7 +50,7 @@ class Room:
         made: dict[str, Callable[[], Any]] = {
             "Memory": lambda: self.memory,
             "bound Memory": lambda: self.bound,
-            "Items": lambda: self.memory.items,
+            "Documents": lambda: self.memory.documents,
             "Graph": lambda: self.bound.graph(),
             "Collection": lambda: self.collection,
             "holdfast": lambda: holdfast,
@@ -73,7 +73,7 @@ class Slot:
 OWNERS: dict[str, type | types.ModuleType] = {
     "Memory": Memory,
     "bound Memory": Memory,
-    "Items": Items,
+    "Documents": Documents,
     "Graph": holdfast.Graph,
     "Collection": Collection,
     "holdfast": holdfast,
@@ -186,10 +186,10 @@ def _search(text: str) -> Iterator[tuple[str, Any]]:
 
 
 def _entries(text: str) -> Iterator[tuple[str, Any]]:
-    yield "text", [Entry(("x",), "k2", {"a": 1}, text, [1.0, 0.0])]
-    yield "value", [Entry(("x",), "k2", {"a": text}, "tea", [1.0, 0.0])]
-    yield "key", [Entry(("x",), text, {}, "tea", [1.0, 0.0])]
-    yield "label", [Entry((text,), "k2", {}, "tea", [1.0, 0.0])]
+    yield "text", [Put(("x",), "k2", {"a": 1}, [text], vectors=[[1.0, 0.0]])]
+    yield "value", [Put(("x",), "k2", {"a": text}, ["tea"], vectors=[[1.0, 0.0]])]
+    yield "key", [Put(("x",), text, {}, ["tea"], vectors=[[1.0, 0.0]])]
+    yield "label", [Put((text,), "k2", {}, ["tea"], vectors=[[1.0, 0.0]])]
 
 
 _SHAPES: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {
@@ -307,6 +307,6 @@ def opening_slots() -> list[Slot]:
         Slot("Memory(path)", lambda room, text: opened(f"{room.folder}/{text}").close()),
         Slot("Memory(key)", opening(path=lambda text: ":memory:", key=str)),
         Slot("Memory(indexed)", opening(path=lambda text: ":memory:", indexed=lambda text: [text])),
-        Slot("Items.put(lifetime)", lambda room, text: room.memory.items.put(
+        Slot("Documents.put(lifetime)", lambda room, text: room.memory.documents.put(
             ("n",), text, 1, texts=[text], lifetime=timedelta(1))),
     ]  # fmt: skip

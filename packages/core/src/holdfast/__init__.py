@@ -47,7 +47,7 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.documents import Items
+    from holdfast.documents import Documents
     from holdfast.graph import Graph
     from holdfast.language.quoting import quote
     from holdfast.maintenance.conductor import Stats
@@ -68,6 +68,7 @@ __all__ = [
     "Context",
     "DamagedFileError",
     "Database",
+    "Documents",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -76,7 +77,6 @@ __all__ = [
     "Guidance",
     "HoldfastError",
     "InvalidInputError",
-    "Items",
     "Match",
     "Memory",
     "Message",
@@ -108,7 +108,7 @@ _LAZY = {
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",
-    "Items": "holdfast.documents",
+    "Documents": "holdfast.documents",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Reranker": "holdfast.providers.base",

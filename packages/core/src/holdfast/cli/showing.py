@@ -157,7 +157,7 @@ def imported(done: Imported, db: Path, seconds: float) -> None:
     """Print what an import did."""
     if done.format == "export":
         lines = plural(done.read, "line", "lines")
-        say(f"Read {lines}: {done.new:,} new records and items in {db}.")
+        say(f"Read {lines}: {done.new:,} new records and documents in {db}.")
         return
     known = f", {done.read - done.new:,} known already" if done.new < done.read else ""
     whose = ", ".join(done.users[:8]) + (" …" if len(done.users) > 8 else "")
@@ -182,7 +182,7 @@ def _counts(counted: Stats) -> dict[str, str]:
     kinds = Counter(counted.records)
     shown = {f"{kind}s": f"{count:,}" for kind, count in sorted(kinds.items())} or {"records": "0"}
     shown |= {
-        "items": f"{counted.items:,}",
+        "documents": f"{counted.documents:,}",
         "namespaces": f"{counted.namespaces:,}",
         "characters": f"{counted.characters:,}",
         "file": f"{counted.bytes / 1e6:,.1f} MB",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from holdfast.checks import check_path
-from holdfast.documents import Items
+from holdfast.documents import Documents
 from holdfast.maintenance import conductor as maintenance
 from holdfast.maintenance import transfer as transferring
 from holdfast.maintenance.conductor import Progress, Stats
@@ -18,17 +18,15 @@ from holdfast.types import Scope
 
 
 class Keeping(Handle):
-    """`items` and `database` for adapters; `stats`, `export`, `import_`, `reembed` and others."""
+    """`documents`, `stats`, `export`, `import_`, `reembed` and others; `database` for adapters."""
 
     @property
-    def items(self) -> Items:
-        """Documents by namespace and key, in the same file; adapters stand on it.
+    def documents(self) -> Documents:
+        """Documents by namespace and key, in the same file.
 
-        Raises:
-            ScopeError: This handle is bound to a scope.
+        Those of a handle that is bound to a scope belong to the scope; see `Documents`.
         """
-        self._need_whole_file("items")
-        return Items(self._storage, self._embedder, self._async)  # type: ignore[arg-type]
+        return Documents(self._storage, self._embedder, self._async, self._bound)
 
     @property
     def database(self) -> Database:
@@ -63,10 +61,10 @@ class Keeping(Handle):
         return self._reach()
 
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write the records and items this handle can reach as JSON Lines; return how many lines.
+        """Write what this handle can reach as JSON Lines; return how many lines.
 
-        Of those it is lossless: versions, history, vectors, what waits for extraction. What
-        adapters keep in tables of their own (LangGraph's checkpoints, chat logs) is not in it. A
+        Records and documents are lossless: versions, history, vectors, what waits for extraction.
+        What adapters keep in tables of their own (LangGraph's checkpoints, chat logs) is not in it. A
         file encrypted with a key is exported in clear text; only its owner may read it (mode 0600).
 
         Raises:
@@ -101,7 +99,7 @@ class Keeping(Handle):
         app_id: str | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Read an export into this file; return how many records and items were new.
+        """Read an export into this file; return how many records and documents were new.
 
         Everything is checked before anything is written, and written in one transaction: others
         who write wait for it. What this file or the export has erased stays erased. A newer export

@@ -224,7 +224,10 @@ class Records(Handle):
         app_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
     ) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many."""
+        """Erase a scope: its records, and the documents it owns; return how many records.
+
+        With `filters`, only the records that they let through; documents stay.
+        """
         reach = self._region(user_id, agent_id, run_id, app_id)
         return self._storage.erase_reach(reach, None if filters is None else parse(filters))
 

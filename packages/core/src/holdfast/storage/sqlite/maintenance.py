@@ -12,6 +12,7 @@ from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite import (
     check,
+    document_rows,
     erasure,
     export_lines,
     import_rows,
@@ -52,6 +53,12 @@ class SqliteMaintenance:
                 wrong += view_check.graph(connection, network)
         return wrong
 
+    def unowned(self) -> dict[str, int]:
+        """See `MaintenanceStorage`."""
+        with self._file.database.read() as connection:
+            counted = document_rows.counts(connection, Reach.of_prefix(()))
+        return {f"documents: {'/'.join(labels)}": number for labels, number in counted.items()}
+
     # -- transfer -------------------------------------------------------------------------------
 
     def export(self, reach: Reach | None) -> Generator[export_lines.Line, None, None]:
@@ -61,7 +68,7 @@ class SqliteMaintenance:
         which others need between two lines: so its lines are read at once.
 
         Raises:
-            DamagedFileError: A record or an item is not as it was written.
+            DamagedFileError: A record or a document is not as it was written.
         """
         database = self._file.database
         with database.read() as connection:

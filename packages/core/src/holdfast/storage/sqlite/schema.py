@@ -29,7 +29,7 @@ STATE = {
         "coalesce(retired_at, 1) % 2147483647 * 3 + coalesce(valid_to, 1) % 2147483647 * 5"
         " + coalesce(closed_at, 1) % 2147483647 * 7"
     ),
-    "items": "coalesce(expires_at, 1) % 2147483647",
+    "documents": "coalesce(expires_at, 1) % 2147483647",
     "log": (
         "coalesce(before, 1) % 2147483647 * 3 + coalesce(after, 1) % 2147483647 * 5"
         " + at % 2147483647 * 7"
@@ -38,8 +38,9 @@ STATE = {
 
 STEPS: tuple[str, ...] = (
     f"""
--- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
--- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
+-- One row a partition. Its `path` tells a scope, or the labels of documents, or both where a scope
+-- owns them: parts that the unit separator follows, so that a prefix is a range. `next` numbers its
+-- rows.
 CREATE TABLE namespaces (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
     path TEXT NOT NULL UNIQUE,
@@ -142,8 +143,8 @@ CREATE TABLE ends (
     PRIMARY KEY (record, closed_at)
 ) WITHOUT ROWID;
 
--- A framework's own documents: a key in a namespace, a JSON value, several vectors.
-CREATE TABLE items (
+-- Documents: a key in a namespace, a JSON value, several vectors.
+CREATE TABLE documents (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -156,13 +157,13 @@ CREATE TABLE items (
     vectors BLOB NOT NULL,
     terms BLOB NOT NULL,
     content BLOB NOT NULL,
-    state INTEGER GENERATED ALWAYS AS ({STATE["items"]}) STORED
+    state INTEGER GENERATED ALWAYS AS ({STATE["documents"]}) STORED
 );
 
 -- One index for a key, in its namespace and in any: every index is one more page a put writes.
-CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
+CREATE UNIQUE INDEX documents_key ON documents(key, id >> 32);
 
-CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX documents_expiry ON documents(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.
 -- `before` and `after` are row ids of versions. The log loses no entry, so the next number is the
