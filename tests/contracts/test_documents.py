@@ -203,6 +203,20 @@ def test_a_put_over_an_expired_document_is_a_new_document(documents: DocumentsFa
     assert document.expires_at is None
 
 
+def test_each_search_finds_what_was_put_since_the_last_one(documents: DocumentsFace) -> None:
+    for query in ("green tea", None):
+        documents.put(("a",), "one", {"n": 1}, texts=["green tea"])
+        assert keys(documents.search((), query)) == ["one"]
+        documents.put(("b",), "two", {"n": 2}, texts=["green tea leaves"])
+        assert sorted(keys(documents.search((), query))) == ["one", "two"]
+        documents.put(("a",), "one", {"n": 3}, texts=["green tea"])
+        found = documents.search((), query)
+        values = {match.document.key: match.document.value["n"] for match in found}
+        assert values == {"one": 3, "two": 2}
+        documents.delete(("b",), "two")
+        assert keys(documents.search((), query)) == ["one"]
+
+
 def test_a_refreshing_read_begins_the_lifetime_anew(documents: DocumentsFace) -> None:
     documents.put(("a",), "k", {}, texts=["tea"], lifetime=HOUR)
     first = documents.get(("a",), "k", refresh=True).expires_at

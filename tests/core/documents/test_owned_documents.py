@@ -153,12 +153,15 @@ def test_an_export_of_a_scope_carries_its_documents_alone(memory: Memory, tmp_pa
 # -- erasure and export beside records, of random scopes ---------------------------------------
 
 ids = st.sampled_from([None, "a", "b"])
-scopes = st.fixed_dictionaries({name: ids for name in ("user_id", "agent_id", "run_id")}).map(
+scopes = st.fixed_dictionaries(dict.fromkeys(("user_id", "agent_id", "run_id"), ids)).map(
     lambda given: {name: value for name, value in given.items() if value is not None}
 )
 written = st.lists(
     st.tuples(
-        scopes, st.sampled_from([(), ("n",), ("n", "m")]), st.sampled_from(["k", "l"]), st.booleans()
+        scopes,
+        st.sampled_from([(), ("n",), ("n", "m")]),
+        st.sampled_from(["k", "l"]),
+        st.booleans(),
     ),
     max_size=8,
 )
@@ -177,7 +180,9 @@ def held(memory: Memory, scope: dict[str, str]) -> tuple[list[Any], list[Any]]:
     return sorted(documents, key=repr), sorted(one.text for one in memory.list(**scope).records)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(written, scopes.filter(bool))
 def test_erasure_and_export_reach_what_a_scope_reaches(
     tmp_path: Path, rows: list[tuple[dict[str, str], tuple[str, ...], str, bool]], scope: Any

@@ -34,8 +34,9 @@ class Stats:
         embedder: Fingerprint of the vectors' embedder; None in a new file.
         bytes: Size of the file and its write-ahead log.
         problems: With ``check=True``, what is unsound; empty if all is well.
-        unowned: With ``check=True``, what belongs to no user, and how much of it: for example
-            ``documents: notes/2026``. No ``delete_all(user_id=...)`` erases it.
+        unowned: With ``check=True``, what belongs to no user, and how much of it: documents by
+            namespace, e.g. ``documents: notes/2026``, and what lies in tables of packages, e.g. a
+            LangGraph thread. No ``delete_all(user_id=...)`` erases it.
     """
 
     records: Mapping[str, int]

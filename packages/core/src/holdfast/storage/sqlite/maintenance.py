@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from holdfast.storage.sqlite import (
     erasure,
     export_lines,
     import_rows,
+    package_tables,
     queue,
     reembedding,
     view_check,
@@ -44,7 +46,7 @@ class SqliteMaintenance:
         """
         self._file.database.verify()
         with self._file.database.read() as connection:
-            wrong = check.rows(connection)
+            wrong = [*check.rows(connection), *package_tables.check(connection)]
         for reading in self._file.views.readings():
             with self._file.viewing(reading) as seen:
                 wrong += [] if seen is None else view_check.view(*seen)
@@ -56,8 +58,10 @@ class SqliteMaintenance:
     def unowned(self) -> dict[str, int]:
         """See `MaintenanceStorage`."""
         with self._file.database.read() as connection:
-            counted = document_rows.counts(connection, Reach.of_prefix(()))
-        return {f"documents: {'/'.join(labels)}": number for labels, number in counted.items()}
+            found = Counter(package_tables.unowned(connection))
+            for labels, number in document_rows.counts(connection, Reach.of_prefix(())).items():
+                found[f"documents: {'/'.join(labels)}"] += number
+        return dict(found)
 
     # -- transfer -------------------------------------------------------------------------------
 
@@ -86,6 +90,8 @@ class SqliteMaintenance:
             InvalidInputError: They mix with other memories of this file.
             EmbedderMismatchError: The export's vectors are of another embedder.
         """
+        for name in survey.packages:
+            package_tables.prepare(self._file.database, name)
         with self._file.database.write() as connection:
             if header.embedder is not None and header.dimension is not None:
                 self._file.claim_embedder(connection, header.embedder, header.dimension)
