@@ -6,9 +6,9 @@
 
 Four operations: `Memory.add` of one message, `Memory.search`, `Documents.put` and a vector search
 of documents, each at both durability levels where it writes. Texts have about 120 characters,
-vectors 384 random numbers, handed in: embedding costs nothing here. Time is that of a sampling profiler,
-which counts time in C for the line that called it. Limits: SQLite, FAISS, JSON and numpy on the
-same bytes with nothing around them. Every figure is in microseconds.
+vectors 384 random numbers, handed in: embedding costs nothing here. Time is that of a sampling
+profiler, which counts time in C for the line that called it. Limits: SQLite, FAISS, JSON and numpy
+on the same bytes with nothing around them. Every figure is in microseconds.
 """
 
 from __future__ import annotations

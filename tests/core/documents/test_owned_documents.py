@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast import InvalidInputError, Memory, Within
+from holdfast import InvalidInputError, Memory, Scope, Within
 from holdfast.documents import Documents
 from holdfast.testing import HashEmbedder
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +26,11 @@ def of(memory: Memory, **ids: str) -> Documents:
     return memory.scoped(**ids).documents
 
 
+def value(documents: Documents, key: str) -> Any:
+    found = documents.get(NOTES, key)
+    return None if found is None else found.value
+
+
 def test_the_same_labels_under_another_scope_are_other_documents(memory: Memory) -> None:
     for owner, words in (("ada", "green tea"), ("bob", "black tea")):
         of(memory, user_id=owner).put(NOTES, "k", {"by": owner}, texts=[words])
@@ -35,8 +40,7 @@ def test_the_same_labels_under_another_scope_are_other_documents(memory: Memory)
         (of(memory, user_id="bob"), "bob"),
         (memory.documents, "all"),
     ):
-        found = documents.get(NOTES, "k")
-        assert found is not None and found.value == {"by": by}
+        assert value(documents, "k") == {"by": by}
         assert [match.document.value["by"] for match in documents.search(NOTES, "tea")] == [by]
         assert [document.value["by"] for document in documents.list()] == [by]
         assert documents.namespaces() == [NOTES]
@@ -46,7 +50,7 @@ def test_a_document_tells_whose_it_is(memory: Memory) -> None:
     of(memory, user_id="ada", run_id="monday").put(NOTES, "k", 1)
     memory.documents.put(NOTES, "k", 1)
     (found,) = of(memory, user_id="ada").list()
-    assert found.scope is not None and found.scope.ids() == {"user_id": "ada", "run_id": "monday"}
+    assert found.scope == Scope(user_id="ada", run_id="monday")
     assert memory.documents.list()[0].scope is None
 
 
@@ -68,8 +72,7 @@ def test_a_handle_writes_under_exactly_its_own_ids_and_reads_those_first(memory:
     monday.put(NOTES, "k", "monday")
     values = [(one.value, one.scope and one.scope.run_id) for one in ada.list()]
     assert values == [("monday", "monday"), ("ada", None)]
-    found = ada.get(NOTES, "k")
-    assert found is not None and found.value == "ada"
+    assert value(ada, "k") == "ada"
     ada.put(NOTES, "k", "ada again")
     assert [one.value for one in monday.list()] == ["monday"]
 

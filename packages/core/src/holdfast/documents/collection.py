@@ -10,7 +10,7 @@ from typing import Any
 
 from holdfast.documents import checks
 from holdfast.documents.checks import DocumentMatch, Labels, Put
-from holdfast.documents.handle import Documents, check_dimensions, draft, order_by, tree
+from holdfast.documents.handle import Documents, check_dimensions, draft, tree
 from holdfast.providers.base import Vector
 from holdfast.storage.contract.documents import Choice, Document
 from holdfast.storage.contract.reach import Reach
@@ -153,8 +153,10 @@ class Collection:
         """Return documents in the order of a field; see `Documents.list`."""
         if limit <= 0 or offset < 0:
             return []
-        choice = Choice(self._reach(below), tree(filters))
-        found = self._storage.documents.page(choice, order_by(order), limit, offset)
+        labels = self._labels(below)
+        found = self._documents.list(
+            labels, filters=filters, order=order, limit=limit, offset=offset
+        )
         return [self._below(document) for document in found]
 
     def counts(self, below: Labels = ()) -> dict[tuple[str, ...], int]:
@@ -164,7 +166,7 @@ class Collection:
 
     def namespaces(self, below: Labels = ()) -> builtins.list[tuple[str, ...]]:
         """Return the namespaces below some labels that hold a document, sorted."""
-        found = self._storage.documents.namespaces(self._reach(below))
+        found = self._documents.namespaces(self._labels(below))
         return [labels[len(self.prefix) :] for labels in found]
 
     def tally(self, field: str, below: Labels = ()) -> dict[Any, int]:

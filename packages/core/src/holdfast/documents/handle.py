@@ -216,9 +216,9 @@ class Documents:
     def _words(self, search: Search) -> KeywordQuery:
         """Return the words to look for, once the vectors are known to be of this embedder."""
         query = search.query or ""
-        if search.vector is None and (not query.strip() or self._embedder is None):
+        if not query.strip():
             return KeywordQuery()
-        if search.vector is None and self._embedder is not None:
+        if self._embedder is not None and search.vector is None:
             self._storage.check_embedder(self._embedder.fingerprint)
         return KeywordQuery() if search.mode == "vector" else indexing.keyword_query(query)
 

@@ -276,16 +276,15 @@ def page(connection: Connection, row_ids: Sequence[int]) -> list[tuple[int, Docu
 def counts(connection: Connection, reach: Reach) -> dict[tuple[str, ...], int]:
     """Count the documents by the labels of their namespaces, sorted."""
     where, values = within(reach)
-    # The plus takes the column's affinity away, which would keep SQLite from the index.
+    # The index of keys is counted once: it is far smaller than the rows.
     rows = connection.execute(
-        f"SELECT n.path, (SELECT count(*) FROM documents r WHERE r.id >> {NAMESPACE_BITS} = +n.no)"
-        f" FROM namespaces n WHERE {where}",
+        f"SELECT n.path, c.number FROM (SELECT id >> {NAMESPACE_BITS} AS no, count(*) AS number"
+        f" FROM documents GROUP BY 1) c JOIN namespaces n ON n.no = c.no WHERE {where}",
         values,
     )
     found: Counter[tuple[str, ...]] = Counter()
     for path, number in rows:
-        if number:
-            found[reaches.document_labels(path) or ()] += number
+        found[reaches.document_labels(path) or ()] += number
     return dict(sorted(found.items()))
 
 
