@@ -18,6 +18,7 @@ import holdfast
 from faults.talker import opened, talker
 from holdfast import Change, Memory
 from holdfast.documents import Collection, Documents, Get, ListNamespaces, Put, Search
+from holdfast.documents.checks import SearchOptions
 
 IDS = ("user_id", "agent_id", "run_id", "app_id")
 # They end what the other calls need, or take the file away; `rekey` is tried on a file of its own.
@@ -87,7 +88,7 @@ def _plain(room: Room, owner: str, method: str, name: str) -> Any:
     if name == "messages" and method == "compress":
         return [{"role": "user", "content": "tea"}]
     if owner == "Collection":
-        special: dict[str, Any] = {"keys": ["k"], "vector": [1.0, 0.0], "field": "a", "entries": []}
+        special: dict[str, Any] = {"keys": ["k"], "vector": [1.0, 0.0], "field": "a", "puts": []}
         if name in special:
             return special[name]
     values: dict[str, Any] = {
@@ -107,7 +108,6 @@ def _plain(room: Room, owner: str, method: str, name: str) -> Any:
         "namespace": ("n",),
         "key": "k",
         "value": {"a": 1},
-        "search": Search(("n",), "tea"),
         "matches": room.memory.search("tea", user_id="ada"),
         "count": len,
     }
@@ -175,18 +175,11 @@ def _operations(text: str) -> Iterator[tuple[str, Any]]:
     yield "get", [Get((text,), "k")]
     yield "labels", [ListNamespaces((text,))]
     yield "search", [Search(("n",), text)]
+    yield "words alone", [Search(("n",), text, mode="keyword")]
+    yield "mode", [Search(("n",), "tea", mode=text)]  # type: ignore[arg-type]
 
 
-def _search(text: str) -> Iterator[tuple[str, Any]]:
-    yield "query", Search(("n",), text)
-    yield "words alone", Search(("n",), text, mode="keyword")
-    yield "prefix", Search((text,), "tea")
-    yield "mode", Search(("n",), "tea", mode=text)  # type: ignore[arg-type]
-    for name, value in _filters(text):
-        yield f"filter {name}", Search(("n",), None, value)
-
-
-def _entries(text: str) -> Iterator[tuple[str, Any]]:
+def _puts(text: str) -> Iterator[tuple[str, Any]]:
     yield "text", [Put(("x",), "k2", {"a": 1}, [text], vectors=[[1.0, 0.0]])]
     yield "value", [Put(("x",), "k2", {"a": text}, ["tea"], vectors=[[1.0, 0.0]])]
     yield "key", [Put(("x",), text, {}, ["tea"], vectors=[[1.0, 0.0]])]
@@ -198,12 +191,12 @@ _SHAPES: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {
     "relations": _relations,
     "filters": _filters,
     "operations": _operations,
-    "search": _search,
-    "entries": _entries,
+    "puts": _puts,
     "metadata": lambda text: iter([("value", {"k": text}), ("field", {text: 1})]),
     "value": lambda text: iter([("inside", {"k": text}), ("whole", text)]),
     "kinds": lambda text: iter([("one", [text])]),
     "kind": lambda text: iter([("text", text)]),
+    "mode": lambda text: iter([("text", text)]),
     "change": lambda text: iter([("id", Change("ADD", text, None, None))]),
     "live": lambda text: iter([("one", [text])]),
     "matches": lambda text: iter(()),
@@ -214,7 +207,7 @@ _NO_TEXT = {
     "limit", "offset", "min_score", "explain", "graph", "as_of", "valid_at", "occurred_at",
     "expires_at", "valid_from", "importance", "infer", "wait", "retry", "progress", "check",
     "refresh", "strict", "depth", "max_hops", "max_tokens", "lifetime", "count", "summary",
-    "recent", "full_tokens", "vector", "self",
+    "recent", "full_tokens", "vector", "vectors", "exact", "expired", "unscored", "self",
 }  # fmt: skip
 
 
@@ -264,12 +257,15 @@ def _parameters() -> Iterator[tuple[str, str, str, inspect.Parameter]]:
 
 
 def _taken(found: Any) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a callable, the four ids in place of ``**ids: Unpack[Ids]``."""
+    """Return the parameters of a callable, the keys in place of ``**options: Unpack[...]``."""
     taken: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(found).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            one = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None, annotation="str")
-            taken |= {id_: one.replace(name=id_) for id_ in IDS}
+            one = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None)
+            options = dict.fromkeys(IDS, "str")
+            if "SearchOptions" in str(parameter.annotation):
+                options = SearchOptions.__annotations__
+            taken |= {key: one.replace(name=key, annotation=of) for key, of in options.items()}
         else:
             taken[name] = parameter
     return taken
