@@ -198,12 +198,12 @@ def _lifted(dense: Floats, keywords: Floats) -> Floats:
     return lifted
 
 
-item_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+document_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "hybrid": _lifted,
     "vector": _cosine,
     "keyword": _share,
 }
-"""How items are scored by cosine and keywords: by mode."""
+"""How documents are scored by cosine and keywords: by mode."""
 
 
 def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates], Ranked]:
@@ -218,10 +218,10 @@ def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates]
     return ranked
 
 
-items: Mapping[str, Callable[[Candidates], Ranked]] = {
-    mode: _ranking(score) for mode, score in item_scores.items()
+documents: Mapping[str, Callable[[Candidates], Ranked]] = {
+    mode: _ranking(score) for mode, score in document_scores.items()
 }
-"""How items are ranked, by mode."""
+"""How documents are ranked, by mode."""
 
 
 def _by_score(candidates: Candidates, scores: Floats) -> Positions:

@@ -25,8 +25,8 @@ from holdfast.storage.sqlite.schema import STEPS
 from holdfast.storage.sqlite.wal_erasure import EVERY
 from holdfast.types import utc_now
 
-# Expired records, and items, erased in one transaction; and how many of those at once, where the
-# file is opened or closed.
+# Expired records, and documents, erased in one transaction; and how many of those at once, where
+# the file is opened or closed.
 SLICE = 200
 SLICES = 25
 
@@ -252,7 +252,7 @@ class Clock:
 _EXPIRED = (
     "SELECT EXISTS (SELECT 1 FROM records r WHERE expires_at <= :now"
     " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key))"
-    " OR EXISTS (SELECT 1 FROM items WHERE expires_at <= :now)"
+    " OR EXISTS (SELECT 1 FROM documents WHERE expires_at <= :now)"
 )
 _EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
@@ -273,6 +273,6 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
 def _has_vectors(connection: Connection) -> bool:
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM records)"
-        " OR EXISTS (SELECT 1 FROM items WHERE length(vectors) > 0)"
+        " OR EXISTS (SELECT 1 FROM documents WHERE length(vectors) > 0)"
     ).fetchone()
     return bool(row[0])
