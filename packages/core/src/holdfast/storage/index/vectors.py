@@ -16,7 +16,7 @@ import faiss
 import numpy as np
 
 from holdfast.storage.contract.arrays import Bools, Floats, Positions
-from holdfast.storage.index.arrays import Column, more_than
+from holdfast.storage.index.arrays import GrowableArray, more_than
 
 # From so many positions on, codes. Below, a scan of whole vectors takes a millisecond at most.
 MANY: Final = 20_000
@@ -131,7 +131,7 @@ class _Codes:
 
     def __init__(self, vectors: Floats) -> None:
         self._mean: Floats = vectors.mean(axis=0)
-        self._errors = Column(np.float32)  # how far each vector is from what its code says
+        self._errors = GrowableArray(np.float32)  # how far each vector is from what its code says
         self._scale = 1.0
         self._worst = 0.0  # the largest error
         self._longest = 0.0  # the length of the longest code
@@ -180,7 +180,7 @@ class _Codes:
     def _rescale(self, largest: float) -> None:
         """Make room for larger numbers. The errors of two roundings add up."""
         old, scale, errors = self._index, self._scale, self._errors.values
-        self._index, self._errors = self._empty(), Column(np.float32)
+        self._index, self._errors = self._empty(), GrowableArray(np.float32)
         self._worst = self._longest = 0.0
         self._fit(largest)
         for start in range(0, len(errors), _CHUNK):

@@ -22,7 +22,7 @@ from holdfast.forking import Lock
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.arrays import Floats, Positions
 from holdfast.storage.index.columns import Rows
-from holdfast.storage.index.fields import Fields
+from holdfast.storage.index.fields import FieldIndex
 from holdfast.storage.index.keywords import Keywords
 from holdfast.storage.index.loading import Loader, Reading, Row
 from holdfast.storage.index.vectors import MANY, Vectors, inner_products
@@ -65,7 +65,7 @@ class View:
         self.rows = Rows()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
-        self.fields = Fields(self.reading.table)
+        self.fields = FieldIndex(self.reading.table)
         self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self._namespaces: list[int] = []
