@@ -127,7 +127,7 @@ class LongTerm:
         return [match for match in found if not await self._is_live(match.record, own, shown)]
 
     async def _is_live(self, record: Record, own: Ids, shown: set[str]) -> bool:
-        """Say whether a record is a message of the window, or rests on such messages alone."""
+        """Return whether a record is a message of the window, or rests on such messages alone."""
         if record.scope.ids() != own:
             return False
         if not record.sources:

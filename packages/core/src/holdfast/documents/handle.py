@@ -307,7 +307,7 @@ class Documents:
         return found if isinstance(found, Document) else None
 
     def delete(self, namespace: Labels, key: str) -> bool:
-        """Delete one document; say whether there was one."""
+        """Delete one document; return whether there was one."""
         return _result(self.batch([Put(namespace, key, None)])) is True
 
     async def adelete(self, namespace: Labels, key: str) -> bool:

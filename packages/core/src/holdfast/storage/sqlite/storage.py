@@ -324,12 +324,12 @@ class SqliteStorage:
                 with damage.Reading("the relations of a view"):
                     network.follow(seen[0])
                 asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
-                boost = partial(graph_boost.lifts, network=network, asked=asked)
+                boost = partial(graph_boost.boosts, network=network, asked=asked)
             return find_records(*seen, probe, now, boost)
 
 
 def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
-    """Say whether others speak than when a question was read."""
+    """Return whether others speak than when a question was read."""
     live = view.reading.as_of is None
     return live and speakers is not None and speakers != view.rows.speakers.keys()
 

@@ -11,7 +11,7 @@ from holdfast.runtime import SYNC, run
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.graph_boost import Asked, lifts
+from holdfast.storage.index.graph_boost import Asked, boosts
 from holdfast.storage.index.graphs import GraphView
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
@@ -57,7 +57,7 @@ def lifted(storage: SqliteStorage, query: str, many: int = 1_000) -> Floats:
         loader = SqliteLoader(connection)
         view.follow(loader)
         network.follow(loader)
-        return lifts(loader, view, network, Asked(query, vector, None, storage.file.now()))
+        return boosts(loader, view, network, Asked(query, vector, None, storage.file.now()))
 
 
 def test_of_two_names_that_are_asked_for_what_joins_them_counts_most(
