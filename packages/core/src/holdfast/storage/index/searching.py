@@ -32,8 +32,8 @@ POOL = 200
 # many as are wanted, in the same proportion as a pool does.
 MOST = 20_000
 _FURTHER = 8  # how many times larger a pool becomes that holds too few rows
-Lift: TypeAlias = Callable[[Loader, View], Floats]
-"""Returns by how much relations lift each position, 0 to 1 (`graph_boost`)."""
+Boost: TypeAlias = Callable[[Loader, View], Floats]
+"""Returns by how much relations boost each position, 0 to 1 (`graph_boost`)."""
 
 
 class Hit(NamedTuple):
@@ -45,7 +45,9 @@ class Hit(NamedTuple):
     parts: Mapping[str, float]
 
 
-def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None = None) -> list[Hit]:
+def find(
+    loader: Loader, view: View, probe: Probe, now: int, boost: Boost | None = None
+) -> list[Hit]:
     """Rank what a view may show."""
     if len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
@@ -58,15 +60,15 @@ def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None =
     keywords = view.keywords.scores(probe.keywords)
     question = view.ask(loader, probe.vector, allowed)
     places, dense = _pool(view, question, keywords, places, probe)
-    lifted = None
-    if lift is not None:
-        lifts = lift(loader, view)
-        more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
+    boosted = None
+    if boost is not None:
+        boosts = boost(loader, view)
+        more = np.setdiff1d(_largest(boosts, np.flatnonzero(allowed & (boosts > 0))), places)
         places, dense = _joined(places, dense, more, question.cosines(more))
-        lifted = lifts[places]
+        boosted = boosts[places]
     rows = view.rows.taken(places)
     speakers, single = view.rows.speakers, view.rows.single
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, boosted, single))
     return _hits(probe, ranked, rows)
 
 

@@ -324,7 +324,7 @@ class SqliteStorage:
                 with damage.Reading("the relations of a view"):
                     network.follow(seen[0])
                 asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
-                boost = partial(graph_boost.lifts, network=network, asked=asked)
+                boost = partial(graph_boost.boosts, network=network, asked=asked)
             return find_records(*seen, probe, now, boost)
 
 
