@@ -61,7 +61,7 @@ class Asked:
     now: int
 
     def holds(self, edge: Edge) -> bool:
-        """Return whether a relation may boost anything."""
+        """Say whether a relation may boost anything."""
         return edge.label not in STATEMENTS and edge.holds(self.now, self.valid_at)
 
 
@@ -79,27 +79,27 @@ def boosts(loader: Loader, view: View, network: GraphView, asked: Asked) -> Floa
     near = _triplet(loader, view, network, asked)
     sources = loader.sources([*dict.fromkeys([*joined, *near])])
     halves = (_full(_summed(joined, sources)), _best(near, sources))
-    boosted = np.zeros(len(view.rows), dtype=np.float32)
+    boosts = np.zeros(len(view.rows), dtype=np.float32)
     ids = view.rows.table["id"]
     for share, half in zip(SHARES, halves, strict=True):
         places = view.positions(half)
-        boosted[places] += [share * half[row_id] for row_id in ids[places].tolist()]
-    return boosted
+        boosts[places] += [share * half[row_id] for row_id in ids[places].tolist()]
+    return boosts
 
 
 def _entity(network: GraphView, asked: Asked) -> Boosts:
     """Return how much the relations of each row say of what a question names."""
     found = named(asked.query, network.named)
     nodes = dict.fromkeys(node for name in found for node in network.named(name))
-    boosted: dict[int, float] = defaultdict(float)
+    boosts: dict[int, float] = defaultdict(float)
     for node in nodes:
         near = ((n, [*filter(asked.holds, edges)]) for n, edges in network.near(node).items())
         for other, edges in islice((one for one in near if one[1]), MOST_NEIGHBOURS):
             joins = 1.0 if other in nodes else UNASKED
             share = joins / math.log2(2 + network.degree(other))
             for edge in edges[-MOST_RELATIONS:]:
-                boosted[edge.row_id] += share
-    return boosted
+                boosts[edge.row_id] += share
+    return boosts
 
 
 def _triplet(loader: Loader, view: View, network: GraphView, asked: Asked) -> Boosts:
@@ -124,25 +124,25 @@ def _nearest(question: Question) -> tuple[Positions, Floats]:
     return places[order], cosines[order]
 
 
-def _summed(boosted: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
+def _summed(boosts: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
     """Return what rows and what they rest on are boosted by: a turn by all its facts together."""
-    total = defaultdict(float, boosted)
-    for row_id, value in boosted.items():
+    total = defaultdict(float, boosts)
+    for row_id, value in boosts.items():
         for source in sources.get(row_id, ()):
             total[source] += value
     return total
 
 
-def _best(boosted: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
+def _best(boosts: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
     """Return what rows and what they rest on are boosted by: a turn by the best of its facts."""
-    best = dict(boosted)
-    for row_id, value in boosted.items():
+    best = dict(boosts)
+    for row_id, value in boosts.items():
         for source in sources.get(row_id, ()):
             best[source] = max(best.get(source, 0.0), value)
     return best
 
 
-def _full(boosted: Boosts) -> Boosts:
+def _full(boosts: Boosts) -> Boosts:
     """Return boosts as shares of the largest."""
-    most = max(boosted.values(), default=1.0)
-    return {row_id: value / most for row_id, value in boosted.items()}
+    most = max(boosts.values(), default=1.0)
+    return {row_id: value / most for row_id, value in boosts.items()}

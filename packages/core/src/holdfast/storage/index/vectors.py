@@ -25,7 +25,7 @@ MANY: Final = 20_000
 SELECTIVE: Final = 8
 
 _LEVELS: Final = 127.0  # codes run from -127 to 127
-_HEADROOM: Final = 1.1  # so much larger numbers than seen at first still have a code
+_HEADROOM: Final = 1.25  # so much larger numbers than seen at first still have a code
 _CHUNK: Final = 4_096  # vectors decoded at a time: they stay in the processor's cache
 
 

@@ -21,11 +21,11 @@ import numpy as np
 from holdfast.forking import Lock
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.arrays import Bools, Floats, Positions
-from holdfast.storage.index.columns import Rows
 from holdfast.storage.index.fields import FieldIndex
 from holdfast.storage.index.keywords import Keywords
 from holdfast.storage.index.loading import Loader, Reading, Row
 from holdfast.storage.index.nearest import Question, ask
+from holdfast.storage.index.passage_table import PassageTable
 from holdfast.storage.index.vectors import MANY, Vectors
 
 # Rebuild once so many positions are dead weight.
@@ -61,7 +61,7 @@ class View:
 
     def clear(self) -> None:
         """Begin anew: the next `follow` builds it from the rows."""
-        self.rows = Rows()
+        self.rows = PassageTable()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
         self.fields = FieldIndex(self.reading.table)

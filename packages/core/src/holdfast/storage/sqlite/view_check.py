@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from holdfast.storage.contract.arrays import Floats, Positions
-from holdfast.storage.index.columns import ROW
 from holdfast.storage.index.graphs import GraphView
 from holdfast.storage.index.loading import Loader
+from holdfast.storage.index.passage_table import ROW
 from holdfast.storage.index.views import View
 
 Held: TypeAlias = Sequence[Any]

@@ -1,4 +1,4 @@
-"""The columns of a view: what ranking and visibility need of each row, as numpy arrays."""
+"""The passage table of a view: what ranking and visibility need of each row, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _COPIED = (
 )
 
 
-class Rows:
+class PassageTable:
     """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
 
     The passages of a row lie together. A session is a run, else a day of a namespace. Its
