@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from holdfast.chatlog import ChatLog
 from holdfast.checks import check_path
 from holdfast.documents import Items
 from holdfast.maintenance import conductor as maintenance
@@ -29,6 +30,28 @@ class Keeping(Handle):
         """
         self._need_whole_file("items")
         return Items(self._storage, self._embedder, self._async)
+
+    def chat_log(
+        self,
+        name: str = "messages",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> ChatLog:
+        """Return the log of a session's messages; see `ChatLog`.
+
+        Args:
+            name: Keeps several logs of a session apart.
+            user_id, agent_id, run_id, app_id: Whose session it is, and which (`run_id`): exactly
+                these ids.
+
+        Raises:
+            ScopeError: There is none, or it is not within the scope of this handle.
+        """
+        scope = self._scope(user_id, agent_id, run_id, app_id)
+        return ChatLog(self._storage, self._async, scope, name)
 
     @property
     def database(self) -> Database:
