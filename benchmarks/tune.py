@@ -22,7 +22,7 @@ from holdfast.maintenance.conversations import Conversation, read_conversations
 from holdfast.providers.local import LocalEmbedder
 from holdfast.retrieval.conductor import ranking
 from holdfast.retrieval.ranking import DEFAULT, Weights
-from holdfast.storage.index.searching import Candidates
+from holdfast.storage.contract.search import Candidates
 from measures import Shown, measured
 from numpy.typing import NDArray
 from retrieval import answerable, stored

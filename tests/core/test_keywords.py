@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from holdfast.language.terms import analyse, term_hashes
-from holdfast.storage.index.keywords import K1, LENT, PAIR, QUOTE, B, KeywordQuery, Keywords
+from holdfast.storage.contract.search import KeywordQuery
+from holdfast.storage.index.keywords import K1, LENT, PAIR, QUOTE, B, Keywords
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -7,8 +7,8 @@ import numpy as np
 from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
 from holdfast.retrieval.ranking import DEFAULT, Weights, rank
-from holdfast.storage.index.columns import DAY, ROLE_CODES, ROW
-from holdfast.storage.index.searching import Candidates
+from holdfast.storage.contract.search import ROLE_CODES, Candidates
+from holdfast.storage.index.columns import DAY, ROW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

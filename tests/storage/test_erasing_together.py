@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.sqlite import check, erasure, namespaces, records, versions
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.file import File
-from holdfast.storage.sqlite.records import Draft, Indexed
 from holdfast.types import Scope
 
 SCOPES = [Scope(user_id="ada"), Scope(user_id="ada", run_id="r"), Scope(user_id="bob")]

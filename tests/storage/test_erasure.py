@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from holdfast import Memory
 from holdfast.documents import Search
+from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.sqlite.file import File
-from holdfast.storage.sqlite.records import Draft, Indexed, add
+from holdfast.storage.sqlite.records import add
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
 from support.drivers import needs_encryption

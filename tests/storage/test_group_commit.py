@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from holdfast import Database, Memory, Scope, StorageError
 from holdfast.ingestion.conductor import indexing
+from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.views import Reading
+from holdfast.storage.index.loading import Reading
 from holdfast.storage.sqlite import records
 from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.records import Draft
 from holdfast.testing import HashEmbedder
 
 
@@ -127,7 +127,8 @@ def test_a_view_forgets_what_was_taken_back(tmp_path: Path) -> None:
             storage.file.viewing(reading, writing=True) as seen,
         ):
             assert seen is not None
-            connection, view = seen
+            loader, view = seen
+            connection = loader.connection
             assert len(view.rows) == 2, "it sees what it is to be committed with"
             connection.execute("ROLLBACK")
             connection.execute("INSERT INTO nowhere VALUES (1)")

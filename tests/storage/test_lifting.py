@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from holdfast.ingestion.conductor import index
 from holdfast.runtime import SYNC, run
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.index.graph_boost import Asked, lifts
-from holdfast.storage.index.graphs import GraphReading, GraphView
-from holdfast.storage.index.views import Reading, View
-from holdfast.storage.sqlite.records import Draft
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.index.graphs import GraphView
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite.loading import SqliteLoader
+from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
 
@@ -24,13 +26,13 @@ REGION = Reach.of_scope(SCOPE)
 
 
 @pytest.fixture
-def storage() -> Iterator[EmbeddedStorage]:
-    opened = EmbeddedStorage(":memory:")
+def storage() -> Iterator[SqliteStorage]:
+    opened = SqliteStorage(":memory:")
     yield opened
     opened.file.close()
 
 
-def state(storage: EmbeddedStorage, *stated: tuple[str, str, str]) -> None:
+def state(storage: SqliteStorage, *stated: tuple[str, str, str]) -> None:
     """Store facts that rest on nothing, each stating one relation."""
     texts = [(" ".join(one), None) for one in stated]
     drafts = [
@@ -47,18 +49,19 @@ def state(storage: EmbeddedStorage, *stated: tuple[str, str, str]) -> None:
     storage.add(SCOPE, drafts, MADE.fingerprint, extract=False)
 
 
-def lifted(storage: EmbeddedStorage, query: str, many: int = 1_000) -> Floats:
+def lifted(storage: SqliteStorage, query: str, many: int = 1_000) -> Floats:
     view = View(Reading("records", REGION), 64, many)
     network = GraphView(GraphReading(REGION))
     vector = np.array(MADE.embed([query])[0], dtype=np.float32)
     with storage.database.read() as connection:
-        view.follow(connection)
-        network.follow(connection)
-        return lifts(connection, view, network, Asked(query, vector, None, storage.file.now()))
+        loader = SqliteLoader(connection)
+        view.follow(loader)
+        network.follow(loader)
+        return lifts(loader, view, network, Asked(query, vector, None, storage.file.now()))
 
 
 def test_of_two_names_that_are_asked_for_what_joins_them_counts_most(
-    storage: EmbeddedStorage,
+    storage: SqliteStorage,
 ) -> None:
     state(storage, ("Ann", "met", "Bo"), ("Ann", "met", "Cy"), ("Di", "met", "Bo"))
     joins, one, other = lifted(storage, "Ann Bo").tolist()
@@ -67,24 +70,24 @@ def test_of_two_names_that_are_asked_for_what_joins_them_counts_most(
     assert 0 < one < joins > other > 0
 
 
-def test_a_neighbour_of_many_relations_lifts_less(storage: EmbeddedStorage) -> None:
+def test_a_neighbour_of_many_relations_lifts_less(storage: SqliteStorage) -> None:
     state(storage, ("Ann", "met", "Bo"), ("Ann", "met", "Cy"), ("Bo", "met", "Di"))
     hub, rare, _ = lifted(storage, "Ann").tolist()
 
     assert hub < rare
 
 
-def test_a_question_that_names_nobody_lifts_what_is_near_by_half(storage: EmbeddedStorage) -> None:
+def test_a_question_that_names_nobody_lifts_what_is_near_by_half(storage: SqliteStorage) -> None:
     state(storage, ("Ann", "drinks", "green tea"), ("Bo", "paints", "boats"))
     assert lifted(storage, "who drinks something green").tolist() == [0.5, 0]
 
 
-def test_a_single_relation_far_from_the_question_lifts_nothing(storage: EmbeddedStorage) -> None:
+def test_a_single_relation_far_from_the_question_lifts_nothing(storage: SqliteStorage) -> None:
     state(storage, ("Ann", "drinks", "tea"))
     assert lifted(storage, "where are the boats").tolist() == [0]
 
 
-def test_views_of_codes_lift_what_views_of_whole_vectors_lift(storage: EmbeddedStorage) -> None:
+def test_views_of_codes_lift_what_views_of_whole_vectors_lift(storage: SqliteStorage) -> None:
     names = [f"name{number % 17}" for number in range(60)]
     state(storage, *((name, "saw", f"thing{n}") for n, name in enumerate(names)))
     for query in ("name3 saw", "which thing7 did name3 see", "nothing of it"):

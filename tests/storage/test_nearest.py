@@ -12,19 +12,19 @@ from holdfast.documents import Collection, Entry
 from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.filters import parse
+from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.columns import NEVER
-from holdfast.storage.index.keywords import KeywordQuery
+from holdfast.storage.contract.search import KeywordQuery, Probe
+from holdfast.storage.index.loading import NEVER, Reading
 from holdfast.storage.index.nearest import Question
-from holdfast.storage.index.searching import Probe, find
+from holdfast.storage.index.searching import find
 from holdfast.storage.index.vectors import Vectors
-from holdfast.storage.index.views import Reading, View
-from holdfast.storage.sqlite.database import Connection
+from holdfast.storage.index.views import View
 from holdfast.storage.sqlite.document_rows import ItemDraft
-from holdfast.storage.sqlite.records import Draft, Indexed
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.loading import SqliteLoader
+from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.types import Scope, utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -102,9 +102,9 @@ def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[ItemDr
 
 
 @contextmanager
-def stored(vectors: Floats, words: Sequence[str]) -> Iterator[EmbeddedStorage]:
+def stored(vectors: Floats, words: Sequence[str]) -> Iterator[SqliteStorage]:
     """A file whose rows were written in two goes, some of them replaced, some deleted."""
-    storage, half = EmbeddedStorage(":memory:"), len(vectors) // 2
+    storage, half = SqliteStorage(":memory:"), len(vectors) // 2
     try:
         storage.documents.put(drafts(vectors[:half], words[:half]), "made")
         yield storage
@@ -112,15 +112,15 @@ def stored(vectors: Floats, words: Sequence[str]) -> Iterator[EmbeddedStorage]:
         storage.file.close()
 
 
-def change(storage: EmbeddedStorage, vectors: Floats, words: Sequence[str]) -> None:
+def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> None:
     half = len(vectors) // 2
     storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
     storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
     storage.documents.put([(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made")
 
 
-def followed(view: View, connection: Connection) -> View:
-    view.follow(connection)
+def followed(view: View, loader: SqliteLoader) -> View:
+    view.follow(loader)
     return view
 
 
@@ -143,28 +143,30 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
     with stored(vectors, words) as storage:
         coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
         with storage.database.read() as connection:
-            followed(coded, connection)
+            loader = SqliteLoader(connection)
+            followed(coded, loader)
         change(storage, vectors, words)
         with storage.database.read() as connection:
-            followed(coded, connection)
-            followed(whole, connection)
+            loader = SqliteLoader(connection)
+            followed(coded, loader)
+            followed(whole, loader)
             asked = read("green tea", (), utc_now())
             keywords = coded.keywords.scores(KeywordQuery(asked.groups))
             allowed = coded.rows.visible(NOW, None, None)
             if filters is not None:
                 through = coded.fields.through(
-                    connection, coded.rows.table["id"], parse(filters, own_fields=False)
+                    loader, coded.rows.table["id"], parse(filters, own_fields=False)
                 )
                 assert through is not None
                 allowed &= through
             if not allowed.any():
                 return
-            question = Question(connection, coded, vectors[0], allowed)
+            question = Question(loader, coded, vectors[0], allowed)
             places, cosines = question.foremost(score, keywords, most)
             everything = np.flatnonzero(allowed)
             ids = whole.rows.table["id"].tolist()
             order = [ids.index(row) for row in coded.rows.table["id"][everything].tolist()]
-            true = whole.cosines(connection, vectors[0], np.array(order))
+            true = whole.cosines(loader, vectors[0], np.array(order))
             np.testing.assert_allclose(
                 cosines,
                 true[np.isin(everything, places)][np.argsort(np.argsort(places))],
@@ -189,12 +191,13 @@ def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
         change(storage, vectors, ["tea"] * len(vectors))
         coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
         with storage.database.read() as connection:
-            followed(coded, connection)
-            followed(whole, connection)
+            loader = SqliteLoader(connection)
+            followed(coded, loader)
+            followed(whole, loader)
             allowed = coded.rows.visible(NOW, None, None)
             allowed[:: data.draw(st.integers(1, 5))] = True
-            true = whole.cosines(connection, vectors[0], np.arange(len(allowed)))
-            places, cosines = Question(connection, coded, vectors[0], allowed).nearest(most)
+            true = whole.cosines(loader, vectors[0], np.arange(len(allowed)))
+            places, cosines = Question(loader, coded, vectors[0], allowed).nearest(most)
     wanted = np.sort(true[allowed])[::-1][:most]
     assert len(places) >= len(wanted)
     np.testing.assert_allclose(np.sort(cosines)[::-1][:most], wanted, atol=1e-5)
@@ -202,7 +205,7 @@ def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
 
 
 @pytest.fixture(scope="module")
-def crowd() -> Iterator[EmbeddedStorage]:
+def crowd() -> Iterator[SqliteStorage]:
     """One user with more records than a view keeps whole vectors of."""
     random = np.random.default_rng(3)
     centres = random.standard_normal((300, 16))
@@ -214,7 +217,7 @@ def crowd() -> Iterator[EmbeddedStorage]:
         text = " ".join(words)
         terms, passages = indexing.index_texts([text])
         drafts.append(Draft(text, "turn", Indexed(vector[None], tuple(passages), terms, 0)))
-    storage = EmbeddedStorage(":memory:")
+    storage = SqliteStorage(":memory:")
     storage.add(Scope(user_id="ada"), drafts, "made", extract=False)
     yield storage
     storage.file.close()
@@ -222,7 +225,7 @@ def crowd() -> Iterator[EmbeddedStorage]:
 
 @pytest.mark.parametrize("limit", [20, 200, 201, 500, 5_000])
 def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
-    crowd: EmbeddedStorage, limit: int
+    crowd: SqliteStorage, limit: int
 ) -> None:
     reading = Reading("records", Reach.of_scope(Scope(user_id="ada")))
     coded, whole = View(reading, 16), View(reading, 16, many=1_000_000)
@@ -236,10 +239,11 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     )
     statements: list[str] = []
     with crowd.database.read() as connection:
-        wanted = find(connection, followed(whole, connection), probe, NOW)
-        followed(coded, connection)
+        loader = SqliteLoader(connection)
+        wanted = find(loader, followed(whole, loader), probe, NOW)
+        followed(coded, loader)
         connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
-        found = find(connection, coded, probe, NOW)
+        found = find(loader, coded, probe, NOW)
         connection.set_trace_callback(None)  # type: ignore[attr-defined]
     assert coded.vectors.coded
     assert not whole.vectors.coded
@@ -262,9 +266,11 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
     with stored(vectors, words) as storage:
         coded, whole = View(READING, 32, 100), View(READING, 32)
         with storage.database.read() as connection:
-            followed(coded, connection)
+            loader = SqliteLoader(connection)
+            followed(coded, loader)
         change(storage, vectors, words)
         with storage.database.read() as connection:
+            loader = SqliteLoader(connection)
             for query in vectors[::400]:
                 probe = Probe(
                     vector=query,
@@ -276,8 +282,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                     score=ranking.item_scores[mode],
                 )
                 found, wanted = (
-                    find(connection, followed(view, connection), probe, NOW)
-                    for view in (coded, whole)
+                    find(loader, followed(view, loader), probe, NOW) for view in (coded, whole)
                 )
                 assert coded.vectors.coded
                 assert not whole.vectors.coded

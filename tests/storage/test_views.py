@@ -10,8 +10,10 @@ import pytest
 from holdfast import EmbedderMismatchError, Memory, Scope
 from holdfast.documents import Search
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.views import Reading, View
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.index.views import View
 from holdfast.storage.sqlite.database import Connection, Cursor
+from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.testing import HashEmbedder
 
 
@@ -108,7 +110,7 @@ def test_a_burst_of_writes_is_followed_in_few_statements(
             memory.add(f"tea {number}", user_id="ada")
         with memory._storage.database.read() as connection:
             counted = Counted(connection)
-            view.follow(counted)
+            view.follow(SqliteLoader(counted))
         counts.append(counted.statements)
     assert counts[2] == counts[1]
     assert len(view.rows) == 402

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from holdfast import FilterError, Memory, Scope
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.graphs import GraphReading, GraphView
-from holdfast.storage.index.views import Reading, View
+from holdfast.storage.index.graphs import GraphView
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View
 from holdfast.storage.sqlite.file import File
 from support.sessions import anew, listener, ranked
 

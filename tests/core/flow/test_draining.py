@@ -24,7 +24,7 @@ from holdfast import (
 from holdfast.pipeline import conductor
 from holdfast.pipeline.worker import Worker
 from holdfast.runtime import SYNC, run
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import echo, facts, model, of, opened, texts
 from support.openai_server import OpenAIServer, Reply, called
@@ -229,7 +229,7 @@ def test_a_failed_batch_waits_and_is_tried_again(tmp_path: Path) -> None:
 
 def test_unreadable_answers_park_a_turn_with_its_reason(tmp_path: Path) -> None:
     llm = ScriptedLLM(itertools.repeat(UNREADABLE))
-    storage = EmbeddedStorage(tmp_path / "memory.db")
+    storage = SqliteStorage(tmp_path / "memory.db")
     with opened(tmp_path, llm) as memory:
         memory.add("I sail", user_id="ada", wait=False)
         for _ in range(5):
@@ -253,7 +253,7 @@ def test_one_bad_turn_does_not_park_the_others_of_its_batch(tmp_path: Path) -> N
         return UNREADABLE if "poison" in new else echo(messages, tool)
 
     llm = ScriptedLLM(itertools.repeat(picky))
-    storage = EmbeddedStorage(tmp_path / "memory.db")
+    storage = SqliteStorage(tmp_path / "memory.db")
     with opened(tmp_path, llm) as memory:
         said = ["one", "two", "poison", "three"]
         memory.add(said, user_id="ada", wait=False)
@@ -267,7 +267,7 @@ def test_one_bad_turn_does_not_park_the_others_of_its_batch(tmp_path: Path) -> N
 
 def test_a_model_that_is_out_for_long_parks_nothing(tmp_path: Path) -> None:
     llm = ScriptedLLM(itertools.repeat(ProviderError("no connection")))
-    storage = EmbeddedStorage(tmp_path / "memory.db")
+    storage = SqliteStorage(tmp_path / "memory.db")
     with opened(tmp_path, llm) as memory:
         memory.add("I sail", user_id="ada", wait=False)
         for _ in range(8):
@@ -277,7 +277,7 @@ def test_a_model_that_is_out_for_long_parks_nothing(tmp_path: Path) -> None:
     storage.file.close()
 
 
-def _make_due(storage: EmbeddedStorage) -> None:
+def _make_due(storage: SqliteStorage) -> None:
     """Let the time of the next attempt come."""
     with storage.database.write() as connection:
         connection.execute("UPDATE queue SET due_at = 0")
@@ -320,7 +320,7 @@ def test_when_a_lease_has_run_out_another_worker_takes_over_and_the_first_writes
 
     with opened(tmp_path, ScriptedLLM()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
-        late = EmbeddedStorage(tmp_path / "memory.db", lease=0.0)
+        late = SqliteStorage(tmp_path / "memory.db", lease=0.0)
         llm = ScriptedLLM([other_flushes])
         changes = run(conductor.drain(conductor.Pipeline(SYNC, late, HashEmbedder(), llm)))
         assert len(changes) == 0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import Memory
 from holdfast.runtime import AsyncRuntime, lane
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
 
@@ -219,7 +219,7 @@ def test_a_turn_does_not_wait_for_a_clock_that_was_wrong(
     with opened(tmp_path, echoing()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
         ahead(memory, sql, by)
-        due = memory._storage.derivation.next_due()
+        due = memory._storage.pipeline.next_due()
         assert due is not None
         assert (due > 0) is waits
         assert len(memory.flush()) == (0 if waits else 1)
@@ -245,7 +245,7 @@ def test_a_summary_does_not_wait_for_a_clock_that_was_wrong(tmp_path: Path) -> N
 def test_a_lease_holds_among_clocks_that_differ_little(tmp_path: Path, by: int) -> None:
     with opened(tmp_path, echoing()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
-        other = EmbeddedStorage(tmp_path / "memory.db")
+        other = SqliteStorage(tmp_path / "memory.db")
         assert len(other.derivation.claim()) == 1
         ahead(memory, CLAIMED, 600_000_000 + by)
         assert len(memory.flush()) == 0

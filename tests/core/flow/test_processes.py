@@ -42,14 +42,14 @@ KILLED = """
 import os, sys
 from holdfast.pipeline import conductor
 from holdfast.runtime import SYNC, run
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import facts
 
 def die(messages, tool):
     os._exit(9)
 
-storage = EmbeddedStorage(sys.argv[1], lease=float(sys.argv[2]))
+storage = SqliteStorage(sys.argv[1], lease=float(sys.argv[2]))
 llm = ScriptedLLM([facts("Rex the dog of the user died"), die])
 run(conductor.drain(conductor.Pipeline(SYNC, storage, HashEmbedder(), llm)))
 """

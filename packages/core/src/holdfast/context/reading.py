@@ -11,7 +11,7 @@ from holdfast.retrieval import conductor as retrieval
 from holdfast.retrieval.conductor import Question
 from holdfast.runtime import Runtime
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Kind, Match, Scope
 
 # A summary comes by itself, at its own place.
@@ -23,7 +23,7 @@ class ScopeReader:
     """Reads one scope; a `holdfast.context.Reader`. `redact` is applied to every question."""
 
     runtime: Runtime
-    storage: EmbeddedStorage
+    storage: Storage
     embedder: Embedder
     scope: Scope
     redact: Callable[[str], str]

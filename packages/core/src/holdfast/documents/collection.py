@@ -20,16 +20,16 @@ from holdfast.ingestion import indexing
 from holdfast.ingestion.messages import check_text
 from holdfast.providers.base import Vector
 from holdfast.retrieval import ranking
-from holdfast.storage.contract.codec import Floats, to_json
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.codec import to_json
 from holdfast.storage.contract.filters import Filter, parse
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.keywords import KeywordQuery
-from holdfast.storage.index.searching import Probe
+from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.sqlite import bulk
 from holdfast.storage.sqlite.bulk import Choice, Order
 from holdfast.storage.sqlite.database import Database, Durability
 from holdfast.storage.sqlite.document_rows import Item, ItemDraft
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.storage import SqliteStorage as EmbeddedStorage
 
 Labels = Sequence[str]
 

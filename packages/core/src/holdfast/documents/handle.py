@@ -33,15 +33,15 @@ from holdfast.ingestion.messages import check_question, check_text
 from holdfast.providers.base import Embedder
 from holdfast.retrieval import ranking
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.contract.codec import MICROSECOND, Floats, to_micros
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.codec import MICROSECOND, to_micros
 from holdfast.storage.contract.filters import Filter, parse
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.keywords import KeywordQuery
-from holdfast.storage.index.searching import Probe
+from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_rows import Item, ItemDraft
 from holdfast.storage.sqlite.documents import Wanted
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.sqlite.storage import SqliteStorage as EmbeddedStorage
 
 __all__ = [
     "Get",

@@ -2,6 +2,7 @@
 
 from holdfast.graph.handle import Graph
 from holdfast.graph.stating import Given
-from holdfast.graph.values import Entity, Hop, Neighbour, Path, Relation, Triple
+from holdfast.graph.values import Triple
+from holdfast.storage.contract.graph import Entity, Hop, Neighbour, Path, Relation
 
 __all__ = ["Entity", "Given", "Graph", "Hop", "Neighbour", "Path", "Relation", "Triple"]

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import InvalidInputError, StorageError
-from holdfast.graph.reading import Whole
-from holdfast.graph.values import Entity, Relation
+from holdfast.storage.contract.graph import Entity, GraphSnapshot, Relation
 
 if TYPE_CHECKING:
     from networkx import MultiDiGraph
@@ -24,7 +23,7 @@ _PAGE = Path(__file__).with_name("page")
 _NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def to_networkx(whole: Whole) -> MultiDiGraph[str]:
+def to_networkx(whole: GraphSnapshot) -> MultiDiGraph[str]:
     """Return a multigraph: entities by name ("Bob (2)" for a second one), relations by fact id."""
     networkx = _networkx()
     graph: MultiDiGraph[str] = networkx.MultiDiGraph()
@@ -41,7 +40,7 @@ def to_networkx(whole: Whole) -> MultiDiGraph[str]:
     return graph
 
 
-def to_graphml(whole: Whole, path: Path) -> None:
+def to_graphml(whole: GraphSnapshot, path: Path) -> None:
     """Write GraphML, which Gephi, yEd and Cytoscape open."""
     graph = _networkx().relabel_nodes(to_networkx(whole), _xml)
     with _writing(path):
@@ -99,7 +98,7 @@ def _link(relation: Relation) -> dict[str, Any]:
 # -- the page -----------------------------------------------------------------------------------
 
 
-def to_html(whole: Whole, path: Path) -> None:
+def to_html(whole: GraphSnapshot, path: Path) -> None:
     """Write one page that holds all it needs; it fetches nothing and runs no stored word."""
     library, script = (_read(name) for name in ("cytoscape.min.js", "page.js"))
     filled = {
@@ -123,7 +122,7 @@ def _allowed(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _embedded(whole: Whole) -> str:
+def _embedded(whole: GraphSnapshot) -> str:
     """Return JSON that no HTML parser takes for markup."""
     data = {
         "total": whole.total,

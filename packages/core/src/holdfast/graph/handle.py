@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from holdfast.checks import check_path, check_time
 from holdfast.errors import InvalidInputError, shown
-from holdfast.graph import exporting, reading, stating
-from holdfast.graph.reading import Asked, Whole
+from holdfast.graph import exporting, stating
 from holdfast.graph.stating import Stating
-from holdfast.graph.values import Entity, Neighbour, Path, Relation
 from holdfast.ingestion.messages import check_question
 from holdfast.providers.base import Embedder
 from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.contract.codec import maybe_micros
+from holdfast.storage.contract.graph import (
+    Entity,
+    GraphQuery,
+    GraphSnapshot,
+    Neighbour,
+    Path,
+    Relation,
+)
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.file import File
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Changes, Scope, within_reach
 
 if TYPE_CHECKING:
@@ -43,7 +48,7 @@ class Graph:
 
     def __init__(
         self,
-        storage: EmbeddedStorage,
+        storage: Storage,
         embedder: Embedder,
         waiting: AsyncRuntime,
         scope: Scope,
@@ -54,14 +59,10 @@ class Graph:
         self._async = waiting
         self._scope = scope
         self._bound = bound  # what its memory reaches; None: everything
-        self._region = Reach.of_scope(scope)
+        self._reach = Reach.of_scope(scope)
 
     def __repr__(self) -> str:
         return f"Graph({self._scope.ids()})"
-
-    @property
-    def _file(self) -> File:
-        return self._storage.file
 
     @property
     def _async_stating(self) -> Stating:
@@ -70,10 +71,10 @@ class Graph:
     def _shown(self, changes: Changes) -> Changes:
         return changes if self._bound is None else within_reach(changes, self._bound)
 
-    def _asked(self, valid_at: datetime | None, as_of: datetime | None) -> Asked:
+    def _asked(self, valid_at: datetime | None, as_of: datetime | None) -> GraphQuery:
         moment = None if valid_at is None else check_time("valid_at", valid_at)
         then = None if as_of is None else check_time("as_of", as_of)
-        return Asked(self._region, maybe_micros(moment), maybe_micros(then))
+        return GraphQuery(self._reach, maybe_micros(moment), maybe_micros(then))
 
     # -- entities -------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         named = None if query is None else check_question(query)
-        return reading.entities(self._file, asked, named, _most("limit", limit, MOST_RESULTS))
+        return self._storage.graph.entities(asked, named, _most("limit", limit, MOST_RESULTS))
 
     async def aentities(
         self,
@@ -129,7 +130,7 @@ class Graph:
         asked = self._asked(valid_at, as_of)
         most = _most("limit", limit, MOST_RESULTS)
         about, under = (said if said is None else check_question(said) for said in (name, label))
-        return reading.relations(self._file, asked, about, under, most)
+        return self._storage.graph.relations(asked, about, under, most)
 
     async def arelations(
         self,
@@ -166,7 +167,7 @@ class Graph:
         """
         asked = self._asked(valid_at, as_of)
         hops, most = _most("depth", depth, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
-        return reading.neighbours(self._file, asked, check_question(name), hops, most)
+        return self._storage.graph.neighbours(asked, check_question(name), hops, most)
 
     async def aneighbours(
         self,
@@ -206,7 +207,7 @@ class Graph:
         asked = self._asked(valid_at, as_of)
         hops, most = _most("max_hops", max_hops, MOST_HOPS), _most("limit", limit, MOST_RESULTS)
         ends = check_question(a), check_question(b)
-        return reading.paths(self._file, asked, *ends, hops, most)
+        return self._storage.graph.paths(asked, *ends, hops, most)
 
     async def apaths(
         self,
@@ -287,7 +288,7 @@ class Graph:
         """
         asked, most = self._asked(None, as_of), _most("limit", limit, MOST_RESULTS)
         place = pathlib.Path(check_path(path))
-        exporting.to_html(reading.whole(self._file, asked, most, ended=True), place)
+        exporting.to_html(self._storage.graph.snapshot(asked, most, ended=True), place)
 
     async def ato_networkx(
         self, *, valid_at: datetime | None = None, as_of: datetime | None = None
@@ -311,9 +312,9 @@ class Graph:
         """Async twin of `to_html`."""
         await self._await(self.to_html, path, limit=limit, as_of=as_of)
 
-    def _whole(self, valid_at: datetime | None, as_of: datetime | None) -> Whole:
+    def _whole(self, valid_at: datetime | None, as_of: datetime | None) -> GraphSnapshot:
         asked = self._asked(valid_at, as_of)
-        return reading.whole(self._file, asked, MOST_RESULTS, ended=False)
+        return self._storage.graph.snapshot(asked, MOST_RESULTS, ended=False)
 
     async def _await(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         return await self._async.store(ask, *args, **kwargs)

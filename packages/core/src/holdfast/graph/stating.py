@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
-from holdfast.graph import reading
 from holdfast.graph.values import Triple
 from holdfast.ingestion.conductor import check_importance
 from holdfast.ingestion.messages import check_text
@@ -21,11 +20,16 @@ from holdfast.pipeline.relations import Relation, canonical, canonical_subject, 
 from holdfast.pipeline.transcript import MAX_NAME
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
+from holdfast.storage.contract.graph import OTHER, SAME
+from holdfast.storage.contract.pipeline import (
+    CommitPlan,
+    Material,
+    NeighbourQuery,
+    Neighbours,
+    Write,
+)
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.graphs import OTHER, SAME
-from holdfast.storage.sqlite.derivation import Material, Outcome, Step
-from holdfast.storage.sqlite.neighbours import Approach, Nearby
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Changes, Scope, check_id, utc_now
 
 Given: TypeAlias = Triple | tuple[str, str, str] | Mapping[str, Any]
@@ -118,7 +122,7 @@ class Stating:
     """What every statement needs; with `resolve`, names are compared with those known."""
 
     runtime: Runtime
-    storage: EmbeddedStorage
+    storage: Storage
     embedder: Embedder
     resolve: bool = False
 
@@ -127,8 +131,8 @@ async def add(by: Stating, scope: Scope, triples: Sequence[Triple]) -> Changes:
     """Write the facts of triples in one transaction; each supersedes what it replaces."""
     if not triples:
         return Changes()
-    store, derivation = by.runtime.store, by.storage.derivation
-    await store(by.storage.file.check_embedder, by.embedder.fingerprint)
+    store, derivation = by.runtime.store, by.storage.pipeline
+    await store(by.storage.check_embedder, by.embedder.fingerprint)
     said, places = await _sources(by.runtime, by.storage, scope, triples)
     facts = [_fact(triple, place, said) for triple, place in zip(triples, places, strict=True)]
     resolved = await _resolved(by, scope, facts)
@@ -149,12 +153,12 @@ def _dimension(resolved: Resolved) -> int:
 
 
 async def _sources(
-    runtime: Runtime, storage: EmbeddedStorage, scope: Scope, triples: Sequence[Triple]
+    runtime: Runtime, storage: Storage, scope: Scope, triples: Sequence[Triple]
 ) -> tuple[Material, list[tuple[int, ...]]]:
     """Return the records that triples rest on, and for each triple which of them, by position."""
     keys = list(dict.fromkeys(key for triple in triples for key in triple.sources))
     reach = Reach.of_neighbours(scope)
-    turns = await runtime.store(storage.derivation.cited, reach, keys) if keys else {}
+    turns = await runtime.store(storage.pipeline.cited, reach, keys) if keys else {}
     place = {record.id: number for number, record in enumerate(turns.values())}
     places = [tuple(sorted(place[key] for key in triple.sources)) for triple in triples]
     return Material(scope, turns, (), None), places
@@ -207,9 +211,9 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
             f"{shown(a)} and {shown(b)} are one name already, and cannot be told apart"
         )
     store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
-    await store(storage.file.check_embedder, maker)
+    await store(storage.check_embedder, maker)
     reach = Reach.of_neighbours(scope)
-    stated = await store(reading.statements, storage.file, reach, a, b)
+    stated = await store(storage.graph.statements, reach, a, b)
     opposite = [one.text for one in stated if one.label == ends]
     opposite += [_sentence(Triple(*names), ends) for names in ((a, ends, b), (b, ends, a))]
     new = () if any(one.label == label for one in stated) else (triple,)
@@ -217,21 +221,21 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
     facts = [_fact(one, (), material) for one in new]
     resolved = await resolving.plain(by.runtime, by.embedder, facts)
     if new:
-        await store(storage.derivation.prepare, maker, _dimension(resolved))
+        await store(storage.pipeline.prepare, maker, _dimension(resolved))
     outcome = _ending(Deliberation(material, resolved, stated=True).outcome(), opposite, ends)
-    changes = await store(storage.derivation.commit, outcome, maker)
+    changes = await store(storage.pipeline.commit, outcome, maker)
     return Changes(tuple(changes or ()))
 
 
-def _ending(outcome: Outcome, texts: Sequence[str], label: str) -> Outcome:
+def _ending(outcome: CommitPlan, texts: Sequence[str], label: str) -> CommitPlan:
     """Return a commit that first ends the facts of these words which state this and no more."""
     now = utc_now()
-    looked = tuple(Approach(None, (), fingerprint(text)) for text in dict.fromkeys(texts))
+    looked = tuple(NeighbourQuery(None, (), fingerprint(text)) for text in dict.fromkeys(texts))
 
-    def decide(nearby: Nearby) -> list[Step]:
+    def decide(nearby: Neighbours) -> list[Write]:
         targets = {known.row_id: known for found in nearby[: len(looked)] for known in found}
         ended = [
-            Step("DELETE", target=row_id, reason="caller")
+            Write("DELETE", target=row_id, reason="caller")
             for row_id, known in targets.items()
             if (known.record.valid_to is None or known.record.valid_to > now)
             and [said["relation"] for said in known.relations] == [label]

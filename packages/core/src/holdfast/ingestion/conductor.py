@@ -17,10 +17,11 @@ from holdfast.language.passages import Span
 from holdfast.language.wording import fingerprint
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.contract.codec import Floats, to_json, to_micros
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.codec import to_json, to_micros
+from holdfast.storage.contract.memories import Added, Draft, Indexed
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.records import Draft, Indexed
-from holdfast.storage.sqlite.storage import Added, EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Change, Kind, Message, Metadata, Scope, utc_now
 
 # Characters of messages that are cut into passages at once: some microseconds.
@@ -96,7 +97,7 @@ def check_importance(importance: float) -> float:
 
 async def update(
     runtime: Runtime,
-    storage: EmbeddedStorage,
+    storage: Storage,
     embedder: Embedder,
     reach: Reach,
     key: str,
@@ -108,7 +109,7 @@ async def update(
     if change.text is None:
         return await runtime.write(storage.amend, reach, key, change.columns)
     maker = embedder.fingerprint
-    await runtime.store(storage.file.check_embedder, maker)
+    await runtime.store(storage.check_embedder, maker)
     old = await runtime.store(storage.get, reach, key)
     indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
     columns = change.columns
@@ -119,9 +120,7 @@ async def update(
     return await runtime.write(storage.rewrite, reach, key, change.text, indexed, columns, maker)
 
 
-async def store(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, writing: Writing
-) -> Added:
+async def store(runtime: Runtime, storage: Storage, embedder: Embedder, writing: Writing) -> Added:
     """Embed and store the messages that are not there yet, in one transaction."""
     fingerprint = embedder.fingerprint
     if _is_light(storage, fingerprint, writing.messages):
@@ -137,24 +136,24 @@ async def store(
     return await runtime.write(kept)
 
 
-def _is_light(storage: EmbeddedStorage, fingerprint: str, messages: Sequence[Message]) -> bool:
+def _is_light(storage: Storage, fingerprint: str, messages: Sequence[Message]) -> bool:
     """Say whether there is nothing to ask the file, and so little to read that it needs no hop."""
     return (
-        storage.file.knows(fingerprint)
+        storage.knows(fingerprint)
         and all(message.id is None for message in messages)
         and sum(len(message.content) for message in messages) <= LITTLE
     )
 
 
 def _unknown(
-    storage: EmbeddedStorage, fingerprint: str, writing: Writing
+    storage: Storage, fingerprint: str, writing: Writing
 ) -> tuple[Sequence[Message], list[tuple[Span, ...]], list[str]]:
     """Leave out messages that are stored already: embedding them again is the cost of a resend.
 
     Returns:
         The others, the passages of each, and what is to be embedded for all of them.
     """
-    storage.file.check_embedder(fingerprint)
+    storage.check_embedder(fingerprint)
     messages = writing.messages
     ids = [message.id for message in messages if message.id is not None]
     if ids:
@@ -165,7 +164,7 @@ def _unknown(
 
 
 def _keep(
-    storage: EmbeddedStorage,
+    storage: Storage,
     fingerprint: str,
     writing: Writing,
     messages: Sequence[Message],
@@ -184,9 +183,9 @@ def _keep(
     )
 
 
-def _let_go(storage: EmbeddedStorage, added: Added) -> None:
+def _let_go(storage: Storage, added: Added) -> None:
     """Let others extract turns whose caller was cancelled: they are due at once."""
-    storage.derivation.release(added.rows)
+    storage.pipeline.release(added.rows)
 
 
 async def index(

@@ -15,9 +15,9 @@ from holdfast.language.terms import analyse, term_hashes
 from holdfast.language.traits import traits
 from holdfast.providers.base import Vector
 from holdfast.providers.checking import name_of
-from holdfast.storage.contract.codec import Floats, Hashes, Passage
-from holdfast.storage.index.keywords import KeywordQuery
-from holdfast.storage.sqlite.records import Indexed
+from holdfast.storage.contract.arrays import Floats, Hashes, Passage
+from holdfast.storage.contract.memories import Indexed
+from holdfast.storage.contract.search import KeywordQuery
 
 # Less than the length of any vector but that of zeros, which has no direction and stays zeros.
 _TINY: Final = 1e-300

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from holdfast.ingestion import indexing
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.reembedding import Job
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 
 Progress = Callable[[int, int], None]
 """Called with (done, in all) while a long operation runs."""
@@ -49,42 +49,44 @@ class Stats:
     problems: tuple[str, ...] = ()
 
 
-def stats(storage: EmbeddedStorage, reach: Reach | None, *, check: bool) -> Stats:
+def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
     """Count what a reach, or the whole file, holds."""
-    counted = storage.upkeep.stats(reach)
+    counted = storage.maintenance.stats(reach)
     backlog = counted.pop("backlog")
-    known = storage.file.embedder()
+    known = storage.embedder()
     return Stats(
         **counted,
         waiting=backlog.waiting,
         parked=backlog.parked,
         error=backlog.error,
         embedder=None if known is None else known[0],
-        bytes=storage.database.size(),
-        problems=tuple(storage.upkeep.check()) if check and reach is None else (),
+        bytes=storage.maintenance.size(),
+        problems=tuple(storage.maintenance.check()) if check and reach is None else (),
     )
 
 
 async def reembed(
-    runtime: Runtime, storage: EmbeddedStorage, embedder: Embedder, progress: Progress | None
+    runtime: Runtime, storage: Storage, embedder: Embedder, progress: Progress | None
 ) -> int:
     """Compute every vector anew; return how many rows got new ones in this call."""
     done = 0
     while True:
         jobs, left = await runtime.store(
-            storage.upkeep.reembedding_left, embedder.fingerprint, BATCH
+            storage.maintenance.reembedding_left, embedder.fingerprint, BATCH
         )
         if jobs:
             vectors = await _embed(runtime, embedder, jobs)
-            await runtime.store(storage.upkeep.reembedding_save, vectors)
+            await runtime.store(storage.maintenance.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
-        elif await runtime.store(storage.upkeep.reembedding_finish, embedder.fingerprint):
+        elif await runtime.store(storage.maintenance.reembedding_finish, embedder.fingerprint):
             return done
 
 
-async def _embed(runtime: Runtime, embedder: Embedder, jobs: list[Job]) -> list[tuple[int, Floats]]:
+async def _embed(
+    runtime: Runtime, embedder: Embedder, jobs: list[EmbeddingJob]
+) -> list[tuple[int, Floats]]:
     texts = [
         list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
         for job in jobs

@@ -21,10 +21,8 @@ from holdfast.language.traits import traits
 from holdfast.language.wording import fingerprint
 from holdfast.storage.contract import codec
 from holdfast.storage.contract import reach as reaches
+from holdfast.storage.contract.exports import FORMAT, OPERATIONS, VERSION, Header, Line
 from holdfast.storage.contract.reach import NAMESPACE_BITS
-from holdfast.storage.sqlite import document_rows, layout, log
-from holdfast.storage.sqlite.export_lines import FORMAT, VERSION
-from holdfast.storage.sqlite.import_survey import Header, Line
 from holdfast.types import KINDS, ROLES, Scope, check_id
 
 Given: TypeAlias = Mapping[str, Any]
@@ -155,7 +153,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
     "log": {
         "seq": _whole(1, (1 << 63) - 1),
         "namespace": _NUMBER,
-        "operation": _one_of(*log.OPERATIONS),
+        "operation": _one_of(*OPERATIONS),
         "before": _or_null(_ROW),
         "after": _or_null(_ROW),
         "key": _or_null(_KEY),
@@ -365,5 +363,3 @@ _CHECKS: Final[Mapping[str, Callable[[dict[str, Any], Header], None]]] = {
     "item": _item,
     "log": _log,
 }
-assert list(FIELDS["record"])[:-1] == layout.COLUMNS
-assert tuple(FIELDS["item"]) == document_rows.COLUMNS

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, Final, TextIO, TypeAlias
 
 from holdfast.errors import InvalidInputError, StorageError
 from holdfast.maintenance import export_format as exports
+from holdfast.storage.contract.exports import Header, Line
+from holdfast.storage.contract.import_survey import Survey
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.import_survey import Header, Line, Survey
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Scope
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -30,7 +31,7 @@ _STALE: Final = 86_400.0  # seconds; a draft so old was left by a process that w
 
 
 def export(
-    storage: EmbeddedStorage,
+    storage: Storage,
     reach: Reach | None,
     path: str,
     progress: Progress | None,
@@ -42,13 +43,13 @@ def export(
         StorageError: It cannot be written; nothing of it is left.
         DamagedFileError: The memory's file is damaged at a record, which is named.
     """
-    target, own = _path(path), storage.database.path
+    target, own = _path(path), storage.path
     if target.is_dir():
         raise InvalidInputError(f"{target} is a folder; export to a file in it")
     if target.exists() and own.exists() and target.samefile(own):
         raise InvalidInputError(f"{target} is the memory's file itself; export to another path")
-    total = sum(storage.upkeep.stats(reach)["records"].values())
-    with _draft(target) as file, closing(storage.upkeep.export(reach)) as lines:
+    total = sum(storage.maintenance.stats(reach)["records"].values())
+    with _draft(target) as file, closing(storage.maintenance.export(reach)) as lines:
         return _write(lines, file, total, progress)
 
 
@@ -92,7 +93,7 @@ def _write(
 
 
 def import_(
-    storage: EmbeddedStorage,
+    storage: Storage,
     within: Scope | None,
     path: str,
     progress: Progress | None,
@@ -117,7 +118,7 @@ def import_(
         survey = first.survey(within)
         second = _Export(file, progress, first.done, total)
         same = chain(second.lines(), second.same_as(first))
-        return storage.upkeep.import_(survey, second.header, same)
+        return storage.maintenance.import_(survey, second.header, same)
 
 
 class _Export:

@@ -188,7 +188,7 @@ class Adding(Handle):
     ) -> Changes:
         arguments.callback("progress", progress)
         if retry:
-            await runtime.store(self._storage.derivation.retry, reach)
+            await runtime.store(self._storage.pipeline.retry, reach)
         changes = await conductor.drain(self._pipeline(runtime), progress, reach=reach)
         return self._shown(changes)
 

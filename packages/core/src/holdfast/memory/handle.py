@@ -18,10 +18,9 @@ from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder, Reranker
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
+from holdfast.storage import open_storage
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.database import Durability
-from holdfast.storage.sqlite.file import VIEW_BUDGET
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import VIEW_BUDGET, Durability
 from holdfast.types import Changes, Context, Scope, reaches, within_reach
 
 H = TypeVar("H", bound="Handle")
@@ -61,7 +60,7 @@ class Handle:
             raise InvalidInputError(f"graph must be True, False or None, not {shown(graph)}")
         if background and llm is None:
             raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
-        self._storage = EmbeddedStorage(
+        self._storage = open_storage(
             check_path(path),
             key=key,
             durability=durability,
@@ -86,7 +85,7 @@ class Handle:
         if not hasattr(self, "_bound"):  # it could not be opened
             return "Memory()"
         bound = "" if self._bound is None else f", bound to {self._bound.ids()}"
-        return f"Memory({str(self._storage.database.path)!r}{bound})"
+        return f"Memory({str(self._storage.path)!r}{bound})"
 
     # -- scopes ---------------------------------------------------------------------------------
 
@@ -158,7 +157,7 @@ class Handle:
         drained = self._pipeline(SYNC)
         return Worker(
             lambda stopped: run(conductor.drain(drained, stopped=stopped)),
-            self._storage.derivation.next_due,
+            self._storage.pipeline.next_due,
         )
 
     def _wake(self) -> None:
@@ -172,7 +171,7 @@ class Handle:
         if self._bound is None:
             if self._worker is not None:
                 self._worker.stop()
-            self._storage.file.close()
+            self._storage.close()
             self._async.close()
 
     async def aclose(self) -> None:

@@ -29,7 +29,7 @@ class Keeping(Handle):
             ScopeError: This handle is bound to a scope.
         """
         self._need_whole_file("items")
-        return Items(self._storage, self._embedder, self._async)
+        return Items(self._storage, self._embedder, self._async)  # type: ignore[arg-type]
 
     def chat_log(
         self,
@@ -61,7 +61,8 @@ class Keeping(Handle):
             ScopeError: This handle is bound to a scope.
         """
         self._need_whole_file("database")
-        return self._storage.database
+        database: Database = self._storage.database
+        return database
 
     def stats(self, *, check: bool = False) -> Stats:
         """Count what this handle can reach: the whole file, or the scope it is bound to.
@@ -178,12 +179,12 @@ class Keeping(Handle):
             StorageError: Others hold the file, or the disk is full; nothing was changed.
         """
         self._need_whole_file("vacuum")
-        return self._storage.upkeep.vacuum()
+        return self._storage.maintenance.vacuum()
 
     async def avacuum(self) -> int:
         """Async twin of `vacuum`."""
         self._need_whole_file("vacuum")
-        return await self._async.store(self._storage.upkeep.vacuum)
+        return await self._async.store(self._storage.maintenance.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -219,14 +220,14 @@ class Keeping(Handle):
         anew (see `vacuum`), unless others write to it.
         """
         self._need_whole_file("purge")
-        return self._storage.purge()
+        return self._storage.maintenance.purge()
 
     async def apurge(self) -> int:
         """Async twin of `purge`."""
         self._need_whole_file("purge")
-        return await self._async.store(self._storage.purge)
+        return await self._async.store(self._storage.maintenance.purge)
 
     def rekey(self, key: str | bytes) -> None:
         """Encrypt the file under another key; every other process must have closed it."""
         self._need_whole_file("rekey")
-        self._storage.database.rekey(key)
+        self._storage.maintenance.rekey(key)

@@ -226,7 +226,7 @@ class Records(Handle):
     ) -> int:
         """Erase every record of a scope, or those a filter lets through; return how many."""
         reach = self._region(user_id, agent_id, run_id, app_id)
-        return self._storage.erase_region(reach, None if filters is None else parse(filters))
+        return self._storage.erase_reach(reach, None if filters is None else parse(filters))
 
     async def adelete_all(
         self,
@@ -240,7 +240,7 @@ class Records(Handle):
         """Async twin of `delete_all`."""
         reach = self._region(user_id, agent_id, run_id, app_id)
         tree = None if filters is None else parse(filters)
-        return await self._async.store(self._storage.erase_region, reach, tree)
+        return await self._async.store(self._storage.erase_reach, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 

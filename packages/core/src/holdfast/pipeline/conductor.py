@@ -27,11 +27,10 @@ from holdfast.pipeline.extraction import Conversation, Fact, Guidance, Turn
 from holdfast.providers.base import LLM, Embedder
 from holdfast.providers.failures import described
 from holdfast.runtime import Runtime
+from holdfast.storage.contract.memories import Added, Draft
+from holdfast.storage.contract.pipeline import CommitPlan, LeaseLost, Material, batches
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.derivation import Lost, Material, Outcome
-from holdfast.storage.sqlite.queue import batches
-from holdfast.storage.sqlite.records import Draft
-from holdfast.storage.sqlite.storage import Added, EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Answer, Change, Changes, Kind, Record, Scope, Tool, Usage
 
 T = TypeVar("T")
@@ -48,7 +47,7 @@ class Pipeline:
     """What every step needs; `graph` as in `Memory`."""
 
     runtime: Runtime
-    storage: EmbeddedStorage
+    storage: Storage
     embedder: Embedder
     llm: LLM
     guidance: Guidance = field(default_factory=Guidance)
@@ -97,7 +96,7 @@ async def extract_added(pipeline: Pipeline, added: Added) -> Derived:
     finally:
         if left:
             waiting = [row for rows in left for row in rows]
-            await pipeline.runtime.finish(pipeline.storage.derivation.release, waiting)
+            await pipeline.runtime.finish(pipeline.storage.pipeline.release, waiting)
     return total
 
 
@@ -120,7 +119,7 @@ async def drain(
         stopped: Asked before each model call for new turns or a summary; True ends the work.
         reach: Whose turns; None: everybody's in the file.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
     while not stopped() and (rows := await claim(derivation.release, derivation.claim, reach)):
@@ -142,10 +141,10 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
     Raises:
         ProviderError: The LLM failed or could not be understood; the turns wait to be tried again.
     """
-    finish, derivation = pipeline.runtime.finish, pipeline.storage.derivation
+    finish, derivation = pipeline.runtime.finish, pipeline.storage.pipeline
     try:
         return await _derive(pipeline, rows)
-    except Lost:
+    except LeaseLost:
         left = await finish(derivation.release, rows)
         lost = "turns were erased, or taken over by another worker, while a model read them"
         return Derived(problems=(f"{lost}; {left} wait again",), pending=left)
@@ -159,7 +158,7 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     material = await store(derivation.material, rows)
     if material is None:
         await store(derivation.forget, rows)
@@ -230,9 +229,9 @@ async def _ask(
 # -- phase 2 ------------------------------------------------------------------------------------
 
 
-async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: Outcome) -> Usage:
+async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: CommitPlan) -> Usage:
     """Ask the model about the facts that rules leave open."""
-    derivation = pipeline.storage.derivation
+    derivation = pipeline.storage.pipeline
     nearby = await pipeline.runtime.store(derivation.nearby, outcome.reach, outcome.approaches)
     plan = matter.plan(nearby)
     if not plan.open:  # what was in doubt is gone again
@@ -262,7 +261,7 @@ async def summarise(
     reach: Reach | None = None,
 ) -> Derived:
     """Refresh the rolling summary of every run with at least `SUMMARISE_AFTER` new turns."""
-    runtime, derivation = pipeline.runtime, pipeline.storage.derivation
+    runtime, derivation = pipeline.runtime, pipeline.storage.pipeline
     total = Derived()
 
     def give_back(material: Material | None) -> None:
@@ -290,7 +289,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
     draft = await _text_draft(pipeline, text, "summary", material)
     change = await pipeline.runtime.store(
-        pipeline.storage.derivation.save_summary, material, draft, pipeline.embedder.fingerprint
+        pipeline.storage.pipeline.save_summary, material, draft, pipeline.embedder.fingerprint
     )
     return Derived((change,) if change is not None else (), usage)
 
@@ -301,7 +300,7 @@ async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     Raises:
         InvalidInputError: The scope holds no turn.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.derivation
+    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
     material = await store(derivation.whole_run, scope)
     if material is None:
         raise InvalidInputError(f"no turns are stored under exactly {scope.ids()}")

@@ -20,14 +20,19 @@ from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Pair
 from holdfast.pipeline.relations import Relation
 from holdfast.retrieval import ranking
-from holdfast.storage.contract.codec import Floats, maybe_micros
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.codec import maybe_micros
+from holdfast.storage.contract.memories import Draft, Indexed, NameVector
+from holdfast.storage.contract.pipeline import (
+    CommitPlan,
+    Material,
+    NearFact,
+    NeighbourQuery,
+    Neighbours,
+    Write,
+)
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.keywords import KeywordQuery
-from holdfast.storage.index.searching import Probe
-from holdfast.storage.sqlite.derivation import Material, Outcome, Step
-from holdfast.storage.sqlite.entities import Named
-from holdfast.storage.sqlite.neighbours import Approach, Known, Nearby
-from holdfast.storage.sqlite.records import Draft, Indexed
+from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.types import Metadata, Record
 
 NEIGHBOURS = 8
@@ -88,7 +93,7 @@ class Deliberation:
         self._verdicts: dict[int, Verdict] = {}
         self._merged: dict[str, Indexed] = {}
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> CommitPlan:
         """Return the commit that decides on these facts."""
         approaches = tuple(
             (_approach if place < self._searched else _by_name)(fact, found)
@@ -96,9 +101,9 @@ class Deliberation:
         )
         scope = self._material.scope
         turns = () if self._stated else tuple(self._material.rows)
-        return Outcome(scope, Reach.of_neighbours(scope), approaches, self._steps, turns)
+        return CommitPlan(scope, Reach.of_neighbours(scope), approaches, self._steps, turns)
 
-    def plan(self, nearby: Nearby) -> Plan:
+    def plan(self, nearby: Neighbours) -> Plan:
         """Settle by rules what needs no model."""
         known = [[_neighbour(one) for one in some] for some in nearby]
         for place, fact in enumerate(self.facts[self._searched :], self._searched):
@@ -126,7 +131,7 @@ class Deliberation:
             self.facts += (said,)
             self._found += (self._merged[said.text],)
 
-    def _steps(self, nearby: Nearby) -> Sequence[Step] | None:
+    def _steps(self, nearby: Neighbours) -> Sequence[Write] | None:
         plan = self.plan(nearby)
         if self._asked < MOST_ASKED and any(self._is_news(plan, fact) for fact in plan.open):
             return None
@@ -138,7 +143,7 @@ class Deliberation:
         shown = {neighbour.id for neighbour in plan.shown[fact]}
         return not shown <= self._seen.get(fact, set())
 
-    def _step(self, decision: Decision, known: Mapping[str, Record]) -> Step:
+    def _step(self, decision: Decision, known: Mapping[str, Record]) -> Write:
         fact = self.facts[decision.fact]
         turns = list(self._material.turns.values())
         said = [turns[position] for position in fact.turns]
@@ -147,7 +152,7 @@ class Deliberation:
         reason = self._reasons.get(decision.fact, reason)
         sources = tuple(turn.id for turn in said)
         writes = decision.event in ("ADD", "UPDATE")
-        return Step(
+        return Write(
             event=decision.event,
             draft=self._draft(fact, said, decision, reason, known) if writes else None,
             target=None if decision.target is None else int(decision.target),
@@ -186,13 +191,13 @@ class Deliberation:
             reason=reason,
         )
 
-    def _names(self, fact: int) -> Iterator[Named]:
+    def _names(self, fact: int) -> Iterator[NameVector]:
         for name, vector in self._vectors.items():
             if self._home[name] == fact:
-                yield Named(name, vector, name not in self._open)
+                yield NameVector(name, vector, name not in self._open)
 
 
-def _approach(fact: Fact, indexed: Indexed) -> Approach:
+def _approach(fact: Fact, indexed: Indexed) -> NeighbourQuery:
     asked = cues.read(fact.text, (), fact.said_at)
     probe = Probe(
         vector=indexed.vectors[0],
@@ -202,14 +207,14 @@ def _approach(fact: Fact, indexed: Indexed) -> Approach:
         kinds=("fact",),
         ended=True,
     )
-    return Approach(probe, fact.slots, fingerprint(fact.text))
+    return NeighbourQuery(probe, fact.slots, fingerprint(fact.text))
 
 
-def _by_name(fact: Fact, _: Indexed) -> Approach:
-    return Approach(None, fact.slots, fingerprint(fact.text))
+def _by_name(fact: Fact, _: Indexed) -> NeighbourQuery:
+    return NeighbourQuery(None, fact.slots, fingerprint(fact.text))
 
 
-def _neighbour(known: Known) -> Neighbour:
+def _neighbour(known: NearFact) -> Neighbour:
     record = known.record
     return Neighbour(
         id=str(known.row_id),

@@ -14,10 +14,10 @@ from holdfast.pipeline.facts import Fact
 from holdfast.pipeline.naming import Name, Pair
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
+from holdfast.storage.contract.memories import Indexed
+from holdfast.storage.contract.pipeline import NameMatches, NameQuery
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.entity_resolution import Acquaintance, Wanted
-from holdfast.storage.sqlite.records import Indexed
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Scope
 
 BATCH = 256
@@ -32,7 +32,7 @@ async def plain(runtime: Runtime, embedder: Embedder, facts: Sequence[Fact]) -> 
 
 async def resolve(
     runtime: Runtime,
-    storage: EmbeddedStorage,
+    storage: Storage,
     embedder: Embedder,
     scope: Scope,
     facts: Sequence[Fact],
@@ -46,7 +46,7 @@ async def resolve(
     known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
     user = str(scope.ids().get("user_id", ""))
     reach = Reach.of_neighbours(scope)
-    near = await runtime.store(storage.naming.alike, reach, user, wanted, naming.NEAR)
+    near = await runtime.store(storage.pipeline.alike, reach, user, wanted, naming.NEAR)
     pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]
@@ -62,15 +62,15 @@ async def resolve(
 
 def _wanted(
     facts: Sequence[Fact], names: Mapping[str, Name], found: Sequence[Indexed]
-) -> list[Wanted]:
+) -> list[NameQuery]:
     return [
-        Wanted(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
+        NameQuery(name, one.spelling, one.type, facts[one.fact].text, indexed.vectors[0])
         for (name, one), indexed in zip(names.items(), found, strict=True)
     ]
 
 
 def _pairs(
-    facts: Sequence[Fact], names: Mapping[str, Name], wanted: Sequence[Wanted], near: Acquaintance
+    facts: Sequence[Fact], names: Mapping[str, Name], wanted: Sequence[NameQuery], near: NameMatches
 ) -> list[Pair]:
     """Return the pairs of which the facts themselves do not tell, the nearest first."""
     told = naming.told(facts)

@@ -14,9 +14,8 @@ from holdfast.runtime import Runtime
 from holdfast.storage.contract.codec import maybe_micros
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.keywords import KeywordQuery
-from holdfast.storage.index.searching import UNTOLD, Found, Probe
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.search import NO_PARTS, Found, KeywordQuery, Probe
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Kind, Match, utc_now
 
 
@@ -37,7 +36,7 @@ class Question:
 
 async def search(
     runtime: Runtime,
-    storage: EmbeddedStorage,
+    storage: Storage,
     embedder: Embedder,
     reach: Reach,
     question: Question,
@@ -55,7 +54,7 @@ async def search(
 
 async def _search(
     runtime: Runtime,
-    storage: EmbeddedStorage,
+    storage: Storage,
     embedder: Embedder,
     reach: Reach,
     question: Question,
@@ -75,23 +74,17 @@ async def _search(
         explain=question.explain,
     )
     as_of = maybe_micros(question.as_of)
-    if question.graph:
-        return await runtime.read(
-            storage.search_with_graph,
-            reach,
-            probe,
-            cues.shortened(question.query),
-            as_of=as_of,
-            speakers=known,
-        )
-    return await runtime.read(storage.search, reach, probe, as_of=as_of, speakers=known)
+    query = cues.shortened(question.query) if question.graph else None
+    return await runtime.read(
+        storage.search, reach, probe, as_of=as_of, speakers=known, query=query
+    )
 
 
 def _read(
-    storage: EmbeddedStorage, fingerprint: str, reach: Reach, question: Question
+    storage: Storage, fingerprint: str, reach: Reach, question: Question
 ) -> tuple[cues.Cues, frozenset[str]]:
     """Return what a question asks for, and who was known to speak where it is asked."""
-    storage.file.check_embedder(fingerprint)
+    storage.check_embedder(fingerprint)
     speakers = storage.speakers(reach, newest=question.as_of is not None)
     moment = question.as_of or utc_now()
     return cues.read(question.query, speakers, moment), speakers
@@ -100,4 +93,4 @@ def _read(
 def _match(found: Found, explain: bool) -> Match:
     start, end = found.span
     passage = found.record.text[start:end]
-    return Match(found.record, found.score, passage, found.parts if explain else UNTOLD)
+    return Match(found.record, found.score, passage, found.parts if explain else NO_PARTS)

@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
-from holdfast.storage.contract.codec import Floats
-from holdfast.storage.index.columns import ROLE_CODES
-from holdfast.storage.index.postings import begins
-from holdfast.storage.index.searching import Candidates, Ranked
-from holdfast.storage.index.vectors import Bools, Positions
+from holdfast.storage.contract.arrays import Bools, Floats, Positions, begins
+from holdfast.storage.contract.search import ROLE_CODES, Candidates, Ranked
 
 Bits = NDArray[np.int32]
 

@@ -10,7 +10,7 @@ from holdfast.errors import ProviderError
 from holdfast.providers.base import Reranker
 from holdfast.providers.checking import name_of
 from holdfast.runtime import Runtime
-from holdfast.storage.index.searching import Found
+from holdfast.storage.contract.search import Found
 
 TOP: Final = 50
 """So many matches are read again; on LoCoMo they hold 93 % of what answers."""

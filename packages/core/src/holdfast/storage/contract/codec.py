@@ -6,12 +6,13 @@ import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from struct import Struct
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.arrays import Passage
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
@@ -19,11 +20,6 @@ MICROSECOND = timedelta(microseconds=1)
 # SQLite reads a thousand levels; a deeper document would spoil every filter over its scope.
 MOST_LEVELS = 200
 _TOO_DEEP = f"it is nested deeper than {MOST_LEVELS} levels"
-
-Floats = NDArray[np.float32]
-Hashes = NDArray[np.uint64]
-Passage: TypeAlias = tuple[int, int, int]
-"""Where a passage begins and ends in its text, in characters, and how many index terms it has."""
 
 
 def to_micros(moment: datetime) -> int:

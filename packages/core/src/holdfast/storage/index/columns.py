@@ -4,26 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.storage.contract.search import KIND_CODES, ROLE_CODES
 from holdfast.storage.index.arrays import Column, more_than
-from holdfast.types import KINDS, ROLES
+from holdfast.storage.index.loading import NEVER, Row
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 Links = NDArray[np.int32]
 Bounds = NDArray[np.int32]
-Row: TypeAlias = tuple[Any, ...]
 
-NEVER = np.iinfo(np.int64).max
-ALWAYS = np.iinfo(np.int64).min
 DAY = 86_400_000_000
 
-KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"item": len(KINDS)}
-ROLE_CODES: dict[str | None, int] = {role: code for code, role in enumerate(ROLES)} | {None: -1}
 
 ROW = np.dtype(
     [

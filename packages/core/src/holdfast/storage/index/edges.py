@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from holdfast.language.names import bare, sort
 from holdfast.storage.contract import codec
+from holdfast.storage.index.loading import FactRow
 
 Node: TypeAlias = tuple[str, str, str]
 """Whose (the user's id, where there is one), the bare name, and what sort of thing."""
-
-Row: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +38,7 @@ class Edge:
         return self.begins <= valid_at and (self.ends is None or self.ends > valid_at)
 
 
-def edges_of(row: Row) -> Iterator[Edge]:
+def edges_of(row: FactRow) -> Iterator[Edge]:
     """Yield what a row states.
 
     "Quinn's sister Rita moved to Lyon" is over once Rita lives in Oslo; that she is his sister is

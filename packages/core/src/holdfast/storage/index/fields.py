@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +24,14 @@ from holdfast.storage.contract.filters import (
     Filter,
     Not,
 )
+from holdfast.storage.index.loading import Loader, Path, Table, Value
 from holdfast.storage.index.values import Bools, Numbers, Values
-from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.filters import COLUMNS, place
 
 Ids = NDArray[np.int64]
-Table: TypeAlias = Literal["records", "items"]
-Path: TypeAlias = tuple[str, ...]
 
 FIELDS: Final = 8  # so many are kept a view
 LARGEST: Final = 32 << 20  # bytes; some hundred thousand values that are all different
-_CHUNK: Final = 10_000  # SQLite binds 32,766 values at most
-_DOCUMENT: Final[dict[Table, str]] = {"records": "r.metadata", "items": "r.value"}
+_CHUNK: Final = 10_000  # rows read at a time
 # Texts as long as records have them are better read again.
 _LONG: Final = frozenset({"text"})
 
@@ -59,11 +55,11 @@ class Fields:
         """Bytes held, roughly."""
         return sum(field.nbytes for field in self._fields.values())
 
-    def through(self, connection: Connection, ids: Ids, tree: Filter) -> Bools | None:
+    def through(self, loader: Loader, ids: Ids, tree: Filter) -> Bools | None:
         """Say which positions a filter lets through; None if only SQL can tell.
 
         Args:
-            connection: Where values not yet read are read.
+            loader: Where values not yet read are read.
             ids: Row id of every position. Positions are only ever added.
             tree: The filter.
         """
@@ -72,16 +68,16 @@ class Fields:
             return None
         if self._large.isdisjoint(paths):
             for path in paths:
-                self._read(connection, ids, path)
+                self._read(loader, ids, path)
         return self._through(len(ids), tree) if self._large.isdisjoint(paths) else None
 
-    def _read(self, connection: Connection, ids: Ids, path: Path) -> None:
+    def _read(self, loader: Loader, ids: Ids, path: Path) -> None:
         """Read what is new of a field, and drop it if it takes too much memory."""
         field = self._fields.setdefault(path, _Field(self._table, path))
         self._fields.move_to_end(path)
         if len(self._fields) > FIELDS:
             self._fields.popitem(last=False)
-        if not field.follow(connection, ids, self._largest):
+        if not field.follow(loader, ids, self._largest):
             del self._fields[path]
             self._large.add(path)
 
@@ -114,13 +110,9 @@ class _Field:
     """
 
     def __init__(self, table: Table, path: Path) -> None:
+        self._table: Table = table
+        self._path = path
         name = path[0]
-        if name == "metadata":
-            value = " -> ".join(place(_DOCUMENT[table], path[1:]))
-            columns = f"'json', {value}"
-        else:
-            columns = f"'text', {COLUMNS.get(name, f'r.{name}')}"
-        self._sql = f"SELECT r.id, {columns} FROM {table} r WHERE r.id IN"
         numeric = name in TIME_FIELDS | NUMBER_FIELDS
         self.values = Numbers(whole=name != "importance") if numeric else Values()
 
@@ -128,23 +120,21 @@ class _Field:
     def nbytes(self) -> int:
         return self.values.nbytes
 
-    def follow(self, connection: Connection, ids: Ids, largest: int) -> bool:
+    def follow(self, loader: Loader, ids: Ids, largest: int) -> bool:
         """Read the values of positions that are new; False if they take too much memory."""
         while len(self.values) < len(ids):
             some = ids[len(self.values) : len(self.values) + _CHUNK].tolist()
             with damage.Reading("a value that a filter names"):
-                self.values.extend(self._read(connection, some))
+                self.values.extend(self._read(loader, some))
             # Times, and numbers of columns of their own, are as small as they can be.
             if isinstance(self.values, Values) and self.values.nbytes > largest:
                 return False
         return True
 
-    def _read(self, connection: Connection, ids: list[int]) -> list[tuple[object, object]]:
+    def _read(self, loader: Loader, ids: list[int]) -> list[Value]:
         """Return kind and value at each position; passages of a row share its value."""
         wanted = tuple(dict.fromkeys(ids))
-        marks = ",".join("?" * len(wanted))
-        rows = connection.execute(f"{self._sql} ({marks})", wanted).fetchall()
-        if [row[0] for row in rows] == ids:  # they come in this order, and most are all there
-            return [row[1:] for row in rows]
-        found = {row[0]: row[1:] for row in rows}
+        found = loader.field(self._table, self._path, wanted)
+        if len(found) == len(ids):  # one passage each, and all are there, in this order
+            return list(found.values())
         return [found.get(row_id, (None, None)) for row_id in ids]

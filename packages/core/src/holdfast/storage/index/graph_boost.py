@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeAlias
@@ -19,14 +19,14 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from holdfast.language.names import named
-from holdfast.storage.contract.codec import Floats
-from holdfast.storage.index.columns import KIND_CODES
+from holdfast.storage.contract.arrays import Floats, Positions
+from holdfast.storage.contract.graph import STATEMENTS
+from holdfast.storage.contract.search import KIND_CODES
 from holdfast.storage.index.edges import Edge
-from holdfast.storage.index.graphs import STATEMENTS, GraphView
+from holdfast.storage.index.graphs import GraphView
+from holdfast.storage.index.loading import Loader
 from holdfast.storage.index.nearest import Question
-from holdfast.storage.index.vectors import Positions
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.database import Connection
 
 SHARES = (0.5, 0.5)
 """Of the entity half and of the triplet half."""
@@ -65,19 +65,19 @@ class Asked:
         return edge.label not in STATEMENTS and edge.holds(self.now, self.valid_at)
 
 
-def lifts(connection: Connection, view: View, network: GraphView, asked: Asked) -> Floats:
+def lifts(loader: Loader, view: View, network: GraphView, asked: Asked) -> Floats:
     """Return by how much relations lift each position of a view, 0 to 1.
 
     A filter says what may be found, not which relations may lift it; those that are over may not.
 
     Args:
-        connection: The snapshot that both views have followed.
+        loader: The snapshot that both views have followed.
         view, network: Of the same reach and moment, both locked.
         asked: The question.
     """
     joined = _entity(network, asked)
-    near = _triplet(connection, view, network, asked)
-    sources = _sources(connection, [*dict.fromkeys([*joined, *near])])
+    near = _triplet(loader, view, network, asked)
+    sources = loader.sources([*dict.fromkeys([*joined, *near])])
     halves = (_full(_summed(joined, sources)), _best(near, sources))
     lifted = np.zeros(len(view.rows), dtype=np.float32)
     ids = view.rows.table["id"]
@@ -102,13 +102,13 @@ def _entity(network: GraphView, asked: Asked) -> Lifted:
     return lifted
 
 
-def _triplet(connection: Connection, view: View, network: GraphView, asked: Asked) -> Lifted:
+def _triplet(loader: Loader, view: View, network: GraphView, asked: Asked) -> Lifted:
     """Return the nearest facts that state a relation: from 1, the nearest, to 0."""
     table = view.rows.table
     stating = view.rows.visible(asked.now, view.reading.as_of, asked.valid_at)
     stating &= table["kind"] == KIND_CODES["fact"]
     stating &= np.isin(table["id"], np.fromiter(network.rows(), dtype=np.int64))
-    places, cosines = _nearest(Question(connection, view, asked.vector, stating))
+    places, cosines = _nearest(Question(loader, view, asked.vector, stating))
     best: dict[int, float] = {}
     for row_id, cosine in zip(table["id"][places].tolist(), cosines.tolist(), strict=True):
         if any(map(asked.holds, network.stated(row_id))):
@@ -126,20 +126,6 @@ def _nearest(question: Question) -> tuple[Positions, Floats]:
         cosines = question.cosines(places)
     order = np.lexsort((places, -cosines))[:NEAREST]
     return places[order], cosines[order]
-
-
-def _sources(connection: Connection, row_ids: Sequence[int]) -> dict[int, list[int]]:
-    """Return the rows that rows rest on, in all their versions."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for start in range(0, len(row_ids), 500):
-        some = tuple(row_ids[start : start + 500])
-        for row_id, source in connection.execute(
-            "SELECT s.record, r.id FROM sources s JOIN records r ON r.key = s.source"
-            f" WHERE s.record IN ({','.join('?' * len(some))}) ORDER BY s.record, r.id",
-            some,
-        ):
-            found[row_id].append(source)
-    return found
 
 
 def _summed(lifted: Lifted, sources: Mapping[int, Iterable[int]]) -> Lifted:

@@ -15,40 +15,12 @@ from typing import Any
 
 from holdfast.forking import Lock
 from holdfast.language.names import bare
-from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.index.edges import Edge, Node, Row, edges_of
-from holdfast.storage.sqlite import log, namespaces
-from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.schema import EXPIRY, ROWS
-
-SAME = "same_as"
-OTHER = "different_from"
-STATEMENTS = (SAME, OTHER)
-"""Relations that say which names are one; they are no edges of the graph."""
+from holdfast.storage.contract.graph import OTHER, SAME, STATEMENTS
+from holdfast.storage.index.edges import Edge, Node, edges_of
+from holdfast.storage.index.loading import FactRow, GraphReading, Loader
 
 MOST_EDGES = 1_000_000
 """Relations that cached views may hold together."""
-
-
-@dataclass(frozen=True, slots=True)
-class GraphReading:
-    """What a graph view shows: the namespaces of a reach, and as of when (None: live)."""
-
-    reach: Reach
-    as_of: int | None = None
-
-
-# When the caller gave it other words, which may be after it had ended: then all that it said is
-# over. (Where the caller changed anything else, this version is retired.)
-_REWORDED = (
-    "iif(r.closed_at IS NULL, NULL, (SELECT min(l.at) FROM log l WHERE l.key = r.key"
-    " AND l.before = r.id AND l.operation = 'UPDATE' AND l.reason = 'caller'))"
-)
-_SELECT = (
-    "SELECT r.id, coalesce(n.user_id, ''), r.relations, r.occurred_at, r.valid_from, {valid_to},"
-    f" {EXPIRY}, {{reworded}} FROM namespaces n JOIN records r"
-)
-_STATES = " AND r.relations <> '[]'"
 
 
 class GraphView:
@@ -84,54 +56,35 @@ class GraphView:
 
     # -- following the log ----------------------------------------------------------------------
 
-    def follow(self, connection: Connection) -> None:
-        """Bring the view to the connection's snapshot."""
-        newest = log.last(connection)
+    def follow(self, loader: Loader) -> None:
+        """Bring the view to the loader's snapshot."""
+        newest = loader.newest()
         if newest == self._seq and self._namespaces:
             return
         try:
-            self._follow(connection, newest)
+            self._follow(loader, newest)
         except BaseException:  # interrupted half-way
             self.clear()
             raise
 
-    def _follow(self, connection: Connection, newest: int) -> None:
-        written = log.touched(connection, self._namespaces, self._seq)
+    def _follow(self, loader: Loader, newest: int) -> None:
+        written = loader.touched(self._namespaces, self._seq)
         if written is None:
             self.clear()
         known = self._namespaces[-1] if self._namespaces else 0
-        fresh = namespaces.numbers(connection, self.reading.reach, known)
+        fresh = loader.namespaces(self.reading.reach, known)
         for number in fresh:
-            self._load(self._query(connection, f"{ROWS} WHERE n.no = ?", (number,)))
-        self._reload(connection, written or [])
+            self._load(loader.facts(self.reading, number))
+        self._reload(loader, written or [])
         self._namespaces += fresh
         self._seq = newest
 
-    def _reload(self, connection: Connection, row_ids: Sequence[int]) -> None:
+    def _reload(self, loader: Loader, row_ids: Sequence[int]) -> None:
         for row_id in row_ids:
             self._remove(row_id)
-        for start in range(0, len(row_ids), 500):
-            some = tuple(row_ids[start : start + 500])
-            marks = ",".join("?" * len(some))
-            where = f"n.no = r.id >> {NAMESPACE_BITS} WHERE r.id IN ({marks})"
-            self._load(self._query(connection, where, some))
+        self._load(loader.facts_of(self.reading, row_ids))
 
-    def _query(self, connection: Connection, where: str, values: tuple[int, ...]) -> list[Row]:
-        moment = self.reading.as_of
-        if moment is None:
-            knew, ended, reworded = " AND r.retired_at IS NULL", "r.valid_to", _REWORDED
-        else:
-            knew = (
-                f" AND r.recorded_at <= {moment:d}"
-                f" AND (r.retired_at IS NULL OR r.retired_at > {moment:d})"
-            )
-            ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
-            reworded = f"CASE WHEN {_REWORDED} <= {moment:d} THEN {_REWORDED} END"
-        select = _SELECT.format(valid_to=ended, reworded=reworded)
-        sql = f"{select} ON {where}{_STATES}{knew} ORDER BY r.id"
-        return connection.execute(sql, values).fetchall()
-
-    def _load(self, rows: Iterable[Row]) -> None:
+    def _load(self, rows: Iterable[FactRow]) -> None:
         for row in rows:
             edges = list(edges_of(row))
             self._edges[row[0]] = edges

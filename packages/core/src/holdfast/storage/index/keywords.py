@@ -15,15 +15,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.language.terms import Group, term_hash
+from holdfast.storage.contract.arrays import begins
+from holdfast.storage.contract.search import KeywordQuery
 from holdfast.storage.index.arrays import Column
-from holdfast.storage.index.postings import Hashes, Ints, Postings, Tail, begins, spaced
+from holdfast.storage.index.postings import Hashes, Ints, Postings, Tail, spaced
 
 Floats = NDArray[np.float32]
 Sums = NDArray[np.float64]
@@ -37,21 +38,6 @@ PAIR: Final = 0.7  # two neighbouring query words found as neighbours, against o
 QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
 
 _TAIL: Final = 4096  # words; scanning them costs about as much as the rest of a small search
-
-
-@dataclass(frozen=True, slots=True)
-class KeywordQuery:
-    """What to look for.
-
-    Attributes:
-        groups: Each word with its possible stems; any of them counts as the word.
-        pairs: Places in `groups` of words that stand side by side in the query.
-        quotes: Phrases to be found word for word.
-    """
-
-    groups: tuple[Group, ...] = ()
-    pairs: tuple[tuple[int, int], ...] = ()
-    quotes: tuple[tuple[Group, ...], ...] = ()
 
 
 class Keywords:

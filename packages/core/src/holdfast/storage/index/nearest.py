@@ -12,10 +12,9 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from holdfast.storage.contract.codec import Floats
-from holdfast.storage.index.vectors import Bools, Positions
+from holdfast.storage.contract.arrays import Bools, Floats, Positions
+from holdfast.storage.index.loading import Loader
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.database import Connection
 
 Score: TypeAlias = Callable[[Floats, Floats], Floats]
 """Of cosines and keyword scores; it never falls as a cosine rises."""
@@ -32,14 +31,14 @@ _FURTHER: Final = 4  # and so many times more whenever those were not all
 class Question:
     """What is asked of a view of codes: a unit vector, and which positions may answer."""
 
-    connection: Connection
+    loader: Loader
     view: View
     vector: Floats
     allowed: Bools
 
     def cosines(self, places: Positions) -> Floats:
         """Return exact cosines."""
-        return self.view.cosines(self.connection, self.vector, places)
+        return self.view.cosines(self.loader, self.vector, places)
 
     def bounds(self, places: Positions) -> tuple[Floats, Floats]:
         """Return between which two values each cosine lies."""

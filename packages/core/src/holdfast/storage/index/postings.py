@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.storage.contract.arrays import begins
 from holdfast.storage.index.arrays import Column
 
 NO_WORD: Final = 0  # the hash that fills the place between two positions
@@ -135,13 +136,6 @@ def spaced(words: Hashes, lengths: Ints) -> Hashes:
     stream = np.full(len(words) + len(lengths), NO_WORD, dtype=np.uint64)
     stream[np.arange(len(words)) + np.repeat(np.arange(len(lengths)), lengths)] = words
     return stream
-
-
-def begins(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Say of each value whether it begins a run of equal ones."""
-    first = np.ones(len(values), dtype=np.bool_)
-    first[1:] = values[1:] != values[:-1]
-    return first
 
 
 def _by_term(words: Hashes) -> tuple[Hashes, Ints, Ints]:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import repeat
-from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.errors import EmbedderMismatchError
-from holdfast.storage.contract import codec, damage
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Bools, Floats, Positions
 from holdfast.storage.contract.filters import Filter
-from holdfast.storage.index.columns import KIND_CODES
-from holdfast.storage.index.keywords import KeywordQuery
+from holdfast.storage.contract.search import (
+    KIND_CODES,
+    NO_PARTS,
+    Candidates,
+    Probe,
+    Ranked,
+)
+from holdfast.storage.index.loading import Loader
 from holdfast.storage.index.nearest import Question
-from holdfast.storage.index.vectors import Bools, Positions
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite import document_rows, listing, records
-from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.document_rows import Item
-from holdfast.types import Kind, Record
 
 # Up to so many positions all are candidates; beyond, each channel contributes its best. On LoCoMo's
 # chats of 400 to 700 turns, 200 + 200 lose .5 points of recall@20, and 300 + 300 .3: what is
@@ -35,81 +33,7 @@ POOL = 200
 MOST = 20_000
 # Where a score alone ranks, so many suffice for a page; more only in case of long texts.
 FEW = 50
-UNTOLD: Final[Mapping[str, float]] = MappingProxyType({})
-"""The parts of a score that nobody asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """What ranking sees: one entry a candidate passage in every array.
-
-    Attributes:
-        dense: Cosine with the question, -1 to 1.
-        keywords: BM25F score; 0 where no word was found.
-        rows: The columns (`columns.ROW`); passages of one record share an ``id``.
-        speakers: Number of each known speaker, as in ``rows["speaker"]``.
-        graph: By how much relations lift it, 0 to 1; None where they were not asked.
-        single: Every row is known to have one passage.
-    """
-
-    dense: Floats
-    keywords: Floats
-    rows: NDArray[np.void]
-    speakers: Mapping[str, int]
-    graph: Floats | None = None
-    single: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """What ranking returns: the best passage of each row, best row first.
-
-    Attributes:
-        order: Candidates, one a row.
-        scores: Of every candidate.
-        parts: What each channel added to the scores.
-    """
-
-    order: Positions
-    scores: Floats
-    parts: Mapping[str, Floats] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """One search.
-
-    Attributes:
-        vector: Unit vector of the question.
-        keywords: Words of the question.
-        rank: Puts candidates in order.
-        limit, offset: Which part of the ranking is wanted.
-        kinds: Which kinds may be found; none named: all.
-        tree: A filter, settled before anything is scored.
-        valid_at: Event time in microseconds.
-        ended: Find what is over, too.
-        min_score: Least score.
-        score: Score of a passage by its cosine and its keywords, where ranking asks no more: then
-            the candidates are the best by it, and every page is cut from one order. It never falls
-            as the cosine rises.
-        explain: Tell what each channel added to a score.
-    """
-
-    vector: Floats
-    keywords: KeywordQuery
-    rank: Callable[[Candidates], Ranked]
-    limit: int
-    offset: int = 0
-    kinds: tuple[Kind, ...] = ()
-    tree: Filter | None = None
-    valid_at: int | None = None
-    ended: bool = False
-    min_score: float | None = None
-    score: Callable[[Floats, Floats], Floats] | None = None
-    explain: bool = False
-
-
-Lift: TypeAlias = Callable[[Connection, View], Floats]
+Lift: TypeAlias = Callable[[Loader, View], Floats]
 """Returns by how much relations lift each position, 0 to 1 (`graph_boost`)."""
 
 
@@ -122,83 +46,19 @@ class Hit(NamedTuple):
     parts: Mapping[str, float]
 
 
-class Found(NamedTuple):
-    """A record found, and the bounds of its best passage."""
-
-    record: Record
-    score: float
-    span: tuple[int, int]
-    parts: Mapping[str, float]
-
-
-class FoundItem(NamedTuple):
-    """An item found, its row id, and which of its texts matched best; no score: none did."""
-
-    row_id: int
-    item: Item
-    score: float | None
-    text: int
-    parts: Mapping[str, float]
-
-
-def find_records(
-    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
-) -> list[Found]:
-    """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(connection, view, probe, now, lift)
-    known = records.fetch_with_passages(connection, [hit.row_id for hit in hits])
-    found = []
-    with damage.Reading("what a search found"):
-        for row_id, passage, score, parts in hits:
-            record, passages = known[row_id]
-            found.append(Found(record, score, codec.span(passages, passage), parts))
-    return found
-
-
-def find_items(connection: Connection, view: View, probe: Probe, now: int) -> list[FoundItem]:
-    """Rank what a view of items may show; whole items, in the same snapshot."""
-    hits = find(connection, view, probe, now)
-    known = document_rows.fetch(connection, [hit.row_id for hit in hits])
-    with damage.Reading("what a search found"):
-        return [
-            FoundItem(row_id, known[row_id], score, passage, parts)
-            for row_id, passage, score, parts in hits
-        ]
-
-
-def latest(
-    connection: Connection, view: View, tree: Filter | None, now: int, limit: int, offset: int
-) -> list[tuple[int, Item]] | None:
-    """Return a page of a view's items, the latest put first; None: only SQL can tell."""
-    table = view.rows.table
-    allowed = view.rows.visible(now, None, None) & (table["passage"] == 0)
-    if tree is not None:
-        through = view.fields.through(connection, table["id"], tree)
-        if through is None:
-            return None
-        allowed &= through
-    ids, put_at = table["id"][allowed], table["occurred"][allowed]
-    page = ids[np.lexsort((-ids, -put_at))[offset : offset + limit]].tolist()
-    found = document_rows.fetch(connection, page)
-    with damage.Reading("a page of items"):
-        return [(row_id, found[row_id]) for row_id in page]
-
-
-def find(
-    connection: Connection, view: View, probe: Probe, now: int, lift: Lift | None = None
-) -> list[Hit]:
+def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None = None) -> list[Hit]:
     """Rank what a view may show."""
     if len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
-    allowed = visible(connection, view, probe, now)
+    allowed = visible(loader, view, probe, now)
     places = allowed.nonzero()[0]
     if not len(places):
         return []
     keywords = view.keywords.scores(probe.keywords)
     if view.vectors.coded:
-        question = Question(connection, view, probe.vector, allowed)
+        question = Question(loader, view, probe.vector, allowed)
         places, dense = _pool_of_many(question, keywords, places, probe)
     else:
         cosines = view.vectors.cosines_of(probe.vector, places)
@@ -206,9 +66,9 @@ def find(
         dense = cosines[places]
     lifted = None
     if lift is not None:
-        lifts = lift(connection, view)
+        lifts = lift(loader, view)
         more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
-        cosines = view.cosines(connection, probe.vector, more)
+        cosines = view.cosines(loader, probe.vector, more)
         places, dense = _joined(places, dense, more, cosines)
         lifted = lifts[places]
     rows = view.rows.taken(places)
@@ -226,31 +86,31 @@ def _joined(
     return every[order], np.concatenate([dense, cosines])[order]
 
 
-def count(connection: Connection, view: View, probe: Probe, now: int) -> int:
+def count(loader: Loader, view: View, probe: Probe, now: int) -> int:
     """Return how many rows a search without a limit would rank."""
-    allowed = visible(connection, view, probe, now)
+    allowed = visible(loader, view, probe, now)
     return len(np.unique(view.rows.table["id"][allowed]))
 
 
-def visible(connection: Connection, view: View, probe: Probe, now: int) -> Bools:
+def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
     """Say which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     if probe.kinds and not view.rows.kinds.issubset(probe.kinds):
         wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
         allowed &= wanted[view.rows.table["kind"]]
     if probe.tree is not None:
-        allowed &= _through(connection, view, probe.tree)
+        allowed &= _through(loader, view, probe.tree)
     return allowed
 
 
-def _through(connection: Connection, view: View, tree: Filter) -> Bools:
+def _through(loader: Loader, view: View, tree: Filter) -> Bools:
     """Say which positions a filter lets through; if it can be, without reading the rows again."""
     reading, ids = view.reading, view.rows.table["id"]
     if reading.as_of is None:  # a view of the past is asked once
-        told = view.fields.through(connection, ids, tree)
+        told = view.fields.through(loader, ids, tree)
         if told is not None:
             return told
-    chosen = listing.selected(connection, reading.table, reading.reach, tree)
+    chosen = loader.selected(reading.table, reading.reach, tree)
     through = np.zeros(len(ids), dtype=np.bool_)
     through[view.positions(chosen)] = True
     return through
@@ -338,7 +198,7 @@ def _hits(probe: Probe, ranked: Ranked, rows: NDArray[np.void]) -> list[Hit]:
         best = best[ranked.scores[best] >= probe.min_score]
     ids, passages = rows["id"][best].tolist(), rows["passage"][best].tolist()
     scores = ranked.scores[best].tolist()
-    parts: Iterable[Mapping[str, float]] = repeat(UNTOLD)
+    parts: Iterable[Mapping[str, float]] = repeat(NO_PARTS)
     if probe.explain:
         columns = [values[best].tolist() for values in ranked.parts.values()]
         parts = [dict(zip(ranked.parts, row, strict=True)) for row in zip(*columns, strict=True)]

@@ -14,13 +14,9 @@ from typing import Any, Final
 
 import faiss
 import numpy as np
-from numpy.typing import NDArray
 
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Bools, Floats, Positions
 from holdfast.storage.index.arrays import Column, more_than
-
-Bools = NDArray[np.bool_]
-Positions = NDArray[np.int64]
 
 # From so many positions on, codes. Below, a scan of whole vectors takes a millisecond at most.
 MANY: Final = 20_000

@@ -20,37 +20,18 @@ from numpy.typing import NDArray
 
 from holdfast.forking import Lock
 from holdfast.storage.contract import codec, damage
-from holdfast.storage.contract.codec import Floats
-from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.index.columns import ALWAYS, NEVER, Row, Rows
-from holdfast.storage.index.fields import Fields, Table
+from holdfast.storage.contract.arrays import Floats, Positions
+from holdfast.storage.index.columns import Rows
+from holdfast.storage.index.fields import Fields
 from holdfast.storage.index.keywords import Keywords
-from holdfast.storage.index.vectors import MANY, Positions, Vectors, inner_products
-from holdfast.storage.sqlite import log, namespaces
-from holdfast.storage.sqlite.database import Connection, unmapped
-from holdfast.storage.sqlite.schema import EXPIRY, ROWS
+from holdfast.storage.index.loading import Loader, Reading, Row
+from holdfast.storage.index.vectors import MANY, Vectors, inner_products
 
 Bools = NDArray[np.bool_]
 
 # Rebuild once so many positions are dead weight.
 MOST_DEAD = 0.3
 FEW_DEAD = 1_000
-
-_SELECT: dict[Table, str] = {
-    "records": (
-        "SELECT r.id, r.place, r.kind, r.role, r.speaker, r.importance, r.traits, r.occurred_at,"
-        f" coalesce(r.valid_from, iif(r.kind = 'turn', r.occurred_at, {ALWAYS})),"
-        f" coalesce({{valid_to}}, {NEVER}), coalesce({EXPIRY}, {NEVER}),"
-        " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
-        " FROM namespaces n JOIN records r"
-    ),
-    "items": (
-        "SELECT r.id, r.id, 'item', NULL, NULL, 0.5, 0, r.updated_at,"
-        f" {ALWAYS}, {NEVER}, coalesce(r.expires_at, {NEVER}), 0,"
-        " r.passages, r.vectors, r.terms"
-        " FROM namespaces n JOIN items r"
-    ),
-}
 
 # What is read and indexed at a time: a few megabytes.
 _CHUNK = 2_000
@@ -60,15 +41,6 @@ _PLACE_BYTES = 120
 _ID = itemgetter(0)
 _PLACE = itemgetter(1, 0)
 _PASSAGES, _VECTORS, _TERMS = itemgetter(-3), itemgetter(-2), itemgetter(-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a view shows: a table, the namespaces of a reach, and as of when (None: live)."""
-
-    table: Table
-    reach: Reach
-    as_of: int | None = None
 
 
 class View:
@@ -116,29 +88,22 @@ class View:
         wanted = np.fromiter(row_ids, dtype=np.int64)
         return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
 
-    def cosines(self, connection: Connection, query: Floats, positions: Positions) -> Floats:
+    def cosines(self, loader: Loader, query: Floats, positions: Positions) -> Floats:
         """Return exact cosines with a unit vector; from the file, where only codes are kept."""
         if not self.vectors.coded:
             return self.vectors.cosines(query)[positions]
         cosines = np.empty(len(positions), dtype=np.float32)
         for start in range(0, len(positions), _CHUNK):
             some = slice(start, start + _CHUNK)
-            vectors = self._vectors(connection, positions[some])
+            vectors = self._vectors(loader, positions[some])
             cosines[some] = inner_products(vectors, query)
         return cosines
 
-    def _vectors(self, connection: Connection, positions: Positions) -> Floats:
+    def _vectors(self, loader: Loader, positions: Positions) -> Floats:
         """Read vectors again, shape (positions, dimension)."""
         table, size = self.rows.table, 4 * self._dimension
         ids = table["id"][positions].tolist()
-        some = tuple(dict.fromkeys(ids))
-        found = dict(
-            connection.execute(
-                f"SELECT id, vectors FROM {self.reading.table}"
-                f" WHERE id IN ({','.join('?' * len(some))})",
-                some,
-            ).fetchall()
-        )
+        found = loader.vectors(self.reading.table, tuple(dict.fromkeys(ids)))
         starts = (table["passage"][positions] * size).tolist()
         places = zip(ids, starts, strict=True)
         with damage.Reading("the vectors of a view"):
@@ -147,50 +112,50 @@ class View:
 
     # -- following the log ----------------------------------------------------------------------
 
-    def follow(self, connection: Connection, newest: int | None = None) -> None:
-        """Bring the view to the connection's snapshot.
+    def follow(self, loader: Loader, newest: int | None = None) -> None:
+        """Bring the view to the loader's snapshot.
 
         Args:
-            connection: An open transaction.
+            loader: A snapshot.
             newest: The last entry of its log, where it is known.
         """
         if newest is None:
-            newest = log.last(connection)
+            newest = loader.newest()
         if newest == self._seq and self._namespaces:
             return
-        written = self._written(connection)
-        if written is None or not self._catch_up(connection, written):
+        written = self._written(loader)
+        if written is None or not self._catch_up(loader, written):
             self.clear()
-        with nullcontext() if self._namespaces else unmapped(connection):
-            fresh = self._extend(connection)
+        with nullcontext() if self._namespaces else loader.streaming():
+            fresh = self._extend(loader)
         if written or written is None or fresh:
             self.change = newest
             self._bytes = self._weigh()
         self._seq = newest
 
-    def _extend(self, connection: Connection) -> bool:
+    def _extend(self, loader: Loader) -> bool:
         """Add the namespaces of the reach that are not here yet; say whether there are any."""
         after = self._namespaces[-1] if self._namespaces else 0
-        fresh = namespaces.numbers(connection, self.reading.reach, after)
-        if not self._read(connection, fresh):
+        fresh = loader.namespaces(self.reading.reach, after)
+        if not self._read(loader, fresh):
             self.clear()
-            fresh = namespaces.numbers(connection, self.reading.reach)
-            self._read(connection, fresh, ordered=True)
+            fresh = loader.namespaces(self.reading.reach)
+            self._read(loader, fresh, ordered=True)
         self._namespaces += fresh
         return bool(fresh)
 
-    def _written(self, connection: Connection) -> list[int] | None:
+    def _written(self, loader: Loader) -> list[int] | None:
         if not self._namespaces:
             return []
         if self._dead > FEW_DEAD and self._dead > MOST_DEAD * len(self.rows):
             return None
-        return log.touched(connection, self._namespaces, self._seq)
+        return loader.touched(self._namespaces, self._seq)
 
-    def _catch_up(self, connection: Connection, written: Sequence[int]) -> bool:
+    def _catch_up(self, loader: Loader, written: Sequence[int]) -> bool:
         """Apply what was written; False when only building anew keeps the order of turns."""
         if not written:
             return True
-        found = {row[0]: row for row in self._select_ids(connection, written)}
+        found = {row[0]: row for row in loader.rows_of(self.reading, written)}
         for row_id in written:
             if row_id not in self._places:
                 if row_id not in found:
@@ -222,17 +187,14 @@ class View:
         if link is not None:
             self.keywords.relink(*link)
 
-    def _read(
-        self, connection: Connection, numbers: Sequence[int], *, ordered: bool = False
-    ) -> bool:
+    def _read(self, loader: Loader, numbers: Sequence[int], *, ordered: bool = False) -> bool:
         """Append all rows of namespaces, some thousand at a time.
 
         Rows come as they lie, for to sort them is to hold them all. A turn's new version lies
         behind later turns: where one does, return False, to be asked again for rows in order.
         """
-        where = f"{ROWS} WHERE n.no = ?"
         rows = chain.from_iterable(
-            self._query(connection, where, (number,), ordered=ordered) for number in numbers
+            loader.rows(self.reading, number, ordered=ordered) for number in numbers
         )
         while some := list(islice(rows, _CHUNK)):
             some.sort(key=_PLACE)
@@ -242,39 +204,6 @@ class View:
             self._load(some)
         self.keywords.settle()
         return True
-
-    def _select_ids(self, connection: Connection, ids: Sequence[int]) -> list[Row]:
-        rows: list[Row] = []
-        for start in range(0, len(ids), 500):
-            some = tuple(ids[start : start + 500])
-            marks = ",".join("?" * len(some))
-            where = f"n.no = r.id >> {NAMESPACE_BITS} WHERE r.id IN ({marks})"
-            rows += self._query(connection, where, some)
-        return rows
-
-    def _query(
-        self,
-        connection: Connection,
-        where: str,
-        values: tuple[int, ...],
-        *,
-        ordered: bool = False,
-    ) -> Iterable[Row]:
-        select, moment = _SELECT[self.reading.table], self.reading.as_of
-        order = " ORDER BY r.place, r.id" if ordered else ""
-        if self.reading.table == "items":
-            sql = f"{select} ON {where}{order}"
-        elif moment is None:
-            live = " AND r.retired_at IS NULL"
-            sql = f"{select.format(valid_to='r.valid_to')} ON {where}{live}{order}"
-        else:
-            knew = (
-                f" AND r.recorded_at <= {moment:d}"
-                f" AND (r.retired_at IS NULL OR r.retired_at > {moment:d})"
-            )
-            ended = f"CASE WHEN r.closed_at <= {moment:d} THEN r.valid_to END"
-            sql = f"{select.format(valid_to=ended)} ON {where}{knew}{order}"
-        return connection.execute(sql, values)
 
     def _load(self, rows: Sequence[Row]) -> None:
         """Append rows that have passages: columns, vectors, postings."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract import reach as reaches
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import document_rows

@@ -9,6 +9,7 @@ from typing import Any
 from holdfast.errors import StorageError
 from holdfast.storage.contract import damage
 from holdfast.storage.contract import reach as reaches
+from holdfast.storage.contract.exports import OPERATIONS
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import document_rows, layout, log
 from holdfast.storage.sqlite.database import Connection, unmapped
@@ -85,7 +86,7 @@ _RULES = {
         "SELECT count(*) FROM records WHERE (valid_to IS NULL) <> (closed_at IS NULL)"
     ),
     "entries of the log that cannot be read": (
-        f"SELECT count(*) FROM log WHERE operation NOT IN ({', '.join(map(repr, log.OPERATIONS))})"
+        f"SELECT count(*) FROM log WHERE operation NOT IN ({', '.join(map(repr, OPERATIONS))})"
         " OR typeof(at) <> 'integer' OR sources IS NOT NULL AND NOT json_valid(sources)"
     ),
     "entries of the log that name another record's version": (

@@ -14,7 +14,7 @@ import numpy as np
 
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract import reach as reaches
-from holdfast.storage.contract.codec import Floats, Hashes, Passage
+from holdfast.storage.contract.arrays import Floats, Hashes, Passage
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import log, namespaces
 from holdfast.storage.sqlite.database import Connection

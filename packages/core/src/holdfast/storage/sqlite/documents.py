@@ -8,14 +8,15 @@ from typing import TypeAlias
 
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.columns import ALWAYS
-from holdfast.storage.index.searching import FoundItem, Probe, count, find_items, latest
-from holdfast.storage.index.views import Reading
+from holdfast.storage.contract.search import Probe
+from holdfast.storage.index.loading import ALWAYS, Reading
+from holdfast.storage.index.searching import count
 from holdfast.storage.sqlite import document_rows
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.document_rows import Item, ItemDraft
 from holdfast.storage.sqlite.file import File
 from holdfast.storage.sqlite.filters import Condition
+from holdfast.storage.sqlite.searches import FoundItem, find_items, latest
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ class Documents:
                 if unscored and seen[1].wordless and len(found) < probe.limit:
                     ranked = count(*seen, probe, moment)
                     wanted = replace(probe, limit=probe.limit - len(found))
-                    found += _unscored(seen[0], reach, wanted, moment, ranked)
+                    found += _unscored(seen[0].connection, reach, wanted, moment, ranked)
         self._refresh([(hit.row_id, hit.item) for hit in found] if refresh else [])
         return found
 

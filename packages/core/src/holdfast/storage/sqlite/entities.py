@@ -11,26 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.storage.contract import damage
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.memories import NameVector
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.namespaces import within
 from holdfast.storage.sqlite.schema import ROWS
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A name as it is kept.
-
-    Attributes:
-        name: Its bare form (`holdfast.language.names.bare`).
-        vector: Of its spelling; a unit vector, float32.
-        settled: It is known whether another name is the same: nobody need be asked again.
-    """
-
-    name: str
-    vector: Floats
-    settled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +34,7 @@ class Kept:
     vectors: Floats
 
 
-def link(connection: Connection, row_id: int, names: Iterable[Named]) -> None:
+def link(connection: Connection, row_id: int, names: Iterable[NameVector]) -> None:
     """Keep names with the row of the fact that states them."""
     connection.executemany(
         "REPLACE INTO entities (record, name, settled, vector) VALUES (?, ?, ?, ?)",

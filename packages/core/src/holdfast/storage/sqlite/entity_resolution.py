@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from holdfast.language.names import sort
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.pipeline import NameMatch, NameMatches, NameQuery
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.index.graphs import GraphReading, GraphView
+from holdfast.storage.index.graphs import GraphView
+from holdfast.storage.index.loading import GraphReading
 from holdfast.storage.sqlite import entities
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.entities import Kept
@@ -25,74 +25,18 @@ AT_ONCE = 256
 _DIGITS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A name that facts about to be written state.
-
-    Attributes:
-        name, spelling: Its bare form, and as it was written.
-        type: As it was told; empty where unknown.
-        text: The statement it stands in.
-        vector: Of its spelling; a unit vector.
-    """
-
-    name: str
-    spelling: str
-    type: str
-    text: str
-    vector: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Alike:
-    """A wanted name, by position, and the other name that it may be: as spelled, with a fact."""
-
-    wanted: int
-    name: str
-    spelling: str
-    type: str
-    text: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Acquaintance:
-    """What is known of wanted names.
-
-    Attributes:
-        settled: Those that are kept, with nothing left to ask.
-        alike: For others, the nearest name of a stored fact or of another wanted one.
-    """
-
-    settled: frozenset[str] = frozenset()
-    alike: tuple[Alike, ...] = ()
-
-
-class Naming:
-    """Looks names up; each method is one transaction."""
-
-    def __init__(self, file: File) -> None:
-        self._file = file
-
-    def alike(
-        self, reach: Reach, user: str, wanted: Sequence[Wanted], least: float
-    ) -> Acquaintance:
-        """Return which names may be one.
-
-        Args:
-            reach: Where names meet.
-            user: Whose they are; those of another user are never looked at.
-            wanted: What is about to be written; at least one.
-            least: Cosine from which two may be one.
-        """
-        with self._file.graph(GraphReading(reach)) as (connection, view):
-            kept = entities.known(connection, reach, user, len(wanted[0].vector))
-            look = _Look(connection, view, user, wanted, kept, self._file.now())
-            found: dict[frozenset[str], Alike] = {}
-            for place, near in look.near(least):
-                if other := look.nearest(place, near):
-                    found.setdefault(frozenset((wanted[place].name, other.name)), other)
-            return Acquaintance(look.settled, tuple(found.values()))
+def alike(
+    file: File, reach: Reach, user: str, wanted: Sequence[NameQuery], least: float
+) -> NameMatches:
+    """Return which names may be one; see `PipelineStorage.alike`."""
+    with file.graph(GraphReading(reach)) as (loader, view):
+        kept = entities.known(loader.connection, reach, user, len(wanted[0].vector))
+        look = _Look(loader.connection, view, user, wanted, kept, file.now())
+        found: dict[frozenset[str], NameMatch] = {}
+        for place, near in look.near(least):
+            if other := look.nearest(place, near):
+                found.setdefault(frozenset((wanted[place].name, other.name)), other)
+        return NameMatches(look.settled, tuple(found.values()))
 
 
 class _Look:
@@ -103,7 +47,7 @@ class _Look:
         connection: Connection,
         view: GraphView,
         user: str,
-        wanted: Sequence[Wanted],
+        wanted: Sequence[NameQuery],
         kept: Kept,
         now: int,
     ) -> None:
@@ -129,11 +73,11 @@ class _Look:
                 best = found[np.argsort(-row[found], kind="stable")[: LOOKED_AT + 1]]
                 yield place, [(self._names[at], float(row[at])) for at in best.tolist()]
 
-    def nearest(self, place: int, near: Sequence[tuple[str, float]]) -> Alike | None:
+    def nearest(self, place: int, near: Sequence[tuple[str, float]]) -> NameMatch | None:
         """Return the nearest name that may be the same as a wanted one."""
         for other, cosine in near:
             if self._may_be(self._wanted[place].name, other) and (told := self._told(other)):
-                return Alike(place, other, *told, cosine)
+                return NameMatch(place, other, *told, cosine)
         return None
 
     def _may_be(self, name: str, other: str) -> bool:

@@ -264,7 +264,7 @@ def _unquote(connection: Connection, doomed: Rows, gone: Sequence[str]) -> None:
             )
 
 
-def erase_region(connection: Connection, reach: Reach, now: int, tree: Filter | None = None) -> int:
+def erase_reach(connection: Connection, reach: Reach, now: int, tree: Filter | None = None) -> int:
     """Erase what lies in a reach, and emptied namespaces with the ids in their names.
 
     With a filter, only records whose newest version there it lets through. Of a fact that another

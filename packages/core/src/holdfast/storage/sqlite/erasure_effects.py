@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from holdfast.storage.contract import codec
+from holdfast.storage.contract.exports import Operation
 from holdfast.storage.contract.reach import NAMESPACE_BITS
 from holdfast.storage.sqlite import log, records, validity_ends
 from holdfast.storage.sqlite.database import Connection
@@ -123,7 +124,7 @@ def bereaved(connection: Connection, gone: Iterable[str], now: int) -> list[int]
     return orphans
 
 
-def reopen(connection: Connection, key: str, operation: log.Operation, now: int) -> None:
+def reopen(connection: Connection, key: str, operation: Operation, now: int) -> None:
     """Let the newest version left hold as it did before what ended it, if that is gone.
 
     Another end stays: it was born with it, another turn said so, or the caller took it back.

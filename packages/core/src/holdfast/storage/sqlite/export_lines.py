@@ -12,14 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.exports import FORMAT, VERSION
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import document_rows, validity_ends
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.layout import COLUMNS, LAYOUT
 from holdfast.storage.sqlite.namespaces import within
 
-FORMAT = "holdfast-export"
-VERSION = 1
 PAGE = 500
 
 Line = Mapping[str, Any]

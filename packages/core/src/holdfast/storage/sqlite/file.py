@@ -14,11 +14,13 @@ from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
 from holdfast.forking import Lock, renewed
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.reach import NAMESPACE_BITS
-from holdfast.storage.index.graphs import GraphReading, Graphs, GraphView
-from holdfast.storage.index.views import Reading, View, Views
+from holdfast.storage.index.graphs import Graphs, GraphView
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View, Views
 from holdfast.storage.sqlite import document_rows, erasure
 from holdfast.storage.sqlite.database import Connection, Database, Durability
 from holdfast.storage.sqlite.filters import place
+from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.schema import STEPS
 from holdfast.storage.sqlite.wal_erasure import EVERY
 from holdfast.types import utc_now
@@ -164,7 +166,7 @@ class File:
     @contextmanager
     def viewing(
         self, reading: Reading, *, writing: bool = False
-    ) -> Iterator[tuple[Connection, View] | None]:
+    ) -> Iterator[tuple[SqliteLoader, View] | None]:
         """Lend a view at its own snapshot; None while the file holds no vectors.
 
         The view is locked before the snapshot is taken, so it never has to look back. With
@@ -184,9 +186,10 @@ class File:
             try:
                 with begin() as connection:
                     with damage.Reading("the rows of a view"):
-                        view.follow(connection, self._newest(connection, known))
+                        loader = SqliteLoader(connection)
+                        view.follow(loader, self._newest(connection, known))
                     followed = not writing  # else what it followed may be taken back
-                    yield connection, view
+                    yield loader, view
             except BaseException as error:
                 # Interrupted half-way; or failed, and what the view holds may be why.
                 if not followed or not isinstance(error, HoldfastError):
@@ -204,13 +207,14 @@ class File:
         return newest or 0
 
     @contextmanager
-    def graph(self, reading: GraphReading) -> Iterator[tuple[Connection, GraphView]]:
+    def graph(self, reading: GraphReading) -> Iterator[tuple[SqliteLoader, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
         with lending(view), self.database.read() as connection:
             with damage.Reading("the relations of a view"):
-                view.follow(connection)
-            yield connection, view
+                loader = SqliteLoader(connection)
+                view.follow(loader)
+            yield loader, view
 
 
 @contextmanager

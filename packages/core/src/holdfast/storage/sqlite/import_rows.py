@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from holdfast.errors import InvalidInputError
 from holdfast.storage.contract import codec
+from holdfast.storage.contract.exports import Line
+from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_erasure
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import (
     document_rows,
@@ -25,7 +27,6 @@ from holdfast.storage.sqlite import (
     validity_ends,
 )
 from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.import_survey import NUMBER, Line, Space, Survey, is_erasure
 
 _MIXED: Final = (
     "this file already holds other memories in a scope of the export: import into a new file, or "

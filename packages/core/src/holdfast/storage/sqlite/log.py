@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 from zlib import crc32
 
 from holdfast.storage.contract.codec import to_json
+from holdfast.storage.contract.exports import Operation
 from holdfast.storage.contract.reach import NAMESPACE_BITS
 from holdfast.storage.sqlite import wal_erasure
 from holdfast.storage.sqlite.database import Connection
-
-Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
-OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
 # Up to so many namespaces are asked for one by one through the index; beyond, one scan is less.
 FEW = 64

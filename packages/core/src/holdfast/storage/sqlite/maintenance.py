@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.exports import Header, Line
+from holdfast.storage.contract.import_survey import Survey
+from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite import check, export_lines, import_rows, queue, reembedding, view_check
+from holdfast.storage.sqlite import (
+    check,
+    erasure,
+    export_lines,
+    import_rows,
+    queue,
+    reembedding,
+    view_check,
+    wal_erasure,
+)
 from holdfast.storage.sqlite.file import File
-from holdfast.storage.sqlite.import_survey import Header, Line, Survey
 
 
-class Upkeep:
+class SqliteMaintenance:
     """What an owner does with a file, rather than an agent."""
 
     def __init__(self, file: File) -> None:
@@ -78,6 +89,22 @@ class Upkeep:
 
     # -- room -----------------------------------------------------------------------------------
 
+    def purge(self) -> int:
+        """See `MaintenanceStorage`; what is left of erased rows in free room goes, too."""
+        with self._file.database.write() as connection:
+            gone = erasure.purge_expired(connection, self._file.now())
+        wal_erasure.finish(self._file.database)
+        wal_erasure.rewrite(self._file.database)
+        return len(gone)
+
+    def size(self) -> int:
+        """See `MaintenanceStorage`."""
+        return self._file.database.size()
+
+    def rekey(self, key: str | bytes) -> None:
+        """See `MaintenanceStorage`."""
+        self._file.database.rekey(key)
+
     def vacuum(self) -> int:
         """Give room that nothing needs back to the file system; return how many bytes.
 
@@ -88,7 +115,7 @@ class Upkeep:
 
     # -- a change of embedder -------------------------------------------------------------------
 
-    def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[reembedding.Job], int]:
+    def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[EmbeddingJob], int]:
         """Return the next texts to embed anew, and how many are left in all.
 
         Raises:

@@ -3,63 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
 import numpy as np
 
 from holdfast.storage.contract import codec, damage
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.pipeline import NearFact, NeighbourQuery, Neighbours
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.index.searching import Probe, find
+from holdfast.storage.index.searching import find
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import records
 from holdfast.storage.sqlite.database import Connection
+from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.namespaces import within
-from holdfast.types import Record
-
-
-@dataclass(frozen=True, slots=True)
-class Approach:
-    """How one fact looks for its neighbours: by vector and words, by slot, by digest.
-
-    What a caller states is taken as it stands: without a `probe`, by slot and digest alone.
-    """
-
-    probe: Probe | None
-    slots: tuple[str, ...]
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A stored fact near a new one; `relations` are as stored, `similarity` is the cosine."""
-
-    row_id: int
-    record: Record
-    relations: tuple[dict[str, Any], ...]
-    similarity: float
-
-
-Nearby: TypeAlias = tuple[tuple[Known, ...], ...]
-"""The neighbours of each fact."""
 
 
 def nearby(
-    connection: Connection, view: View, reach: Reach, approaches: Sequence[Approach], now: int
-) -> Nearby:
+    loader: SqliteLoader, view: View, reach: Reach, approaches: Sequence[NeighbourQuery], now: int
+) -> Neighbours:
     """Return what is near each new fact, ended facts included."""
     found = []
     for approach in approaches:
         probe = approach.probe
-        hits = find(connection, view, probe, now) if probe else ()
-        others = _same_place(connection, reach, approach)
+        hits = find(loader, view, probe, now) if probe else ()
+        others = _same_place(loader.connection, reach, approach)
         rows = list(dict.fromkeys([*(hit.row_id for hit in hits), *others]))
-        found.append(_known(connection, rows, probe.vector if probe else None))
+        found.append(_known(loader.connection, rows, probe.vector if probe else None))
     return tuple(found)
 
 
-def _same_place(connection: Connection, reach: Reach, approach: Approach) -> list[int]:
+def _same_place(connection: Connection, reach: Reach, approach: NeighbourQuery) -> list[int]:
     """Return live facts that fill a slot of the fact, or say the same in the same words.
 
     Namespace by namespace: every user of a file may fill a slot of this name.
@@ -89,7 +62,7 @@ def _same_place(connection: Connection, reach: Reach, approach: Approach) -> lis
 
 def _known(
     connection: Connection, row_ids: Sequence[int], vector: Floats | None
-) -> tuple[Known, ...]:
+) -> tuple[NearFact, ...]:
     found = records.fetch(connection, row_ids)
     known = []
     for row_id in row_ids:
@@ -99,7 +72,7 @@ def _known(
         with damage.Reading("a fact"):
             listed = tuple(codec.from_json(relations))
             similarity = 0.0 if vector is None else _cosine(blob, vector)
-            known.append(Known(row_id, found[row_id], listed, similarity))
+            known.append(NearFact(row_id, found[row_id], listed, similarity))
     return tuple(known)
 
 

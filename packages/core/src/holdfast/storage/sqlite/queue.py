@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdfast.storage.contract.pipeline import BATCH_TURNS, batches
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.namespaces import within
@@ -15,8 +16,6 @@ from holdfast.storage.sqlite.namespaces import within
 LEASE = 600.0  # seconds; longer than any model call with its retries
 MOST_ATTEMPTS = 5  # at an answer that cannot be read
 PATIENCE = 12  # attempts at a model that fails; with the delays between them more than an hour
-BATCH_TURNS = 20  # of one run, read by one model call
-BATCH_CHARACTERS = 24_000  # about 6,000 tokens
 FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
 MOST_DOUBLED = 10  # times
 SKEW = 60_000_000  # microseconds by which clocks may differ
@@ -90,20 +89,6 @@ def claim(connection: Connection, by: Claim, reach: Reach | None = None) -> list
     ).fetchall()
     batch = batches(rows)[0]
     return hold(connection, batch[:1] if attempts == MOST_ATTEMPTS - 1 else batch, by)
-
-
-def batches(rows: Sequence[tuple[int, int]]) -> list[list[int]]:
-    """Divide (row id, characters) into batches that one model call can read."""
-    made: list[list[int]] = [[]]
-    size = 0
-    for row_id, characters in rows:
-        full = len(made[-1]) == BATCH_TURNS or size + characters > BATCH_CHARACTERS
-        if made[-1] and full:
-            made.append([])
-            size = 0
-        made[-1].append(row_id)
-        size += characters
-    return made
 
 
 def hold(connection: Connection, row_ids: Sequence[int], by: Claim) -> list[int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,55 +12,12 @@ from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import codec, damage
-from holdfast.storage.contract.codec import Floats, Hashes, Passage
+from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import entities, layout, log, namespaces
 from holdfast.storage.sqlite.database import Connection
-from holdfast.storage.sqlite.entities import Named
 from holdfast.storage.sqlite.namespaces import within
-from holdfast.types import Kind, Metadata, Record, Role, Scope
-
-
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """What makes a text findable.
-
-    Attributes:
-        vectors: One unit vector a passage, shape (passages, dimension), float32.
-        passages: Bounds and number of index terms of each passage.
-        terms: Hashes of the index terms of all passages, in order, uint64.
-        traits: Flags of `holdfast.language.traits` for the whole text.
-    """
-
-    vectors: Floats
-    passages: tuple[Passage, ...]
-    terms: Hashes
-    traits: int
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A memory about to be written."""
-
-    text: str
-    kind: Kind
-    indexed: Indexed
-    role: Role | None = None
-    speaker: str | None = None
-    metadata: Metadata = field(default_factory=dict)
-    occurred_at: datetime | None = None
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
-    expires_at: datetime | None = None
-    importance: float = 0.5
-    sources: tuple[str, ...] = ()
-    message_id: str | None = None
-    relations: tuple[Metadata, ...] = ()
-    slots: tuple[str, ...] = ()
-    names: tuple[Named, ...] = ()
-    digest: str | None = None
-    reason: str = ""
-
+from holdfast.types import Metadata, Record, Scope
 
 # -- writing ------------------------------------------------------------------------------------
 

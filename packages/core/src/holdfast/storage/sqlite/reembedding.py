@@ -6,32 +6,20 @@ It can be interrupted and taken up again; until it finishes, the old embedder's 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from holdfast.errors import InvalidInputError
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract import reach as reaches
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import NAMESPACE_BITS
 from holdfast.storage.sqlite import document_rows, layout
 from holdfast.storage.sqlite.database import Connection
 
 JOB = "reembedding"
 _PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One row to embed anew: a text with its passages, or the texts of an item."""
-
-    row_id: int
-    kind: str
-    text: str
-    speaker: str | None
-    spans: tuple[tuple[int, int], ...]
-    texts: tuple[str, ...] = ()
 
 
 def check_own(connection: Connection, fingerprint: str) -> None:
@@ -59,7 +47,7 @@ def _embedder(connection: Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job], int]:
+def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[EmbeddingJob], int]:
     """Return the next rows to embed, and how many are left; start over for another embedder."""
     known = connection.execute("SELECT value FROM properties WHERE name = ?", (JOB,)).fetchone()
     if known is None or known[0] != fingerprint:
@@ -70,7 +58,7 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
         " WHERE id NOT IN (SELECT id FROM reembedding) LIMIT ?",
         (limit,),
     ).fetchall()
-    jobs = [Job(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
+    jobs = [EmbeddingJob(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
     if len(jobs) < limit:
         documents = connection.execute(
             "SELECT id, texts FROM items WHERE texts <> '[]'"
@@ -78,7 +66,7 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Job
             (limit - len(jobs),),
         ).fetchall()
         jobs += [
-            Job(row_id, "item", "", None, (), tuple(codec.from_json(texts)))
+            EmbeddingJob(row_id, "item", "", None, (), tuple(codec.from_json(texts)))
             for row_id, texts in documents
         ]
     return jobs, _missing(connection)

@@ -4,60 +4,34 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
 from functools import partial
+from pathlib import Path
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import damage
 from holdfast.storage.contract.filters import Filter
+from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
+from holdfast.storage.contract.search import Found, Probe
 from holdfast.storage.index import graph_boost
-from holdfast.storage.index.graphs import GraphReading
-from holdfast.storage.index.searching import Found, Probe, find_records
-from holdfast.storage.index.views import Reading, View
-from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions, wal_erasure
+from holdfast.storage.index.loading import GraphReading, Reading
+from holdfast.storage.index.views import View
+from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
 from holdfast.storage.sqlite.database import Durability
-from holdfast.storage.sqlite.derivation import Derivation
 from holdfast.storage.sqlite.documents import Documents
-from holdfast.storage.sqlite.entity_resolution import Naming
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
-from holdfast.storage.sqlite.maintenance import Upkeep
-from holdfast.storage.sqlite.records import Draft, Indexed
+from holdfast.storage.sqlite.graph import SqliteGraph
+from holdfast.storage.sqlite.maintenance import SqliteMaintenance
+from holdfast.storage.sqlite.pipeline import SqlitePipeline
+from holdfast.storage.sqlite.searches import find_records
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
 
 # Turns of the run at hand that a context may show.
 RECENT = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What `Storage.add` did: the records in the order of the drafts, and which are new."""
-
-    changes: tuple[Change, ...]
-    rows: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """One look into a scope.
-
-    Attributes:
-        turns, characters: Live turns that can be read, and how long they are.
-        change: A number that changes with every write the scope can see.
-        until: When something there next begins to hold, ends or expires, in microseconds.
-        summary: The rolling summary of exactly this scope.
-        recent: The newest turns of the run, the oldest first; none without a ``run_id``.
-    """
-
-    turns: int = 0
-    characters: int = 0
-    change: int = 0
-    until: int | None = None
-    summary: Record | None = None
-    recent: tuple[Record, ...] = ()
-
-
-class EmbeddedStorage:
+class SqliteStorage:
     """Operations on memories; those on items, and on the file as a whole, are beside them.
 
     Args:
@@ -87,9 +61,40 @@ class EmbeddedStorage:
         )
         self.database = self.file.database
         self.documents = Documents(self.file)
-        self.derivation = Derivation(self.file, lease)
-        self.naming = Naming(self.file)
-        self.upkeep = Upkeep(self.file)
+        self.pipeline = SqlitePipeline(self.file, lease)
+        self.graph = SqliteGraph(self.file)
+        self.maintenance = SqliteMaintenance(self.file)
+
+    @property
+    def path(self) -> Path:
+        """See `Storage`."""
+        return self.database.path
+
+    @property
+    def in_memory(self) -> bool:
+        """See `Storage`."""
+        return self.database.in_memory
+
+    @property
+    def closed(self) -> bool:
+        """See `Storage`."""
+        return self.database.closed
+
+    def embedder(self) -> tuple[str, int] | None:
+        """See `Storage`."""
+        return self.file.embedder()
+
+    def knows(self, fingerprint: str) -> bool:
+        """See `Storage`."""
+        return self.file.knows(fingerprint)
+
+    def check_embedder(self, fingerprint: str) -> None:
+        """See `Storage`."""
+        self.file.check_embedder(fingerprint)
+
+    def close(self) -> None:
+        """See `Storage`."""
+        self.file.close()
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class EmbeddedStorage:
             self.file.claim_embedder(connection, fingerprint, dimension)
             new = records.add(connection, scope, fresh, now)
             if extract:
-                claim = self.derivation.claiming(now) if hold else None
+                claim = self.pipeline.claiming(now) if hold else None
                 queue.put(connection, new.rows, now, claim)
                 queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
         first = new.seq - len(new.rows) + 1
@@ -189,20 +194,12 @@ class EmbeddedStorage:
         self.database.finish_erasure()
         return gone
 
-    def erase_region(self, reach: Reach, tree: Filter | None = None) -> int:
+    def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
         """Erase the records of a reach that a filter lets through; return how many."""
         with self.database.write() as connection:
-            gone = erasure.erase_region(connection, reach, self.file.now(), tree)
+            gone = erasure.erase_reach(connection, reach, self.file.now(), tree)
         self.database.finish_erasure()
         return gone
-
-    def purge(self) -> int:
-        """Erase expired records and finish erasures, what is left of them in free room included."""
-        with self.database.write() as connection:
-            gone = erasure.purge_expired(connection, self.file.now())
-        wal_erasure.finish(self.database)
-        wal_erasure.rewrite(self.database)
-        return len(gone)
 
     def undo(self, reach: Reach, change: Change) -> Change:
         """Take back the newest change of a record; see `versions.undo`."""
@@ -254,21 +251,18 @@ class EmbeddedStorage:
         with self.database.read() as connection:
             return listing.scopes(connection, reach)
 
-    def recent_turns(self, reach: Reach, limit: int) -> list[Record]:
-        """Return the newest turns, oldest first."""
-        with self.database.read() as connection:
-            return listing.recent_turns(connection, reach, self.file.now(), limit)
-
     def overview(self, scope: Scope) -> Overview:
         """Look into a scope: how much there is, whether it changed, what was said last."""
         reach, now = Reach.of_scope(scope), self.file.now()
         with self.file.viewing(Reading("records", reach)) as seen:
             if seen is None:
                 return Overview()
-            connection, view = seen
+            loader, view = seen
             turns, characters = view.rows.turns(now)
-            summary = records.summary(connection, scope)
-            recent = listing.recent_turns(connection, reach, now, RECENT) if scope.run_id else []
+            summary = records.summary(loader.connection, scope)
+            recent = (
+                listing.recent_turns(loader.connection, reach, now, RECENT) if scope.run_id else []
+            )
             until = view.rows.next_change(now)
             return Overview(turns, characters, view.change, until, summary, tuple(recent))
 
@@ -292,47 +286,24 @@ class EmbeddedStorage:
         *,
         as_of: int | None = None,
         speakers: frozenset[str] | None = None,
+        query: str | None = None,
     ) -> list[Found] | None:
-        """Rank the reach's records for a probe; whole records, in the same snapshot.
-
-        Args:
-            reach, probe: What is searched, and for what.
-            as_of: Record time.
-            speakers: Who spoke when the question was read.
-
-        Returns:
-            What was found; None when others speak by now, so that it must be read again.
-        """
-        with self.file.viewing(Reading("records", reach, as_of)) as seen:
-            if seen is None:
-                return []
-            if _outdated(seen[1], speakers):
-                return None
-            return find_records(*seen, probe, self.file.now())
-
-    def search_with_graph(
-        self,
-        reach: Reach,
-        probe: Probe,
-        query: str,
-        *,
-        as_of: int | None = None,
-        speakers: frozenset[str] | None = None,
-    ) -> list[Found] | None:
-        """`search`, where the relations of the reach lift what they rest on."""
-        network = self.file.graphs.get(GraphReading(reach, as_of))
+        """See `MemoryStorage`."""
+        network = None if query is None else self.file.graphs.get(GraphReading(reach, as_of))
+        locked = nullcontext() if network is None else lending(network)
         # Both are locked before the snapshot is taken, always in this order.
-        with lending(network), self.file.viewing(Reading("records", reach, as_of)) as seen:
+        with locked, self.file.viewing(Reading("records", reach, as_of)) as seen:
             if seen is None:
                 return []
             if _outdated(seen[1], speakers):
                 return None
-            now = self.file.now()
-            with damage.Reading("the relations of a view"):
-                network.follow(seen[0])
-            asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
-            lift = partial(graph_boost.lifts, network=network, asked=asked)
-            return find_records(*seen, probe, now, lift)
+            now, boost = self.file.now(), None
+            if network is not None and query is not None:
+                with damage.Reading("the relations of a view"):
+                    network.follow(seen[0])
+                asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
+                boost = partial(graph_boost.lifts, network=network, asked=asked)
+            return find_records(*seen, probe, now, boost)
 
 
 def _outdated(view: View, speakers: frozenset[str] | None) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 from holdfast.errors import InvalidInputError, RecordNotFoundError, ScopeError, shown
 from holdfast.language.wording import fingerprint, same_words
 from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.exports import OPERATIONS, Operation
+from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import log, namespaces, records, validity_ends
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.namespaces import within
-from holdfast.storage.sqlite.records import Draft, Indexed
 from holdfast.types import Change, Event, Metadata, Record, Scope
 
 
@@ -154,7 +155,7 @@ def confirm(
 
 def _log(
     connection: Connection,
-    operation: log.Operation,
+    operation: Operation,
     before: int | None,
     after: int | None,
     now: int,
@@ -225,7 +226,7 @@ def change(connection: Connection, reach: Reach, seq: int) -> Change:
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
     seq, operation, before, after, at, reason, sources = row
-    if operation not in log.OPERATIONS:
+    if operation not in OPERATIONS:
         raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
     return Change(

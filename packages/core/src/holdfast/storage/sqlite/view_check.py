@@ -8,12 +8,11 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from holdfast.storage.contract.codec import Floats
+from holdfast.storage.contract.arrays import Floats, Positions
 from holdfast.storage.index.columns import ROW
 from holdfast.storage.index.graphs import GraphView
-from holdfast.storage.index.vectors import Positions
+from holdfast.storage.index.loading import Loader
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.database import Connection
 
 Held: TypeAlias = Sequence[Any]
 """What a view holds of one kind, as arrays and lists that can be compared one by one."""
@@ -22,22 +21,22 @@ Held: TypeAlias = Sequence[Any]
 _OWN: Final = {"speaker", "session", "previous", "next"}
 
 
-def view(connection: Connection, live: View) -> list[str]:
+def view(loader: Loader, live: View) -> list[str]:
     """Compare a live view with one built anew; return the first difference."""
     if not len(live.rows) == len(live.vectors) == len(live.keywords):
         return [_said("has rows, vectors and words of different numbers", live)]
     fresh = View(live.reading, live.vectors.dimension)
-    fresh.follow(connection)
+    fresh.follow(loader)
     for held, wrong in _VIEW.items():
         if not _same(held(live), held(fresh)):
             return [_said(wrong, live)]
     return [] if _same_vectors(live, fresh) else [_said("holds other vectors than the file", live)]
 
 
-def graph(connection: Connection, live: GraphView) -> list[str]:
+def graph(loader: Loader, live: GraphView) -> list[str]:
     """Compare a live graph view with one built anew; return the first difference."""
     fresh = GraphView(live.reading)
-    fresh.follow(connection)
+    fresh.follow(loader)
     for root in live.asked():
         fresh.near(root)
     for held, wrong in _GRAPH.items():

@@ -7,85 +7,39 @@ transaction, and decides on those.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import replace
 
+from holdfast.storage.contract.memories import Draft
+from holdfast.storage.contract.pipeline import (
+    BATCH_CHARACTERS,
+    CommitPlan,
+    LeaseLost,
+    Material,
+    NameMatches,
+    NameQuery,
+    NeighbourQuery,
+    Neighbours,
+    Write,
+)
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.index.views import Reading
-from holdfast.storage.sqlite import log, namespaces, queue, records, session_turns, versions
+from holdfast.storage.index.loading import Reading
+from holdfast.storage.sqlite import (
+    entity_resolution,
+    log,
+    namespaces,
+    queue,
+    records,
+    session_turns,
+    versions,
+)
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.file import File
-from holdfast.storage.sqlite.neighbours import Approach, Nearby, nearby
-from holdfast.storage.sqlite.records import Draft
+from holdfast.storage.sqlite.neighbours import nearby
 from holdfast.types import Change, Record, Scope
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
-    """What a model reads of one run.
-
-    Attributes:
-        scope: Where it was said.
-        turns: New turns as they stand now, by row id.
-        recent: The turns before them.
-        summary: The run's summary.
-        rows: What was claimed; turns that may not be read any more are among them.
-    """
-
-    scope: Scope
-    turns: dict[int, Record]
-    recent: tuple[Record, ...] = ()
-    summary: Record | None = None
-    rows: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One decision to be written.
-
-    Attributes:
-        event: ``ADD`` writes `draft`; ``UPDATE`` ends `target` and writes `draft` as its next
-            version; ``DELETE`` ends `target`; ``NONE`` confirms `target`.
-        target: Row id; for NONE without one, the fact of this commit with `digest`.
-        closes_at: When the target ends, microseconds.
-        reason, sources: Why, and which turns caused it.
-    """
-
-    event: Literal["ADD", "UPDATE", "DELETE", "NONE"]
-    draft: Draft | None = None
-    target: int | None = None
-    closes_at: int | None = None
-    digest: str = ""
-    reason: str = ""
-    sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One extraction to be committed.
-
-    Attributes:
-        scope: Where its turns were said.
-        reach: Where its facts look for neighbours.
-        approaches: How each fact looks for them.
-        decide: From the neighbours to what is written, in order; None: they are not those
-            that were thought about, think again. Called inside the transaction: no waiting.
-        turns: Row ids to take off the queue.
-    """
-
-    scope: Scope
-    reach: Reach
-    approaches: tuple[Approach, ...]
-    decide: Callable[[Nearby], Sequence[Step] | None]
-    turns: tuple[int, ...]
-
-
-class Lost(Exception):
-    """Turns were erased, or taken over by another worker, meanwhile; nothing was written."""
-
-
-class Derivation:
+class SqlitePipeline:
     """The pipeline's operations on a file, each one transaction.
 
     Args:
@@ -170,11 +124,17 @@ class Derivation:
             turns = {} if namespace is None else session_turns.turns_since(connection, namespace, 0)
             return Material(scope, turns) if turns else None
 
-    def nearby(self, reach: Reach, approaches: Sequence[Approach]) -> Nearby:
+    def nearby(self, reach: Reach, approaches: Sequence[NeighbourQuery]) -> Neighbours:
         """Return the stored facts that may bear on each new one, ended ones included."""
         with self._file.viewing(Reading("records", reach)) as seen:
             assert seen is not None  # the turns were stored with vectors
             return nearby(*seen, reach, approaches, self._file.now())
+
+    def alike(
+        self, reach: Reach, user: str, wanted: Sequence[NameQuery], least: float
+    ) -> NameMatches:
+        """See `PipelineStorage`."""
+        return entity_resolution.alike(self._file, reach, user, wanted, least)
 
     def cited(self, reach: Reach, keys: Sequence[str]) -> dict[int, Record]:
         """Return the records that a caller names as sources, by row id, oldest first.
@@ -198,7 +158,7 @@ class Derivation:
             with self._file.database.write() as connection:
                 self._file.claim_embedder(connection, fingerprint, dimension)
 
-    def commit(self, outcome: Outcome, fingerprint: str) -> list[Change] | None:
+    def commit(self, outcome: CommitPlan, fingerprint: str) -> list[Change] | None:
         """Decide on the neighbours as they are now, write, and take the turns off the queue.
 
         Others may have written since a model was asked. They cannot while this transaction is
@@ -208,18 +168,19 @@ class Derivation:
             What changed; None if the decision needs more thought, then nothing was written.
 
         Raises:
-            Lost: Another worker holds the turns now.
+            LeaseLost: Another worker holds the turns now.
         """
         reading = Reading("records", outcome.reach)
         with self._file.viewing(reading, writing=True) as seen:
             assert seen is not None
-            connection, view = seen
-            near = nearby(connection, view, outcome.reach, outcome.approaches, self._file.now())
+            loader, view = seen
+            connection = loader.connection
+            near = nearby(loader, view, outcome.reach, outcome.approaches, self._file.now())
             steps = outcome.decide(near)
             if steps is None:
                 return None
             if not queue.done(connection, self.worker, outcome.turns):
-                raise Lost
+                raise LeaseLost
             now, seq = self._file.now(), log.last(connection)
             namespace = namespaces.scope_number(connection, outcome.scope)
             for step in steps:
@@ -244,7 +205,7 @@ class Derivation:
                     connection, namespace, session_turns.covered(connection, summary)
                 )
                 if turns:
-                    some = session_turns.readable(turns, queue.BATCH_CHARACTERS)
+                    some = session_turns.readable(turns, BATCH_CHARACTERS)
                     return Material(next(iter(some.values())).scope, some, (), summary)
                 queue.summarised(connection, self.worker, namespace, 0)
         return None
@@ -284,7 +245,7 @@ def _row_of(connection: Connection, key: str) -> int:
     return int(row[0])
 
 
-def _apply(connection: Connection, scope: Scope, namespace: int, step: Step, now: int) -> None:
+def _apply(connection: Connection, scope: Scope, namespace: int, step: Write, now: int) -> None:
     if step.event in ("UPDATE", "DELETE") and not versions.is_newest(connection, step.target or 0):
         # A turn that is read late, or again, meets what had its place taken since: it ends nothing.
         if step.draft is None:

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from holdfast.errors import InvalidInputError
+from holdfast.storage.contract.exports import Line
 from holdfast.storage.contract.reach import NAMESPACE_BITS
 from holdfast.types import Scope
 
 NUMBER: Final = (1 << NAMESPACE_BITS) - 1
 """The bits of a row id that number a row in its namespace."""
-
-
-class Header(NamedTuple):
-    """Whose vectors an export holds, and how long they are; None: it holds none."""
-
-    embedder: str | None
-    dimension: int | None
-
-
-class Line(NamedTuple):
-    """One line, each of its values checked by itself."""
-
-    table: str
-    values: Mapping[str, Any]
 
 
 @dataclass(slots=True)

@@ -1,0 +1,357 @@
+"""The operations of a backend. Each is one transaction, whole or undone.
+
+Every backend runs the same contract tests. Its views are of `holdfast.storage.index`, so that all
+backends rank alike.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
+
+from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.exports import Header, Line
+from holdfast.storage.contract.filters import Filter
+from holdfast.storage.contract.graph import (
+    Entity,
+    GraphQuery,
+    GraphSnapshot,
+    Neighbour,
+    Path,
+    Relation,
+)
+from holdfast.storage.contract.import_survey import Survey
+from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
+from holdfast.storage.contract.pipeline import (
+    CommitPlan,
+    EmbeddingJob,
+    Material,
+    NameMatches,
+    NameQuery,
+    NeighbourQuery,
+    Neighbours,
+)
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.search import Found, Probe
+from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
+
+Durability: TypeAlias = Literal["normal", "full"]
+"""What an acknowledged write survives: the end of the process, or also of the machine."""
+
+VIEW_BUDGET = 384 * 1024 * 1024
+"""Bytes that views may hold, so that a process stays below 600 MB, whatever its traffic."""
+
+
+class MemoryStorage(Protocol):
+    """Memories: written, changed, erased, read, searched."""
+
+    def known_messages(self, scope: Scope, message_ids: Sequence[str]) -> set[str]:
+        """Return those of the message ids that this scope has stored or erased before."""
+
+    def add(
+        self,
+        scope: Scope,
+        drafts: Sequence[Draft],
+        fingerprint: str,
+        *,
+        extract: bool,
+        hold: bool = False,
+    ) -> Added:
+        """Store drafts; one whose message id is known is left out.
+
+        With `extract` they are queued, and with `hold` claimed for this process at once.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder than the storage's.
+        """
+
+    def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
+        """Give a record other columns than its text; return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+            ScopeError: Its newest version is not.
+        """
+
+    def rewrite(
+        self,
+        reach: Reach,
+        key: str,
+        text: str,
+        indexed: Indexed,
+        columns: Metadata,
+        fingerprint: str,
+    ) -> Change:
+        """Give a record another text; the old one holds until now. Return the change.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+            ScopeError: Its newest version is not.
+            EmbedderMismatchError: The vectors are of another embedder than the storage's.
+        """
+
+    def erase(self, reach: Reach, key: str) -> Change:
+        """Erase what a reach holds of a record, and what rested on it alone.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+        """
+
+    def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
+        """Erase the records of a reach that a filter lets through; return how many."""
+
+    def undo(self, reach: Reach, change: Change) -> Change:
+        """Take back the newest change of a record; return the change that does."""
+
+    def get(self, reach: Reach, key: str) -> Record:
+        """Return a record.
+
+        Raises:
+            RecordNotFoundError: It is not in the reach.
+        """
+
+    def history(self, reach: Reach, key: str) -> list[Change]:
+        """Return a record's changes, oldest first."""
+
+    def page(
+        self,
+        reach: Reach,
+        *,
+        tree: Filter | None,
+        kinds: Sequence[Kind] | None,
+        order: str,
+        limit: int,
+        cursor: str | None,
+    ) -> Page:
+        """Return one page of records, from a cursor on."""
+
+    def scopes(self, reach: Reach) -> list[Scope]:
+        """Return the scopes of a reach under which something is stored."""
+
+    def overview(self, scope: Scope) -> Overview:
+        """Return how much a scope holds, whether it changed, and what was said last."""
+
+    def speakers(self, reach: Reach, *, newest: bool = True) -> frozenset[str]:
+        """Return the names of all speakers of a reach.
+
+        Without `newest`, as the last search found them: that costs no query.
+        """
+
+    def search(
+        self,
+        reach: Reach,
+        probe: Probe,
+        *,
+        as_of: int | None = None,
+        speakers: frozenset[str] | None = None,
+        query: str | None = None,
+    ) -> list[Found] | None:
+        """Rank the reach's records for a probe; whole records, in the same snapshot.
+
+        Args:
+            reach, probe: What is searched, and for what.
+            as_of: Record time.
+            speakers: The speakers when the question was read.
+            query: The question in words: let relations of the graph add to the scores.
+
+        Returns:
+            What was found; None: the speakers are others by now, so read the question again.
+        """
+
+
+class PipelineStorage(Protocol):
+    """The queue of turns to extract from, neighbours of new facts, one commit for all."""
+
+    def claim(self, reach: Reach | None = None) -> list[int]:
+        """Claim a batch of due turns of one namespace; none: nothing is due in the reach."""
+
+    def waiting(self, reach: Reach | None = None) -> int:
+        """Return how many turns wait, dead-lettered ones not counted."""
+
+    def forget(self, row_ids: Sequence[int]) -> None:
+        """Take turns off the queue that are gone."""
+
+    def failed(self, row_ids: Sequence[int], error: str, *, readable: bool) -> None:
+        """Put turns back, to be tried again later or dead-lettered; sooner if not `readable`."""
+
+    def release(self, row_ids: Sequence[int]) -> int:
+        """Give turns back untried, as when a task is cancelled; return how many wait again."""
+
+    def retry(self, reach: Reach | None = None) -> int:
+        """Make everything that waits or is dead-lettered due now; return how many turns."""
+
+    def next_due(self) -> float | None:
+        """Return in how many seconds the next turn may be tried; None when nothing waits."""
+
+    def material(self, row_ids: Sequence[int]) -> Material | None:
+        """Return what extraction needs of turns of one namespace; None when they are gone."""
+
+    def whole_run(self, scope: Scope) -> Material | None:
+        """Return all lasting turns stored under exactly this scope; None when there are none."""
+
+    def nearby(self, reach: Reach, queries: Sequence[NeighbourQuery]) -> Neighbours:
+        """Return the stored facts that may bear on each new one, ended ones included."""
+
+    def alike(
+        self, reach: Reach, user: str, wanted: Sequence[NameQuery], least: float
+    ) -> NameMatches:
+        """Return which names may be one.
+
+        Args:
+            reach: Where names meet.
+            user: Whose they are; those of another user are never looked at.
+            wanted: What is about to be written; at least one.
+            least: Cosine from which two may be one.
+        """
+
+    def cited(self, reach: Reach, keys: Sequence[str]) -> dict[int, Record]:
+        """Return the records that a caller names as sources, by row id, oldest first.
+
+        Raises:
+            RecordNotFoundError: The reach has no such record.
+        """
+
+    def prepare(self, fingerprint: str, dimension: int) -> None:
+        """Give a new storage its embedder, as `commit` needs one.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder.
+        """
+
+    def commit(self, plan: CommitPlan, fingerprint: str) -> list[Change] | None:
+        """Decide on the neighbours as they are now, write, and take the turns off the queue.
+
+        Returns:
+            What changed; None if the decision needs more thought, then nothing was written.
+
+        Raises:
+            LeaseLost: Another worker holds the turns now.
+        """
+
+    def claim_summary(self, after: int, reach: Reach | None = None) -> Material | None:
+        """Claim a namespace with at least so many turns since its last summary; its new turns."""
+
+    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change | None:
+        """Write the next version of a run's rolling summary; None: another worker has."""
+
+    def postpone_summary(self, material: Material, seconds: float) -> None:
+        """Give a claimed summary back, to be tried again in so many seconds."""
+
+
+class GraphStorage(Protocol):
+    """Questions to the graph of what facts say, each at one snapshot."""
+
+    def entities(self, query: GraphQuery, words: str | None, limit: int) -> list[Entity]:
+        """Return the entities whose names hold all these words, the best connected first."""
+
+    def relations(
+        self, query: GraphQuery, name: str | None, label: str | None, limit: int
+    ) -> list[Relation]:
+        """Return relations, the newest first: of one entity, under one label, or all."""
+
+    def neighbours(self, query: GraphQuery, name: str, depth: int, limit: int) -> list[Neighbour]:
+        """Return the entities around one, the nearest first."""
+
+    def paths(self, query: GraphQuery, a: str, b: str, most_hops: int, limit: int) -> list[Path]:
+        """Return the ways between two entities, the shortest first."""
+
+    def snapshot(self, query: GraphQuery, limit: int, *, ended: bool) -> GraphSnapshot:
+        """Return the newest relations and the entities they join; `ended`: what is over, too."""
+
+    def statements(self, reach: Reach, a: str, b: str) -> list[Relation]:
+        """Return the live statements that two names are one, or are not, oldest first."""
+
+
+class MaintenanceStorage(Protocol):
+    """What an owner does with a storage, rather than an agent."""
+
+    def stats(self, reach: Reach | None) -> dict[str, Any]:
+        """Count what a reach, or the whole storage, holds."""
+
+    def check(self) -> list[str]:
+        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
+
+    def size(self) -> int:
+        """Return how many bytes the storage takes."""
+
+    def export(self, reach: Reach | None) -> Generator[Mapping[str, Any], None, None]:
+        """Yield the lines of an export, all of one moment; close the iterator when done early.
+
+        Raises:
+            DamagedFileError: A record or a document is not as it was written.
+        """
+
+    def import_(self, survey: Survey, header: Header, lines: Iterable[Line]) -> int:
+        """Write the lines of a surveyed export in one transaction; return how many rows are new.
+
+        Raises:
+            InvalidInputError: They mix with other memories of this storage.
+            EmbedderMismatchError: The export's vectors are of another embedder.
+        """
+
+    def purge(self) -> int:
+        """Erase what has expired, and finish pending erasures; return how many records went."""
+
+    def vacuum(self) -> int:
+        """Give room that nothing needs back to the file system; return how many bytes."""
+
+    def rekey(self, key: str | bytes) -> None:
+        """Encrypt the storage under another key."""
+
+    def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[EmbeddingJob], int]:
+        """Return the next texts to embed anew, and how many are left in all.
+
+        Raises:
+            InvalidInputError: A collection holds vectors that its caller made.
+        """
+
+    def reembedding_save(self, done: Sequence[tuple[int, Floats]]) -> None:
+        """Keep new vectors beside the old ones."""
+
+    def reembedding_finish(self, fingerprint: str) -> bool:
+        """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
+
+
+class Storage(MemoryStorage, Protocol):
+    """A backend: operations on memories, and the other groups of operations."""
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where it is."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether it is gone when it is closed."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+
+    @property
+    def pipeline(self) -> PipelineStorage:
+        """The operations of the pipeline."""
+
+    @property
+    def graph(self) -> GraphStorage:
+        """Questions to the graph."""
+
+    @property
+    def maintenance(self) -> MaintenanceStorage:
+        """The operations of an owner."""
+
+    @property
+    def database(self) -> Any:
+        """The connection pool, for packages that keep tables of their own beside."""
+
+    def embedder(self) -> tuple[str, int] | None:
+        """Return fingerprint and dimension of the stored vectors; None in a new storage."""
+
+    def knows(self, fingerprint: str) -> bool:
+        """Return whether the cached fingerprint equals this one; no query is made."""
+
+    def check_embedder(self, fingerprint: str) -> None:
+        """Raise `EmbedderMismatchError` unless the vectors are of this embedder."""
+
+    def close(self) -> None:
+        """Close it; views go with it. Operations raise `StorageClosedError` from then on."""
