@@ -1,6 +1,6 @@
 """The messages of a session, in order and as they were: frameworks' chat histories."""
 
-from holdfast.chatlog.handle import ChatLog
+from holdfast.chatlog.handle import ChatLog, sessions
 from holdfast.chatlog.operations import LoggedMessage, Select
 
-__all__ = ["ChatLog", "LoggedMessage", "Select"]
+__all__ = ["ChatLog", "LoggedMessage", "Select", "sessions"]

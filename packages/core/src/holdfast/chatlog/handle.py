@@ -11,9 +11,10 @@ from holdfast.chatlog.operations import Draft, LoggedMessage, Operations, Select
 from holdfast.documents import checks
 from holdfast.errors import InvalidInputError, shown
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.sqlite import document_edits
-from holdfast.storage.sqlite.document_edits import Rows
-from holdfast.storage.sqlite.storage import EmbeddedStorage
+from holdfast.storage.contract.codec import to_json
+from holdfast.storage.contract.edits import Rows
+from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.storage import Storage
 from holdfast.types import Scope, check_id
 
 T = TypeVar("T")
@@ -38,12 +39,10 @@ class ChatLog:
         name: Keeps several logs of a session apart.
     """
 
-    def __init__(
-        self, storage: EmbeddedStorage, runtime: AsyncRuntime, scope: Scope, name: str
-    ) -> None:
-        self._file = storage.file
+    def __init__(self, storage: Storage, runtime: AsyncRuntime, scope: Scope, name: str) -> None:
+        self._storage = storage
         self._async = runtime
-        self._operations = Operations(namespace(scope, name))
+        self._operations = Operations(_labels(scope, name))
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -214,18 +213,30 @@ class ChatLog:
     # -- transactions ---------------------------------------------------------------------------
 
     async def _read(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.read(document_edits.read, self._file, work)
+        return await runtime.read(self._storage.read_documents, work)
 
     async def _edit(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.write(document_edits.edit, self._file, work)
+        return await runtime.write(self._storage.edit_documents, work)
 
     async def _erase(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.store(document_edits.edit, self._file, work, erases=True)
+        return await runtime.store(self._storage.edit_documents, work, erases=True)
 
 
-def namespace(scope: Scope, name: str) -> tuple[str, ...]:
-    """Return the labels of a session's log."""
-    return "chats", checks.check_key(name), *(f"{key}={id}" for key, id in scope.ids().items())
+def _labels(scope: Scope, name: str) -> tuple[str, ...]:
+    """Return the namespace of a session's log."""
+    return *_prefix(name), to_json(scope.ids())
+
+
+def _prefix(name: str) -> tuple[str, ...]:
+    return "chats", checks.check_key(name)
+
+
+def sessions(storage: Storage, name: str, within: Scope | None) -> list[Scope]:
+    """Return the scopes whose logs of a name hold messages, of those that a scope covers."""
+    reach = Reach.of_prefix(_prefix(name))
+    below = storage.read_documents(lambda rows: rows.namespaces(reach))
+    found = [Scope(**json.loads(label)) for label in dict.fromkeys(one[2] for one in below)]
+    return [scope for scope in found if within is None or within.covers(scope)]
 
 
 def _drafts(messages: Sequence[Any], ids: Sequence[str] | None) -> list[Draft]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from holdfast.storage.contract.codec import to_json
+from holdfast.storage.contract.edits import Key, Rows
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.document_edits import Key, Rows
 
 Select: TypeAlias = Callable[[Sequence[str]], Sequence[int]]
 """Given the ids that a log holds, in order: which of the messages at hand to append, by index."""
@@ -78,7 +78,7 @@ class Operations:
 
     def _write(self, rows: Rows, drafts: Sequence[Draft], archived: bool) -> list[LoggedMessage]:
         # The clock alone would do, but for one that is set back.
-        last = (rows.last(self._namespace(part)) for part in (False, True))
+        last = (rows.last(self._reach(part)) for part in (False, True))
         start = max(rows.now, *(_position(key) + 1 for key in last if key is not None), 0)
         written = []
         for position, draft in enumerate(drafts, start):
@@ -100,11 +100,12 @@ class Operations:
     ) -> list[LoggedMessage]:
         """Let live messages leave the window; return them as they were."""
         found = self._at(rows, False, positions, oldest)
-        items = rows.get([one.row_id for one in found])
+        messages = self._read(rows, found)
         rows.drop([one.row_id for one in found])
-        for item in items:
-            rows.put(self._namespace(True), item.key, to_json(item.value))
-        return [_message(one, item.value) for one, item in zip(found, items, strict=True)]
+        for one in messages:
+            key, text = _key(one.position, one.id), json.dumps(one.value)
+            rows.put(self._namespace(True), key, to_json(text))
+        return messages
 
     def delete(
         self, rows: Rows, positions: Sequence[int] | None, oldest: int | None
@@ -164,8 +165,8 @@ class Operations:
         return [one for one in found if _position(one.key) in wanted]
 
     def _read(self, rows: Rows, found: Sequence[Key]) -> list[LoggedMessage]:
-        items = rows.get([one.row_id for one in found])
-        return [_message(one, item.value) for one, item in zip(found, items, strict=True)]
+        texts = rows.values([one.row_id for one in found])
+        return [_message(one, text) for one, text in zip(found, texts, strict=True)]
 
 
 def _key(position: int, id: str) -> str:

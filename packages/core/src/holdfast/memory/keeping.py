@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from holdfast import chatlog
 from holdfast.chatlog import ChatLog
 from holdfast.checks import check_path
 from holdfast.documents import Items
@@ -52,6 +53,45 @@ class Keeping(Handle):
         """
         scope = self._scope(user_id, agent_id, run_id, app_id)
         return ChatLog(self._storage, self._async, scope, name)
+
+    def chat_logs(
+        self,
+        name: str = "messages",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> list[Scope]:
+        """Return the sessions whose logs of a name hold messages.
+
+        Args:
+            name: See `chat_log`.
+            user_id, agent_id, run_id, app_id: Of which scope; none given: all that this handle
+                reaches.
+        """
+        ids = (user_id, agent_id, run_id, app_id)
+        within = self._bound if all(value is None for value in ids) else self._scope(*ids)
+        return chatlog.sessions(self._storage, name, within)
+
+    async def achat_logs(
+        self,
+        name: str = "messages",
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        run_id: str | None = None,
+        app_id: str | None = None,
+    ) -> list[Scope]:
+        """Async twin of `chat_logs`."""
+        ids = (user_id, agent_id, run_id, app_id)
+        within = self._bound if all(value is None for value in ids) else self._scope(*ids)
+        return await self._async.read(chatlog.sessions, self._storage, name, within)
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the file, or ``":memory:"``."""
+        return str(self._storage.path)
 
     @property
     def database(self) -> Database:

@@ -7,10 +7,11 @@ backends rank alike.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.edits import Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
@@ -35,6 +36,8 @@ from holdfast.storage.contract.pipeline import (
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
 from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
+
+T = TypeVar("T")
 
 Durability: TypeAlias = Literal["normal", "full"]
 """What an acknowledged write survives: the end of the process, or also of the machine."""
@@ -343,6 +346,15 @@ class Storage(MemoryStorage, Protocol):
     @property
     def database(self) -> Any:
         """The connection pool, for packages that keep tables of their own beside."""
+
+    def read_documents(self, work: Callable[[Rows], T]) -> T:
+        """Run `work` in one snapshot."""
+
+    def edit_documents(self, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """Run `work` in one write transaction; undone as a whole if it raises.
+
+        With `erases`, deleted bytes leave the write-ahead log behind it, unless readers hold them.
+        """
 
     def embedder(self) -> tuple[str, int] | None:
         """Return fingerprint and dimension of the stored vectors; None in a new storage."""

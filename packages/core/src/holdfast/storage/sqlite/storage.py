@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.edits import Rows
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
@@ -19,6 +21,7 @@ from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
 from holdfast.storage.sqlite.database import Durability
+from holdfast.storage.sqlite.document_edits import SqliteRows
 from holdfast.storage.sqlite.documents import Documents
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
@@ -26,6 +29,8 @@ from holdfast.storage.sqlite.maintenance import SqliteMaintenance
 from holdfast.storage.sqlite.pipeline import SqlitePipeline
 from holdfast.storage.sqlite.searches import find_records
 from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
+
+T = TypeVar("T")
 
 # Turns of the run at hand that a context may show.
 RECENT = 6
@@ -79,6 +84,19 @@ class SqliteStorage:
     def closed(self) -> bool:
         """See `Storage`."""
         return self.database.closed
+
+    def read_documents(self, work: Callable[[Rows], T]) -> T:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return work(SqliteRows(connection, self.file.now()))
+
+    def edit_documents(self, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """See `Storage`."""
+        with self.database.write() as connection:
+            result = work(SqliteRows(connection, self.file.now()))
+        if erases:
+            self.database.finish_erasure()
+        return result
 
     def embedder(self) -> tuple[str, int] | None:
         """See `Storage`."""
