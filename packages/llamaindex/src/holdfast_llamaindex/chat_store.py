@@ -128,7 +128,7 @@ class HoldfastChatStore(AsyncDBChatStore):
         """Put messages in the place of all that a session holds, archived ones too."""
         log = self._log(key)
         values, ids = _dumped(messages)
-        await either(log.replace, log.areplace, values, ids=ids, archived=_ARCHIVED[status])
+        await either(log.replace, log.areplace, values, ids=ids, archived=bool(_ARCHIVED[status]))
 
     async def delete_message(self, key: str, idx: int) -> ChatMessage | None:
         """Delete one message by its id (see `get_ids`) and return it; None if there is none."""
