@@ -12,7 +12,7 @@ from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus
 from typing_extensions import Self
 
-from holdfast_llamaindex.blocking import either
+from holdfast_llamaindex.blocking import sync_or_async
 from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import Owner
 from holdfast_llamaindex.utterances import Utterance, digest, utterance
@@ -100,7 +100,9 @@ class HoldfastChatStore(AsyncDBChatStore):
         """Return messages in the order they were added; fresh objects each time."""
         log, archived = self._log(key), _ARCHIVED[status]
         return _loaded(
-            await either(log.messages, log.amessages, limit, offset=offset or 0, archived=archived)
+            await sync_or_async(
+                log.messages, log.amessages, limit, offset=offset or 0, archived=archived
+            )
         )
 
     async def count_messages(
@@ -108,7 +110,7 @@ class HoldfastChatStore(AsyncDBChatStore):
     ) -> int:
         """Count messages."""
         log = self._log(key)
-        return await either(log.count, log.acount, archived=_ARCHIVED[status])
+        return await sync_or_async(log.count, log.acount, archived=_ARCHIVED[status])
 
     async def add_message(
         self, key: str, message: ChatMessage, status: MessageStatus = MessageStatus.ACTIVE
@@ -128,33 +130,35 @@ class HoldfastChatStore(AsyncDBChatStore):
         """Put messages in the place of all that a session holds, archived ones too."""
         log = self._log(key)
         values, ids = _dumped(messages)
-        await either(log.replace, log.areplace, values, ids=ids, archived=bool(_ARCHIVED[status]))
+        await sync_or_async(
+            log.replace, log.areplace, values, ids=ids, archived=bool(_ARCHIVED[status])
+        )
 
     async def delete_message(self, key: str, idx: int) -> ChatMessage | None:
         """Delete one message by its id (see `get_ids`) and return it; None if there is none."""
         log = self._log(key)
-        gone = _loaded(await either(log.delete, log.adelete, [idx]))
+        gone = _loaded(await sync_or_async(log.delete, log.adelete, [idx]))
         return gone[0] if gone else None
 
     async def delete_messages(self, key: str, status: MessageStatus | None = None) -> None:
         """Delete a session's messages, of one status or of all."""
         log = self._log(key)
-        await either(log.clear, log.aclear, archived=_ARCHIVED[status])
+        await sync_or_async(log.clear, log.aclear, archived=_ARCHIVED[status])
 
     async def delete_oldest_messages(self, key: str, n: int) -> list[ChatMessage]:
         """Delete the oldest `n` active messages and return them."""
         log = self._log(key)
-        return _loaded(await either(log.delete, log.adelete, oldest=n))
+        return _loaded(await sync_or_async(log.delete, log.adelete, oldest=n))
 
     async def archive_oldest_messages(self, key: str, n: int) -> list[ChatMessage]:
         """Archive the oldest `n` active messages and return them."""
         log = self._log(key)
-        return _loaded(await either(log.archive, log.aarchive, oldest=n))
+        return _loaded(await sync_or_async(log.archive, log.aarchive, oldest=n))
 
     async def get_keys(self) -> list[str]:
         """Return the sessions that hold messages."""
         memory, name = self._memory, self._name
-        scopes = await either(memory.chat_logs, memory.achat_logs, name, **self._owner)
+        scopes = await sync_or_async(memory.chat_logs, memory.achat_logs, name, **self._owner)
         return sorted(
             scope.run_id for scope in scopes if scope.ids() == self._ids(scope.run_id or "")
         )
@@ -166,13 +170,13 @@ class HoldfastChatStore(AsyncDBChatStore):
     ) -> list[int]:
         """Return the ids of a session's messages, in the order of `get_messages`."""
         log = self._log(key)
-        found = await either(log.messages, log.amessages, archived=_ARCHIVED[status])
+        found = await sync_or_async(log.messages, log.amessages, archived=_ARCHIVED[status])
         return [one.position for one in found]
 
     async def numbered(self, key: str) -> list[tuple[int, ChatMessage]]:
         """Return the active messages with their ids."""
         log = self._log(key)
-        found = await either(log.messages, log.amessages)
+        found = await sync_or_async(log.messages, log.amessages)
         return [(one.position, message) for one, message in zip(found, _loaded(found), strict=True)]
 
     async def append(self, key: str, messages: list[ChatMessage]) -> list[Utterance]:
@@ -186,14 +190,14 @@ class HoldfastChatStore(AsyncDBChatStore):
     async def archive(self, key: str, ids: list[int]) -> list[ChatMessage]:
         """Archive messages by id; return those that were active until now."""
         log = self._log(key)
-        return _loaded(await either(log.archive, log.aarchive, ids))
+        return _loaded(await sync_or_async(log.archive, log.aarchive, ids))
 
     async def _append(
         self, key: str, messages: Sequence[ChatMessage], status: MessageStatus
     ) -> list[LoggedMessage]:
         log = self._log(key)
         values, ids = _dumped(messages)
-        return await either(
+        return await sync_or_async(
             log.append, log.aappend, values, ids=ids, archived=status is MessageStatus.ARCHIVED
         )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from holdfast import RecordNotFoundError, Scope, ScopeError
 from holdfast.types import NO_ID
 
-from holdfast_llamaindex.blocking import either
+from holdfast_llamaindex.blocking import sync_or_async
 from holdfast_llamaindex.utterances import Utterance
 from holdfast_llamaindex.waiting import Ids, Outbox
 
@@ -92,7 +92,7 @@ class LongTerm:
         """
         waiting = await self._outbox.enqueue(ids, said)
         if waiting:
-            await either(self.memory.add, self.memory.aadd, waiting, **ids, wait=False)
+            await sync_or_async(self.memory.add, self.memory.aadd, waiting, **ids, wait=False)
             await self._outbox.acknowledge(ids, waiting)
 
     async def catch_up(self, reading: Ids, own: Ids | None = None) -> None:
@@ -115,7 +115,9 @@ class LongTerm:
         """
         await self.catch_up(reading, own)
         limit = CANDIDATES + min(len(live), MOST_LIVE)
-        found = await either(self.memory.search, self.memory.asearch, query, **reading, limit=limit)
+        found = await sync_or_async(
+            self.memory.search, self.memory.asearch, query, **reading, limit=limit
+        )
         shown = {one.id for one in live}
         return [match for match in found if not await self._is_live(match.record, own, shown)]
 
@@ -131,7 +133,7 @@ class LongTerm:
     async def _source(self, record: Record, source: str) -> Record | None:
         get, aget = self.memory.get, self.memory.aget
         try:
-            return await either(get, aget, source, **record.scope.ids())
+            return await sync_or_async(get, aget, source, **record.scope.ids())
         except RecordNotFoundError:
             return None
 
@@ -141,17 +143,17 @@ class LongTerm:
         Raises:
             RecordNotFoundError: There is none of this id.
         """
-        await either(self.memory.delete, self.memory.adelete, id, **reading)
+        await sync_or_async(self.memory.delete, self.memory.adelete, id, **reading)
 
     async def forget_all(self, reading: Ids) -> None:
         """Erase everything that a recall could see, and what waits to be remembered."""
         await self._outbox.drop(reading)
-        await either(self.memory.delete_all, self.memory.adelete_all, **reading)
+        await sync_or_async(self.memory.delete_all, self.memory.adelete_all, **reading)
 
     async def flush(self, reading: Ids) -> None:
         """Remember all that waits, and derive what facts are still to be derived."""
         await self.catch_up(reading)
         theirs = self.memory.scoped(**reading)
-        stats = await either(theirs.stats, theirs.astats)
+        stats = await sync_or_async(theirs.stats, theirs.astats)
         if stats.waiting:
-            await either(theirs.flush, theirs.aflush)
+            await sync_or_async(theirs.flush, theirs.aflush)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from holdfast import Message
 
-from holdfast_llamaindex.blocking import either
+from holdfast_llamaindex.blocking import sync_or_async
 from holdfast_llamaindex.utterances import Utterance
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class Outbox:
         def new(known: Sequence[str]) -> list[int]:
             return [at for at, name in enumerate(names) if name not in known]
 
-        await either(log.append, log.aappend, values, ids=names, select=new)
-        found = await either(log.messages, log.amessages)
+        await sync_or_async(log.append, log.aappend, values, ids=names, select=new)
+        found = await sync_or_async(log.messages, log.amessages)
         return [
             Message(
                 one.value["text"],
@@ -56,21 +56,21 @@ class Outbox:
     async def acknowledge(self, ids: Ids, remembered: Sequence[Message]) -> None:
         """Let messages go: they are remembered."""
         log, gone = self._log(ids), {message.id for message in remembered}
-        found = await either(log.messages, log.amessages)
+        found = await sync_or_async(log.messages, log.amessages)
         positions = [one.position for one in found if one.id in gone]
-        await either(log.delete, log.adelete, positions)
+        await sync_or_async(log.delete, log.adelete, positions)
 
     async def scopes(self, reading: Ids) -> list[Ids]:
         """Return the scopes in which something waits that a read of these ids would see."""
         memory = self._memory
-        found = await either(memory.chat_logs, memory.achat_logs, _LOG, **reading)
+        found = await sync_or_async(memory.chat_logs, memory.achat_logs, _LOG, **reading)
         return [scope.ids() for scope in found]
 
     async def drop(self, reading: Ids) -> None:
         """Forget what waits in every scope that a read of these ids would see."""
         for ids in await self.scopes(reading):
             log = self._log(ids)
-            await either(log.clear, log.aclear)
+            await sync_or_async(log.clear, log.aclear)
 
     def _log(self, ids: Ids) -> ChatLog:
         return self._memory.chat_log(_LOG, **ids)
