@@ -15,11 +15,13 @@ from typing import Any
 import numpy as np
 
 from holdfast.documents import checks
+from holdfast.documents.handle import Items
 from holdfast.errors import EmbedderMismatchError, InvalidInputError
 from holdfast.ingestion import indexing
 from holdfast.ingestion.messages import check_text
 from holdfast.providers.base import Vector
 from holdfast.retrieval import ranking
+from holdfast.runtime import AsyncRuntime
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.codec import to_json
 from holdfast.storage.contract.filters import Filter, parse
@@ -27,7 +29,7 @@ from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.sqlite import bulk
 from holdfast.storage.sqlite.bulk import Choice, Order
-from holdfast.storage.sqlite.database import Database, Durability
+from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_rows import Item, ItemDraft
 from holdfast.storage.sqlite.storage import SqliteStorage as EmbeddedStorage
 
@@ -89,9 +91,9 @@ class Collection:
         self._storage = EmbeddedStorage(path, key=key, durability=durability)
 
     @property
-    def database(self) -> Database:
-        """The file itself, for a package that keeps tables of its own in it."""
-        return self._storage.database
+    def items(self) -> Items:
+        """All documents of the file."""
+        return Items(self._storage, None, AsyncRuntime())
 
     @property
     def dimension(self) -> int | None:
