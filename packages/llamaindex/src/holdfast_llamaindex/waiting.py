@@ -41,7 +41,7 @@ class Outbox:
         def new(known: Sequence[str]) -> list[int]:
             return [at for at, name in enumerate(names) if name not in known]
 
-        await sync_or_async(log.append, log.aappend, values, ids=names, select=new)
+        await sync_or_async(log.append, log.aappend, values, ids=names, choose=new)
         found = await sync_or_async(log.messages, log.amessages)
         return [
             Message(

@@ -143,7 +143,7 @@ class HoldfastHistoryProvider(HistoryProvider):
         values = [message.to_dict() for message in messages]
         ids = [digest(value) for value in values]
         if values:
-            await log.aappend(values, ids=ids, select=lambda known: new(known, ids))
+            await log.aappend(values, ids=ids, choose=lambda known: new(known, ids))
 
     async def clear(self, session_id: str, *, state: dict[str, Any] | None = None) -> int:
         """Erase a session's messages; return how many there were. Memories stay.

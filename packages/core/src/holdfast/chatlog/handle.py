@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from holdfast.chatlog.operations import Draft, LoggedMessage, Operations, Select
+from holdfast.chatlog.operations import Draft, LoggedMessage, Operations, Choose, labels
 from holdfast.documents import checks
 from holdfast.errors import InvalidInputError, shown
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
-from holdfast.storage.contract.codec import to_json
 from holdfast.storage.contract.edits import Rows
-from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import Storage
 from holdfast.types import Scope, check_id
 
@@ -42,7 +40,8 @@ class ChatLog:
     def __init__(self, storage: Storage, runtime: AsyncRuntime, scope: Scope, name: str) -> None:
         self._storage = storage
         self._async = runtime
-        self._operations = Operations(_labels(scope, name))
+        self._scope = scope
+        self._operations = Operations(checks.check_key(name))
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -52,7 +51,7 @@ class ChatLog:
         *,
         ids: Sequence[str] | None = None,
         archived: bool = False,
-        select: Select | None = None,
+        choose: Choose | None = None,
     ) -> list[LoggedMessage]:
         """Add messages behind all that are there, all or none.
 
@@ -60,7 +59,7 @@ class ChatLog:
             messages: JSON each.
             ids: An id for each message; messages may share one.
             archived: Add them to what has left the window.
-            select: Chooses in the transaction which of them to add, by what is there.
+            choose: Chooses in the transaction which of them to add, by what is there.
 
         Returns:
             What was added, each with its position.
@@ -70,7 +69,7 @@ class ChatLog:
             ScopeError: An id is no string of 1 to 256 printable characters.
         """
         drafts = _drafts(messages, ids)
-        work = partial(self._operations.append, drafts=drafts, archived=archived, select=select)
+        work = partial(self._operations.append, drafts=drafts, archived=archived, choose=choose)
         return run(self._edit(SYNC, work))
 
     async def aappend(
@@ -79,11 +78,11 @@ class ChatLog:
         *,
         ids: Sequence[str] | None = None,
         archived: bool = False,
-        select: Select | None = None,
+        choose: Choose | None = None,
     ) -> list[LoggedMessage]:
         """Async twin of `append`."""
         drafts = _drafts(messages, ids)
-        work = partial(self._operations.append, drafts=drafts, archived=archived, select=select)
+        work = partial(self._operations.append, drafts=drafts, archived=archived, choose=choose)
         return await self._edit(self._async, work)
 
     def replace(
@@ -213,30 +212,20 @@ class ChatLog:
     # -- transactions ---------------------------------------------------------------------------
 
     async def _read(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.read(self._storage.read_documents, work)
+        return await runtime.read(self._storage.read_documents, self._scope, work)
 
     async def _edit(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.write(self._storage.edit_documents, work)
+        return await runtime.write(self._storage.edit_documents, self._scope, work)
 
     async def _erase(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.store(self._storage.edit_documents, work, erases=True)
-
-
-def _labels(scope: Scope, name: str) -> tuple[str, ...]:
-    """Return the namespace of a session's log."""
-    return *_prefix(name), to_json(scope.ids())
-
-
-def _prefix(name: str) -> tuple[str, ...]:
-    return "chats", checks.check_key(name)
+        return await runtime.store(self._storage.edit_documents, self._scope, work, erases=True)
 
 
 def sessions(storage: Storage, name: str, within: Scope | None) -> list[Scope]:
     """Return the scopes whose logs of a name hold messages, of those that a scope covers."""
-    reach = Reach.of_prefix(_prefix(name))
-    below = storage.read_documents(lambda rows: rows.namespaces(reach))
-    found = [Scope(**json.loads(label)) for label in dict.fromkeys(one[2] for one in below)]
-    return [scope for scope in found if within is None or within.covers(scope)]
+    parts = (labels(checks.check_key(name), part) for part in (False, True))
+    found = (scope for part in parts for scope in storage.document_owners(part, within))
+    return list(dict.fromkeys(found))
 
 
 def _drafts(messages: Sequence[Any], ids: Sequence[str] | None) -> list[Draft]:

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 from holdfast.storage.contract.codec import to_json
-from holdfast.storage.contract.edits import Key, Rows
-from holdfast.storage.contract.reach import Reach
+from holdfast.storage.contract.edits import Key, Labels, Rows
 
-Select: TypeAlias = Callable[[Sequence[str]], Sequence[int]]
+Choose: TypeAlias = Callable[[Sequence[str]], Sequence[int]]
 """Given the ids that a log holds, in order: which of the messages at hand to append, by index."""
 
-LIVE, ARCHIVED = "live", "archived"
+_PARTS = {None: (False, True), False: (False,), True: (True,)}
 
 # Decimal digits of a position: microseconds since 1970, so that a position is never given twice.
 _DIGITS = 20
@@ -57,18 +56,18 @@ class Operations:
     """The operations of one log. Each takes the open transaction first.
 
     Attributes:
-        labels: The namespace of the session's log.
+        name: The name of the log.
     """
 
-    labels: tuple[str, ...]
+    name: str
 
     def append(
-        self, rows: Rows, drafts: Sequence[Draft], archived: bool, select: Select | None
+        self, rows: Rows, drafts: Sequence[Draft], archived: bool, choose: Choose | None
     ) -> list[LoggedMessage]:
         """Write messages behind all that are there; return those that were written."""
-        if select is not None:
-            ids = [_id(found.key) for found in rows.keys(self._reach(None))]
-            drafts = [drafts[index] for index in select(ids)]
+        if choose is not None:
+            ids = [_id(found.key) for found in rows.keys(self._parts(None))]
+            drafts = [drafts[index] for index in choose(ids)]
         return self._write(rows, drafts, archived)
 
     def replace(self, rows: Rows, drafts: Sequence[Draft], archived: bool) -> list[LoggedMessage]:
@@ -78,12 +77,12 @@ class Operations:
 
     def _write(self, rows: Rows, drafts: Sequence[Draft], archived: bool) -> list[LoggedMessage]:
         # The clock alone would do, but for one that is set back.
-        last = (rows.last(self._reach(part)) for part in (False, True))
+        last = (rows.last(part) for part in self._parts(None))
         start = max(rows.now, *(_position(key) + 1 for key in last if key is not None), 0)
         written = []
         for position, draft in enumerate(drafts, start):
-            earlier = rows.count(self._reach(None), f".{draft.id}") if draft.id else 0
-            rows.put(self._namespace(archived), _key(position, draft.id), to_json(draft.text))
+            earlier = rows.count(self._parts(None), f".{draft.id}") if draft.id else 0
+            rows.put(labels(self.name, archived), _key(position, draft.id), to_json(draft.text))
             value = json.loads(draft.text)
             written.append(LoggedMessage(position, value, draft.id, archived, earlier))
         return written
@@ -92,7 +91,7 @@ class Operations:
         """Give a message another value; say whether it was there."""
         found = self._at(rows, None, [position])
         for one in found:
-            rows.put((*self.labels, one.label), one.key, to_json(text))
+            rows.put(one.labels, one.key, to_json(text))
         return bool(found)
 
     def archive(
@@ -104,7 +103,7 @@ class Operations:
         rows.drop([one.row_id for one in found])
         for one in messages:
             key, text = _key(one.position, one.id), json.dumps(one.value)
-            rows.put(self._namespace(True), key, to_json(text))
+            rows.put(labels(self.name, True), key, to_json(text))
         return messages
 
     def delete(
@@ -118,7 +117,7 @@ class Operations:
 
     def clear(self, rows: Rows, archived: bool | None) -> int:
         """Delete all messages; return how many."""
-        found = rows.keys(self._reach(archived))
+        found = rows.keys(self._parts(archived))
         rows.drop([one.row_id for one in found])
         return len(found)
 
@@ -126,29 +125,25 @@ class Operations:
         self, rows: Rows, archived: bool | None, limit: int | None, offset: int
     ) -> list[LoggedMessage]:
         """Return a part of the messages, oldest first."""
-        return self._read(rows, rows.keys(self._reach(archived), limit=limit, offset=offset))
+        return self._read(rows, rows.keys(self._parts(archived), limit=limit, offset=offset))
 
     def latest(
         self, rows: Rows, archived: bool | None, limit: int, before: int | None
     ) -> list[LoggedMessage]:
         """Return the last messages before a position, oldest first."""
         until = None if before is None else _key(before, "")
-        found = rows.keys(self._reach(archived), newest=True, limit=limit, before=until)
+        found = rows.keys(self._parts(archived), newest=True, limit=limit, before=until)
         return self._read(rows, found)
 
     def count(self, rows: Rows, archived: bool | None) -> int:
         """Count messages."""
-        return rows.count(self._reach(archived))
+        return rows.count(self._parts(archived))
 
     # -- where messages lie ---------------------------------------------------------------------
 
-    def _namespace(self, archived: bool) -> tuple[str, ...]:
-        return (*self.labels, ARCHIVED if archived else LIVE)
-
-    def _reach(self, archived: bool | None) -> Reach:
-        if archived is None:
-            return Reach.of_prefix(self.labels)
-        return Reach.of_namespace(self._namespace(archived))
+    def _parts(self, archived: bool | None) -> list[Labels]:
+        """Return the namespaces of live or archived messages; None: of both."""
+        return [labels(self.name, part) for part in _PARTS[archived]]
 
     def _at(
         self,
@@ -159,14 +154,19 @@ class Operations:
     ) -> list[Key]:
         """Return the messages of some positions, or the oldest ones."""
         if oldest is not None:
-            return rows.keys(self._reach(archived), limit=max(0, oldest))
+            return rows.keys(self._parts(archived), limit=max(0, oldest))
         wanted = set(positions or ())
-        found = rows.keys(self._reach(archived)) if wanted else []
+        found = rows.keys(self._parts(archived)) if wanted else []
         return [one for one in found if _position(one.key) in wanted]
 
     def _read(self, rows: Rows, found: Sequence[Key]) -> list[LoggedMessage]:
         texts = rows.values([one.row_id for one in found])
         return [_message(one, text) for one, text in zip(found, texts, strict=True)]
+
+
+def labels(name: str, archived: bool) -> Labels:
+    """Return the namespace of a log's live or archived messages."""
+    return "chats", name, "archived" if archived else "live"
 
 
 def _key(position: int, id: str) -> str:
@@ -182,5 +182,5 @@ def _id(key: str) -> str:
 
 
 def _message(found: Key, text: str) -> LoggedMessage:
-    position, archived = _position(found.key), found.label == ARCHIVED
-    return LoggedMessage(position, json.loads(text), _id(found.key), archived)
+    archived = found.labels[-1] == "archived"
+    return LoggedMessage(_position(found.key), json.loads(text), _id(found.key), archived)

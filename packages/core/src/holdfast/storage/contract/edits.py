@@ -1,23 +1,23 @@
-"""Documents without texts, read and written within one transaction."""
+"""Documents of one owner, without texts, read and written within one transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from holdfast.storage.contract.reach import Reach
+Labels: TypeAlias = tuple[str, ...]
 
 
 class Key(NamedTuple):
-    """A document without its value: key, row id, and the last label of its namespace."""
+    """A document without its value: key, row id, and its namespace."""
 
     key: str
     row_id: int
-    label: str
+    labels: Labels
 
 
 class Rows(Protocol):
-    """What an open transaction sees of the documents."""
+    """What an open transaction sees of the documents that exactly one scope owns."""
 
     @property
     def now(self) -> int:
@@ -25,30 +25,27 @@ class Rows(Protocol):
 
     def keys(
         self,
-        reach: Reach,
+        namespaces: Sequence[Labels],
         *,
         before: str | None = None,
         newest: bool = False,
         limit: int | None = None,
         offset: int = 0,
     ) -> list[Key]:
-        """Return the keys of a reach in order, without reading values.
+        """Return the keys of some namespaces in order, without reading values.
 
         Args:
-            reach: Where they lie.
+            namespaces: Where they lie.
             before: Only smaller keys.
             newest: Count `limit` and `offset` from the largest key; the order stays.
             limit, offset: Which part of them.
         """
 
-    def last(self, reach: Reach) -> str | None:
+    def last(self, labels: Labels) -> str | None:
         """Return the key that was put last in a namespace, without a look at the others."""
 
-    def count(self, reach: Reach, ending: str = "") -> int:
-        """Count the documents of a reach whose key ends so."""
-
-    def namespaces(self, reach: Reach) -> list[tuple[str, ...]]:
-        """Return the labels of the namespaces that hold a document, sorted."""
+    def count(self, namespaces: Sequence[Labels], ending: str = "") -> int:
+        """Count the documents of some namespaces whose key ends so."""
 
     def values(self, row_ids: Sequence[int]) -> list[Any]:
         """Return the values of documents by row id, in this order.
@@ -57,7 +54,7 @@ class Rows(Protocol):
             DamagedFileError: One is not as it was written.
         """
 
-    def put(self, labels: Sequence[str], key: str, value: str) -> None:
+    def put(self, labels: Labels, key: str, value: str) -> None:
         """Write a document; `value` is JSON."""
 
     def drop(self, row_ids: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.contract.arrays import Floats
-from holdfast.storage.contract.edits import Rows
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
@@ -347,14 +347,17 @@ class Storage(MemoryStorage, Protocol):
     def database(self) -> Any:
         """The connection pool, for packages that keep tables of their own beside."""
 
-    def read_documents(self, work: Callable[[Rows], T]) -> T:
-        """Run `work` in one snapshot."""
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """Run `work` in one snapshot of the documents that exactly this scope owns."""
 
-    def edit_documents(self, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
         """Run `work` in one write transaction; undone as a whole if it raises.
 
         With `erases`, deleted bytes leave the write-ahead log behind it, unless readers hold them.
         """
+
+    def document_owners(self, labels: Labels, within: Scope | None) -> list[Scope]:
+        """Return the owners of documents of these labels, of those that a scope covers."""
 
     def embedder(self) -> tuple[str, int] | None:
         """Return fingerprint and dimension of the stored vectors; None in a new storage."""

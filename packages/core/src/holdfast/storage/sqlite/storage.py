@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import damage
-from holdfast.storage.contract.edits import Rows
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
@@ -19,7 +19,7 @@ from holdfast.storage.contract.search import Found, Probe
 from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
+from holdfast.storage.sqlite import document_edits, erasure, listing, log, queue, records, versions
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_edits import SqliteRows
 from holdfast.storage.sqlite.documents import Documents
@@ -85,18 +85,23 @@ class SqliteStorage:
         """See `Storage`."""
         return self.database.closed
 
-    def read_documents(self, work: Callable[[Rows], T]) -> T:
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
         """See `Storage`."""
         with self.database.read() as connection:
-            return work(SqliteRows(connection, self.file.now()))
+            return work(SqliteRows(connection, owner, self.file.now()))
 
-    def edit_documents(self, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
         """See `Storage`."""
         with self.database.write() as connection:
-            result = work(SqliteRows(connection, self.file.now()))
+            result = work(SqliteRows(connection, owner, self.file.now()))
         if erases:
             self.database.finish_erasure()
         return result
+
+    def document_owners(self, labels: Labels, within: Scope | None) -> list[Scope]:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return document_edits.owners(connection, labels, within)
 
     def embedder(self) -> tuple[str, int] | None:
         """See `Storage`."""
