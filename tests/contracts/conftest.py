@@ -10,9 +10,15 @@ import pytest
 from support.drivers import needs_encryption
 from support.faces import FACES, Face
 
+_MARKS = {
+    "encrypted": needs_encryption,
+    "scoped": pytest.mark.slow,  # calls what `sync` calls
+    "in_memory": pytest.mark.slow,  # and this, without a file
+}
+
 
 def _param(kind: str) -> Any:
-    return pytest.param(kind, marks=needs_encryption) if kind == "encrypted" else kind
+    return pytest.param(kind, marks=_MARKS.get(kind, ()))
 
 
 @pytest.fixture(params=map(_param, FACES))

@@ -20,7 +20,8 @@ def test_search_finds_what_was_added(face: Face) -> None:
     face.add(["I moved to Berlin", "my cat is called Mia"], user_id="ada")
     best = face.search("what is the cat called", user_id="ada")[0]
     assert best.record.text == best.passage == "my cat is called Mia"
-    assert best.record == face.get(best.record.id, user_id="ada")
+    assert best.record == face.get(best.id, user_id="ada")
+    assert (best.id, best.text) == (best.record.id, best.record.text)
     assert best.parts == {}
 
 
@@ -176,6 +177,13 @@ def test_valid_at_reads_what_was_true_then(face: Face) -> None:
     assert face.search("tea", user_id="ada", valid_at=YEAR[2019]) == []
     assert texts(face.search("tea", user_id="ada", valid_at=YEAR[2022])) == ["tea in 2020"]
     assert len(face.search("tea", user_id="ada", valid_at=YEAR[2025])) == 2
+
+
+def test_a_record_holds_from_the_microsecond_on_in_which_it_was_said(face: Face) -> None:
+    face.add("tea", user_id="ada", occurred_at=YEAR[2020])
+    just_before = YEAR[2020] - timedelta(microseconds=1)
+    assert face.search("tea", user_id="ada", valid_at=just_before) == []
+    assert texts(face.search("tea", user_id="ada", valid_at=YEAR[2020])) == ["tea"]
 
 
 def test_after_an_update_valid_at_still_reads_what_was_true_before_it(face: Face) -> None:

@@ -100,6 +100,7 @@ def agree(memory: Memory, asked: list[dict[str, Any]]) -> None:
         assert {match.record.id for match in found} == listed
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     written=st.lists(records, min_size=1, max_size=6),

@@ -35,6 +35,6 @@ class OwnerLoop:
 def needs_loop(client: object) -> str:
     """Return the error message for sync use of an async client."""
     return (
-        f"{type(client).__name__} is async only: await Memory.aadd, aflush, adistil instead of "
-        "add, flush, distil, and open the memory without background=True"
+        f"{type(client).__name__} is async only: await Memory.aadd, aflush, aadd_procedure instead "
+        "of add, flush, add_procedure, and open the memory without background=True"
     )

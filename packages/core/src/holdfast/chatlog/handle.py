@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
-from holdfast.chatlog.operations import Draft, LoggedMessage, Operations, Choose, labels
+from holdfast.chatlog.operations import Choose, Draft, LoggedMessage, Operations, labels
 from holdfast.documents import checks
 from holdfast.errors import InvalidInputError, shown
 from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run

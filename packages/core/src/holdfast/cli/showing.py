@@ -174,6 +174,8 @@ def stats(counted: Stats, *, checked: bool) -> None:
     console().print(table)
     for problem in counted.problems:
         say(f"problem: {problem}", "bold red")
+    for name in counted.unowned:
+        say(f"of no user: {name}")
     if checked and not counted.problems:
         say("sound: rows, vectors, terms, history and views agree", "green")
 

@@ -294,7 +294,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     return Derived((change,) if change is not None else (), usage)
 
 
-async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
+async def add_procedure(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     """Write down, step by step, what an agent did in a run.
 
     Raises:
