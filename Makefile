@@ -34,14 +34,14 @@ house: ## versions in step, nothing named that must not be
 # Files in memory, where there is such a folder: a disk makes tests wait.
 QUICK := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm) $(RUN) pytest -q -m "not slow"
 
-quick: ## the core's tests but the slow ones, in two processes; under a minute
+quick: ## the core's tests but the slow ones, in two processes; about a minute
 	$(MAKE) --no-print-directory -j 2 quick-file quick-core
 
 quick-file:
-	$(QUICK) tests/contracts tests/storage
+	$(QUICK) tests/contracts tests/storage tests/core/cli
 
 quick-core:
-	$(QUICK) tests/core
+	$(QUICK) tests/core --ignore tests/core/cli
 
 test: ## all tests
 	$(RUN) pytest

@@ -10,15 +10,10 @@ import pytest
 from support.drivers import needs_encryption
 from support.faces import FACES, Face
 
-_MARKS = {
-    "encrypted": needs_encryption,
-    "scoped": pytest.mark.slow,  # calls what `sync` calls
-    "in_memory": pytest.mark.slow,  # and this, without a file
-}
-
 
 def _param(kind: str) -> Any:
-    return pytest.param(kind, marks=_MARKS.get(kind, ()))
+    slow = [pytest.mark.slow] if kind in ("scoped", "in_memory", "encrypted") else []  # as `sync`
+    return pytest.param(kind, marks=[needs_encryption, *slow] if kind == "encrypted" else slow)
 
 
 @pytest.fixture(params=map(_param, FACES))

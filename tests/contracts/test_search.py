@@ -171,6 +171,14 @@ def test_as_of_sees_old_metadata(face: Face) -> None:
     assert face.search("tea", user_id="ada", filters=mood) == []
 
 
+def test_a_filter_reads_each_row_by_itself_where_one_was_written_anew(face: Face) -> None:
+    (first,) = face.add("tea 0", user_id="ada", importance=0.1)
+    face.add("tea 1", user_id="ada", importance=0.1)
+    face.add("tea 2", user_id="ada", importance=1.0)
+    face.update(first.id, metadata={"a": 1}, user_id="ada")
+    assert texts(face.search("tea", user_id="ada", filters={"importance": 1.0})) == ["tea 2"]
+
+
 def test_valid_at_reads_what_was_true_then(face: Face) -> None:
     face.add("tea in 2020", user_id="ada", occurred_at=YEAR[2020])
     face.add("tea in 2024", user_id="ada", occurred_at=YEAR[2024])
