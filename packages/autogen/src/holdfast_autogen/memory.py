@@ -220,7 +220,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         """Erase everything this memory can recall, for good."""
         ids = self._owner.reading(self._owner.writing())
         memory = await self._handle.memory()
-        await memory.adelete_all(**ids)
+        await memory.adelete_all(**ids, filters={})  # records alone: histories stay
         self._progress.clear()
 
     async def close(self) -> None:

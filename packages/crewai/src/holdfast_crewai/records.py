@@ -194,7 +194,7 @@ class RecordStorage(Backend):
         """Erase the records for which everything asked holds; return how many."""
         asked = translation.criteria(categories, metadata_filter, older_than, record_ids)
         return self.memories.delete_all(
-            app_id=self._below(scope_prefix), filters={"AND": asked} if asked else None
+            app_id=self._below(scope_prefix), filters={"AND": asked} if asked else {}
         )
 
     # -- reading --------------------------------------------------------------------------------

@@ -148,7 +148,8 @@ class LongTerm:
     async def forget_all(self, reading: Ids) -> None:
         """Erase everything that a recall could see, and what waits to be remembered."""
         await self._outbox.drop(reading)
-        await sync_or_async(self.memory.delete_all, self.memory.adelete_all, **reading)
+        erase, aerase = self.memory.delete_all, self.memory.adelete_all
+        await sync_or_async(erase, aerase, **reading, filters={})  # records alone: chats stay
 
     async def flush(self, reading: Ids) -> None:
         """Remember all that waits, and derive what facts are still to be derived."""
