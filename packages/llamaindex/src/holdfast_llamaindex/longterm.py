@@ -92,7 +92,8 @@ class LongTerm:
         """
         waiting = await self._outbox.enqueue(ids, said)
         if waiting:
-            await sync_or_async(self.memory.add, self.memory.aadd, waiting, **ids, wait=False)
+            messages = [self._outbox.message(one) for one in waiting]
+            await sync_or_async(self.memory.add, self.memory.aadd, messages, **ids, wait=False)
             await self._outbox.acknowledge(ids, waiting)
 
     async def catch_up(self, reading: Ids, own: Ids | None = None) -> None:

@@ -17,7 +17,7 @@ from holdfast_llamaindex.utterances import Utterance
 
 if TYPE_CHECKING:
     from holdfast import Memory
-    from holdfast.chatlog import ChatLog
+    from holdfast.chatlog import ChatLog, LoggedMessage
 
 Ids: TypeAlias = Mapping[str, Any]
 """The ids of a scope, strings by name: ``user_id``, ``agent_id``, ``run_id``, ``app_id``."""
@@ -31,7 +31,7 @@ class Outbox:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    async def enqueue(self, ids: Ids, said: Sequence[Utterance]) -> list[Message]:
+    async def enqueue(self, ids: Ids, said: Sequence[Utterance]) -> list[LoggedMessage]:
         """Let messages wait, unless they do already; return all that wait in this scope."""
         log = self._log(ids)
         now = datetime.now(timezone.utc).isoformat()
@@ -41,24 +41,14 @@ class Outbox:
         def new(known: Sequence[str]) -> list[int]:
             return [at for at, name in enumerate(names) if name not in known]
 
-        await sync_or_async(log.append, log.aappend, values, ids=names, choose=new)
-        found = await sync_or_async(log.messages, log.amessages)
-        return [
-            Message(
-                one.value["text"],
-                one.value["role"],
-                id=one.id,
-                occurred_at=datetime.fromisoformat(one.value["at"]),
-            )
-            for one in found
-        ]
+        if values:
+            await sync_or_async(log.append, log.aappend, values, ids=names, choose=new)
+        return await sync_or_async(log.messages, log.amessages)
 
-    async def acknowledge(self, ids: Ids, remembered: Sequence[Message]) -> None:
+    async def acknowledge(self, ids: Ids, remembered: Sequence[LoggedMessage]) -> None:
         """Let messages go: they are remembered."""
-        log, gone = self._log(ids), {message.id for message in remembered}
-        found = await sync_or_async(log.messages, log.amessages)
-        positions = [one.position for one in found if one.id in gone]
-        await sync_or_async(log.delete, log.adelete, positions)
+        log, positions = self._log(ids), [one.position for one in remembered]
+        await sync_or_async(log.delete, log.adelete, positions, erase=False)
 
     async def scopes(self, reading: Ids) -> list[Ids]:
         """Return the scopes in which something waits that a read of these ids would see."""
@@ -71,6 +61,13 @@ class Outbox:
         for ids in await self.scopes(reading):
             log = self._log(ids)
             await sync_or_async(log.clear, log.aclear)
+
+    @staticmethod
+    def message(waiting: LoggedMessage) -> Message:
+        """Return what waits as a message to remember."""
+        value = waiting.value
+        at = datetime.fromisoformat(value["at"])
+        return Message(value["text"], value["role"], id=waiting.id, occurred_at=at)
 
     def _log(self, ids: Ids) -> ChatLog:
         return self._memory.chat_log(_LOG, **ids)

@@ -126,18 +126,29 @@ class ChatLog:
         return await self._edit(self._async, work)
 
     def delete(
-        self, positions: Sequence[int] | None = None, *, oldest: int | None = None
+        self,
+        positions: Sequence[int] | None = None,
+        *,
+        oldest: int | None = None,
+        erase: bool = True,
     ) -> list[LoggedMessage]:
-        """Erase messages by position, or the oldest live ones; return those that were there."""
+        """Delete messages by position, or the oldest live ones; return those that were there.
+
+        With `erase`, their bytes leave the write-ahead log at once, else with a later write.
+        """
         work = partial(self._operations.delete, positions=positions, oldest=oldest)
-        return run(self._erase(SYNC, work))
+        return run(self._erase(SYNC, work, erases=erase))
 
     async def adelete(
-        self, positions: Sequence[int] | None = None, *, oldest: int | None = None
+        self,
+        positions: Sequence[int] | None = None,
+        *,
+        oldest: int | None = None,
+        erase: bool = True,
     ) -> list[LoggedMessage]:
         """Async twin of `delete`."""
         work = partial(self._operations.delete, positions=positions, oldest=oldest)
-        return await self._erase(self._async, work)
+        return await self._erase(self._async, work, erases=erase)
 
     def clear(self, *, archived: bool | None = None) -> int:
         """Erase all messages, or only archived or only live ones; return how many."""
@@ -217,7 +228,11 @@ class ChatLog:
     async def _edit(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
         return await runtime.write(self._storage.edit_documents, self._scope, work)
 
-    async def _erase(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
+    async def _erase(
+        self, runtime: Runtime, work: Callable[[Rows], T], *, erases: bool = True
+    ) -> T:
+        if not erases:
+            return await self._edit(runtime, work)
         return await runtime.store(self._storage.edit_documents, self._scope, work, erases=True)
 
 
