@@ -59,9 +59,9 @@ OWN = (1.0, 0.0, 0.0, 0.0)  # no words but a turn's own
 PLAIN = {"change": plain, "names": False, "lent": OWN}
 WAYS = (
     Way("holdfast"),
-    Way("dense", rank=ranking.items["vector"], **PLAIN),  # type: ignore[arg-type]
-    Way("keywords", rank=ranking.items["keyword"], **PLAIN),  # type: ignore[arg-type]
-    Way("lifted", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
+    Way("dense", rank=ranking.documents["vector"], **PLAIN),  # type: ignore[arg-type]
+    Way("keywords", rank=ranking.documents["keyword"], **PLAIN),  # type: ignore[arg-type]
+    Way("lifted", rank=ranking.documents["hybrid"], **PLAIN),  # type: ignore[arg-type]
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from holdfast.documents import Collection, Entry
+from holdfast.documents import Collection, Put
 from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
@@ -22,14 +22,14 @@ from holdfast.storage.index.nearest import Question
 from holdfast.storage.index.searching import find
 from holdfast.storage.index.vectors import Vectors
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.document_rows import ItemDraft
+from holdfast.storage.sqlite.document_rows import DocumentDraft
 from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.types import Scope, utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-READING = Reading("items", Reach.of_prefix(()))
+READING = Reading("documents", Reach.of_prefix(()))
 NOW = NEVER - 1
 
 
@@ -152,13 +152,13 @@ def test_codes_take_a_quarter_of_the_memory() -> None:
     assert coded.nbytes < 0.27 * whole.nbytes
 
 
-def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[ItemDraft]:
+def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[DocumentDraft]:
     made = []
     for number, (vector, text) in enumerate(zip(vectors, words, strict=True), first):
         terms, passages = indexing.index_texts([text])
         value = f'{{"number":{number},"even":{str(number % 2 == 0).lower()}}}'
         made.append(
-            ItemDraft(("a",), f"k{number}", value, None, (text,), vector[None], terms, passages)
+            DocumentDraft(("a",), f"k{number}", value, None, (text,), vector[None], terms, passages)
         )
     return made
 
@@ -340,7 +340,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                 probe = Probe(
                     vector=query,
                     keywords=KeywordQuery() if mode == "vector" else KeywordQuery(asked.groups),
-                    rank=ranking.items[mode],
+                    rank=ranking.documents[mode],
                     limit=20,
                     offset=offset,
                     tree=parse({"even": True}, own_fields=False),
@@ -360,7 +360,7 @@ def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
     random = np.random.default_rng(2)
     vectors = unit(random.standard_normal((21_000, 16)).astype(np.float32))
     with_numbers = [
-        Entry(("a",), f"k{n}", {"even": n % 2 == 0}, "", v) for n, v in enumerate(vectors)
+        Put(("a",), f"k{n}", {"even": n % 2 == 0}, vectors=[v]) for n, v in enumerate(vectors)
     ]
     collection = Collection(":memory:", ("c",), fingerprint="made")
     collection.put(with_numbers)
@@ -368,5 +368,5 @@ def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
         found = collection.search(query, filters={"even": True}, limit=20)
         cosines = vectors[::2] @ unit(query[None])[0]
         best = 2 * np.argsort(-cosines)[:20]
-        assert [hit.item.key for hit in found] == [f"k{number}" for number in best]
+        assert [hit.document.key for hit in found] == [f"k{number}" for number in best]
     collection.close()

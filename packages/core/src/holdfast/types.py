@@ -108,7 +108,7 @@ class Within(str):
 
 
 NO_ID: Final = Within(uuid4().hex, or_none=True)
-"""As an id of a read: what was stored without one, and nothing else; nobody can have this id."""
+"""As an id of a read: what was stored without one, and nothing else; no user can have this id."""
 
 
 def reaches(held: str, asked: str) -> bool:
@@ -181,13 +181,13 @@ class Scope:
         if not given:
             raise ScopeError(
                 "no scope given: name at least one of user_id, agent_id, run_id, app_id; "
-                "no call reads or writes everybody's memory"
+                "no call reads or writes the memory of all users"
             )
         for name, value in given.items():
             check_id(name, value)
         if all(isinstance(value, Within) and value.or_none for value in given.values()):
             raise ScopeError(
-                f"{' and '.join(given)} alone would read everybody's memory that has none; "
+                f"{' and '.join(given)} alone would read all memories that have none; "
                 "name another id, or leave or_none out"
             )
 
@@ -241,7 +241,7 @@ class Record:
         valid_from, valid_to: Event-time span in which it holds; None is open.
         retired_at: Record time at which another version took its place; None while live.
         expires_at: From then on no read returns it.
-        importance: 0 (trivial) to 1 (vital); .5 where nobody judged.
+        importance: 0 (trivial) to 1 (vital); .5 where it was not given.
         version: 1, 2, ...
         sources: Ids of the records it was derived from.
         message_id: The caller's own id of the message.

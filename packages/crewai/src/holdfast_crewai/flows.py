@@ -10,13 +10,13 @@ from typing import Any
 
 from crewai.flow.async_feedback.types import PendingFeedbackContext
 from crewai.flow.persistence.base import FlowPersistence
-from holdfast import Items
+from holdfast import Documents, Scope
 from holdfast.documents import Put
 from pydantic import BaseModel, Field, PrivateAttr
 
-from holdfast_crewai.paths import Spec
+from holdfast_crewai.paths import IDS, Spec
 
-_STATES, _QUESTIONS = "states", "questions"
+_STATES, _QUESTIONS = ("crewai", "flow states"), ("crewai", "flow questions")
 
 
 class HoldfastFlowPersistence(FlowPersistence):
@@ -41,7 +41,7 @@ class HoldfastFlowPersistence(FlowPersistence):
     run_id: str | None = None
     key: str | bytes | None = Field(default=None, exclude=True, repr=False)
 
-    _documents: Items = PrivateAttr()
+    _documents: Documents = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Open the file."""
@@ -57,7 +57,9 @@ class HoldfastFlowPersistence(FlowPersistence):
 
     def init_db(self) -> None:
         """Open the file."""
-        self._documents = Items.open(self.path, key=self.key)
+        ids = {name: value for name in IDS if (value := getattr(self, name)) is not None}
+        owner = Scope(**ids) if ids else None
+        self._documents = Documents.open(self.path, owner=owner, key=self.key)
 
     def close(self) -> None:
         """Close the file."""
@@ -71,11 +73,11 @@ class HoldfastFlowPersistence(FlowPersistence):
         Raises:
             ValueError: The state is neither a model nor a dictionary.
         """
-        self._documents.batch([self._put(_STATES, flow_uuid, _json(state_data))], strict=True)
+        self._documents.batch([Put(_STATES, flow_uuid, _json(state_data))], strict=True)
 
     def load_state(self, flow_uuid: str) -> dict[str, Any] | None:
         """Return a flow's latest state, or None."""
-        found = self._documents.get(self._namespace(_STATES), flow_uuid)
+        found = self._documents.get(_STATES, flow_uuid)
         return None if found is None else _read(found.value)
 
     def save_pending_feedback(
@@ -88,7 +90,7 @@ class HoldfastFlowPersistence(FlowPersistence):
         state = _json(state_data)
         question = {"context": json.dumps(context.to_dict(), default=_plain), "state": state}
         self._documents.batch(
-            [self._put(_STATES, flow_uuid, state), self._put(_QUESTIONS, flow_uuid, question)],
+            [Put(_STATES, flow_uuid, state), Put(_QUESTIONS, flow_uuid, question)],
             strict=True,
         )
         self._documents.sweep()  # an earlier question gives way, to the last byte
@@ -97,7 +99,7 @@ class HoldfastFlowPersistence(FlowPersistence):
         self, flow_uuid: str
     ) -> tuple[dict[str, Any], PendingFeedbackContext] | None:
         """Return the state and the question of a flow that waits, or None."""
-        found = self._documents.get(self._namespace(_QUESTIONS), flow_uuid)
+        found = self._documents.get(_QUESTIONS, flow_uuid)
         if found is None:
             return None
         context = PendingFeedbackContext.from_dict(json.loads(found.value["context"]))
@@ -105,14 +107,8 @@ class HoldfastFlowPersistence(FlowPersistence):
 
     def clear_pending_feedback(self, flow_uuid: str) -> None:
         """Forget that a flow waits."""
-        self._documents.delete(self._namespace(_QUESTIONS), flow_uuid)
+        self._documents.delete(_QUESTIONS, flow_uuid)
         self._documents.sweep()
-
-    def _put(self, part: str, flow: str, value: Any) -> Put:
-        return Put(self._namespace(part), flow, value)
-
-    def _namespace(self, part: str) -> tuple[str, ...]:
-        return "crewai", "flows", part
 
 
 def _read(text: str) -> dict[str, Any] | None:

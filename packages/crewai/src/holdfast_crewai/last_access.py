@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
-from urllib.parse import urlencode
 
-from holdfast import Items
-from holdfast.documents import Get, Item, Put
+from holdfast import Documents
+from holdfast.documents import Document, Get, Put
 from holdfast.forking import Lock
 
 # Read times may be lost with the process; so many are gathered before one write.
 MOST_WAITING = 256
+_NAMESPACE = ("crewai", "last access")
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -20,13 +20,11 @@ class LastAccess:
     """Times of the latest read, by record id; gathered in memory, written now and then.
 
     Args:
-        documents: The file.
-        ids: The tenant whose records they are.
+        documents: Those of the tenant whose records they are.
     """
 
-    def __init__(self, documents: Items, ids: Mapping[str, str]) -> None:
+    def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._namespace = ("crewai", "last access", urlencode(ids) or "all")
         self._waiting: dict[str, int] = {}
         self._lock = Lock()
 
@@ -51,13 +49,13 @@ class LastAccess:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         if waiting:
-            puts = [Put(self._namespace, key, micros) for key, micros in waiting.items()]
+            puts = [Put(_NAMESPACE, key, micros) for key, micros in waiting.items()]
             self._documents.batch(puts, strict=True)
 
     def times(self, ids: Sequence[str]) -> dict[str, datetime]:
         """Return the times that are known, naive and in UTC as CrewAI has them."""
-        found = self._documents.batch([Get(self._namespace, key) for key in ids], strict=True)
-        known: dict[str, int] = {one.key: one.value for one in found if isinstance(one, Item)}
+        found = self._documents.batch([Get(_NAMESPACE, key) for key in ids], strict=True)
+        known: dict[str, int] = {one.key: one.value for one in found if isinstance(one, Document)}
         with self._lock:
             known |= {key: self._waiting[key] for key in ids if key in self._waiting}
         return {key: _EPOCH + micros * _MICROSECOND for key, micros in known.items()}

@@ -55,11 +55,9 @@ class RecordStorage(Backend):
 
     def _opened(self) -> tuple[Memory, Memory, LastAccess]:
         core = self._opening()
-        return (
-            core,
-            core.scoped(**self._ids, app_id=self._below(None)),
-            LastAccess(core.items, self._ids),
-        )
+        tenant = core.scoped(**self._ids) if self._ids else core
+        below = core.scoped(**self._ids, app_id=self._below(None))
+        return core, below, LastAccess(tenant.documents)
 
     def _below(self, path: str | None) -> Within:
         """Return what lies at a path and below; what the tenant stored without one is the root's.

@@ -91,7 +91,7 @@ class ChatLog:
         """Put messages in the place of all that are there, archived ones too; see `append`."""
         drafts = _drafts(messages, ids)
         work = partial(self._operations.replace, drafts=drafts, archived=archived)
-        return run(self._erase(SYNC, work))
+        return run(self._edit(SYNC, work, erases=True))
 
     async def areplace(
         self, messages: Sequence[Any], *, ids: Sequence[str] | None = None, archived: bool = False
@@ -99,17 +99,17 @@ class ChatLog:
         """Async twin of `replace`."""
         drafts = _drafts(messages, ids)
         work = partial(self._operations.replace, drafts=drafts, archived=archived)
-        return await self._erase(self._async, work)
+        return await self._edit(self._async, work, erases=True)
 
     def update(self, position: int, message: Any) -> bool:
         """Put another message in the place of one; say whether it was there."""
         work = partial(self._operations.update, position=position, text=_json(message))
-        return run(self._erase(SYNC, work))
+        return run(self._edit(SYNC, work, erases=True))
 
     async def aupdate(self, position: int, message: Any) -> bool:
         """Async twin of `update`."""
         work = partial(self._operations.update, position=position, text=_json(message))
-        return await self._erase(self._async, work)
+        return await self._edit(self._async, work, erases=True)
 
     def archive(
         self, positions: Sequence[int] | None = None, *, oldest: int | None = None
@@ -137,7 +137,7 @@ class ChatLog:
         With `erase`, their bytes leave the write-ahead log at once, else with a later write.
         """
         work = partial(self._operations.delete, positions=positions, oldest=oldest)
-        return run(self._erase(SYNC, work, erases=erase))
+        return run(self._edit(SYNC, work, erases=erase))
 
     async def adelete(
         self,
@@ -148,16 +148,18 @@ class ChatLog:
     ) -> list[LoggedMessage]:
         """Async twin of `delete`."""
         work = partial(self._operations.delete, positions=positions, oldest=oldest)
-        return await self._erase(self._async, work, erases=erase)
+        return await self._edit(self._async, work, erases=erase)
 
     def clear(self, *, archived: bool | None = None) -> int:
         """Erase all messages, or only archived or only live ones; return how many."""
-        return run(self._erase(SYNC, partial(self._operations.clear, archived=archived)))
+        return run(
+            self._edit(SYNC, partial(self._operations.clear, archived=archived), erases=True)
+        )
 
     async def aclear(self, *, archived: bool | None = None) -> int:
         """Async twin of `clear`."""
         work = partial(self._operations.clear, archived=archived)
-        return await self._erase(self._async, work)
+        return await self._edit(self._async, work, erases=True)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -225,21 +227,16 @@ class ChatLog:
     async def _read(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
         return await runtime.read(self._storage.read_documents, self._scope, work)
 
-    async def _edit(self, runtime: Runtime, work: Callable[[Rows], T]) -> T:
-        return await runtime.write(self._storage.edit_documents, self._scope, work)
-
-    async def _erase(
-        self, runtime: Runtime, work: Callable[[Rows], T], *, erases: bool = True
+    async def _edit(
+        self, runtime: Runtime, work: Callable[[Rows], T], *, erases: bool = False
     ) -> T:
-        if not erases:
-            return await self._edit(runtime, work)
-        return await runtime.store(self._storage.edit_documents, self._scope, work, erases=True)
+        return await runtime.write(self._storage.edit_documents, self._scope, work, erases=erases)
 
 
-def sessions(storage: Storage, name: str, within: Scope | None) -> list[Scope]:
+def sessions(storage: Storage, name: str, covering: Scope | None) -> list[Scope]:
     """Return the scopes whose logs of a name hold messages, of those that a scope covers."""
     parts = (labels(checks.check_key(name), part) for part in (False, True))
-    found = (scope for part in parts for scope in storage.document_owners(part, within))
+    found = (scope for part in parts for scope in storage.document_owners(part, covering))
     return list(dict.fromkeys(found))
 
 

@@ -17,7 +17,7 @@ from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder, Reranker
-from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
+from holdfast.runtime import AsyncRuntime, Runtime, SyncRuntime, run
 from holdfast.storage import open_storage
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import VIEW_BUDGET, Durability
@@ -76,7 +76,8 @@ class Handle:
             indexed=arguments.fields("indexed", indexed),
             view_budget=arguments.count("view_budget", view_budget),
         )
-        self._async = AsyncRuntime(self._storage.database.together)
+        self._async = AsyncRuntime(self._storage.database.writes)
+        self._sync = SyncRuntime(self._storage.database.run)
         self._bound: Scope | None = None
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
@@ -162,7 +163,7 @@ class Handle:
         )
 
     def _start_worker(self) -> Worker:
-        drained = self._pipeline(SYNC)
+        drained = self._pipeline(self._sync)
         return Worker(
             lambda stopped: run(conductor.drain(drained, stopped=stopped)),
             self._storage.pipeline.next_due,
@@ -184,7 +185,8 @@ class Handle:
 
     async def aclose(self) -> None:
         """Async twin of `close`."""
-        await self._async.store(self.close)
+        await self._async.write(int)  # what was to be written before is
+        await self._async.read(self.close)
 
     def __enter__(self: H) -> H:
         return self

@@ -117,9 +117,9 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
-        reach: Whose turns; None: everybody's in the file.
+        reach: Whose turns; None: all of the file's.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
+    read, derivation = pipeline.runtime.read, pipeline.storage.pipeline
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
     while not stopped() and (rows := await claim(derivation.release, derivation.claim, reach)):
@@ -129,9 +129,9 @@ async def drain(
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting, reach)))
+            progress(done, done + (await read(derivation.waiting, reach)))
     total += await summarise(pipeline, stopped, reach)
-    waiting = await store(derivation.waiting, reach)
+    waiting = await read(derivation.waiting, reach)
     return Changes(total.changes, total.usage, waiting, total.problems)
 
 
@@ -152,22 +152,23 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         readable = isinstance(error, HoldfastError) and not isinstance(error, ExtractionError)
         await finish(derivation.failed, rows, described(error)[:500], readable=readable)
         raise
-    except BaseException:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
+    except BaseException:  # cancellation does not count as an attempt
         await finish(derivation.release, rows)
         raise
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
-    material = await store(derivation.material, rows)
+    read, write = pipeline.runtime.read, pipeline.runtime.write
+    derivation = pipeline.storage.pipeline
+    material = await read(derivation.material, rows)
     if material is None:
-        await store(derivation.forget, rows)
+        await write(derivation.forget, rows)
         return Derived()
     facts, usage, problems = await _extract_facts(pipeline, material)
     deliberation = Deliberation(material, await _resolved(pipeline, material.scope, facts))
     while True:
         outcome = deliberation.outcome()
-        changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
+        changes = await write(derivation.commit, outcome, pipeline.embedder.fingerprint)
         if changes is not None:
             told = _said(problems) + _said(deliberation.problems)
             return Derived(tuple(changes), usage, told)
@@ -232,7 +233,7 @@ async def _ask(
 async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: CommitPlan) -> Usage:
     """Ask the model about the facts that rules leave open."""
     derivation = pipeline.storage.pipeline
-    nearby = await pipeline.runtime.store(derivation.nearby, outcome.reach, outcome.approaches)
+    nearby = await pipeline.runtime.read(derivation.nearby, outcome.reach, outcome.approaches)
     plan = matter.plan(nearby)
     if not plan.open:  # what was in doubt is gone again
         return Usage()
@@ -288,7 +289,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     turns = [_turn(record) for record in material.turns.values()]
     text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
     draft = await _text_draft(pipeline, text, "summary", material)
-    change = await pipeline.runtime.store(
+    change = await pipeline.runtime.write(
         pipeline.storage.pipeline.save_summary, material, draft, pipeline.embedder.fingerprint
     )
     return Derived((change,) if change is not None else (), usage)
@@ -300,14 +301,14 @@ async def add_procedure(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     Raises:
         InvalidInputError: The scope holds no turn.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
-    material = await store(derivation.whole_run, scope)
+    runtime, derivation = pipeline.runtime, pipeline.storage.pipeline
+    material = await runtime.read(derivation.whole_run, scope)
     if material is None:
         raise InvalidInputError(f"no turns are stored under exactly {scope.ids()}")
     turns = [_turn(record) for record in material.turns.values()]
     found, usage = await _ask(pipeline, procedures.request(turns, task=task), procedures.read)
     draft = await _text_draft(pipeline, found.text, "procedure", material)
-    added = await store(
+    added = await runtime.write(
         pipeline.storage.add, scope, [draft], pipeline.embedder.fingerprint, extract=False
     )
     return Changes(added.changes, usage, problems=_said(found.problems))

@@ -202,7 +202,7 @@ def _approach(fact: Fact, indexed: Indexed) -> NeighbourQuery:
     probe = Probe(
         vector=indexed.vectors[0],
         keywords=KeywordQuery(asked.groups, asked.pairs),
-        rank=ranking.items["hybrid"],
+        rank=ranking.documents["hybrid"],
         limit=NEIGHBOURS,
         kinds=("fact",),
         ended=True,

@@ -113,7 +113,7 @@ class KeywordQuery:
     quotes: tuple[tuple[Group, ...], ...] = ()
 
 
-KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"item": len(KINDS)}
+KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"document": len(KINDS)}
 
 
 ROLE_CODES: dict[str | None, int] = {role: code for code, role in enumerate(ROLES)} | {None: -1}

@@ -11,7 +11,7 @@ from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Record
 
-Table: TypeAlias = Literal["records", "items"]
+Table: TypeAlias = Literal["records", "documents"]
 Path: TypeAlias = tuple[str, ...]
 
 Row: TypeAlias = tuple[Any, ...]

@@ -25,8 +25,8 @@ from holdfast.storage.sqlite.schema import STEPS
 from holdfast.storage.sqlite.wal_erasure import EVERY
 from holdfast.types import utc_now
 
-# Expired records, and items, erased in one transaction; and how many of those at once, where the
-# file is opened or closed.
+# Expired records, and documents, erased in one transaction; and how many of those at once, where
+# the file is opened or closed.
 SLICE = 200
 SLICES = 25
 
@@ -63,7 +63,7 @@ class File:
             self.database.migrate("core", STEPS)
             for name in indexed:
                 self._index(name)
-        except BaseException:  # nobody else could close it
+        except BaseException:  # no caller holds it yet
             self.database.close()
             raise
         renewed(self)
@@ -180,11 +180,12 @@ class File:
             yield None
             return
         view = self.views.get(reading, known[1])
-        begin = self.database.write if writing else self.database.read
+        database = self.database
+        database.settle()  # while this waits for the view, its reader may wait for the writer
         with view.lock:
             followed = False
             try:
-                with begin() as connection:
+                with database.write(alone=True) if writing else database.read() as connection:
                     with damage.Reading("the rows of a view"):
                         loader = SqliteLoader(connection)
                         view.follow(loader, self._newest(connection, known))
@@ -210,6 +211,7 @@ class File:
     def graph(self, reading: GraphReading) -> Iterator[tuple[SqliteLoader, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
+        self.database.settle()  # see `viewing`
         with lending(view), self.database.read() as connection:
             with damage.Reading("the relations of a view"):
                 loader = SqliteLoader(connection)
@@ -250,7 +252,7 @@ class Clock:
 _EXPIRED = (
     "SELECT EXISTS (SELECT 1 FROM records r WHERE expires_at <= :now"
     " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key))"
-    " OR EXISTS (SELECT 1 FROM items WHERE expires_at <= :now)"
+    " OR EXISTS (SELECT 1 FROM documents WHERE expires_at <= :now)"
 )
 _EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
@@ -271,6 +273,6 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
 def _has_vectors(connection: Connection) -> bool:
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM records)"
-        " OR EXISTS (SELECT 1 FROM items WHERE length(vectors) > 0)"
+        " OR EXISTS (SELECT 1 FROM documents WHERE length(vectors) > 0)"
     ).fetchone()
     return bool(row[0])

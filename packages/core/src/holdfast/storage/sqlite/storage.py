@@ -31,7 +31,7 @@ from holdfast.storage.sqlite import (
 )
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_edits import SqliteRows
-from holdfast.storage.sqlite.documents import Documents
+from holdfast.storage.sqlite.documents import SqliteDocuments
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
 from holdfast.storage.sqlite.maintenance import SqliteMaintenance
@@ -46,7 +46,7 @@ RECENT = 6
 
 
 class SqliteStorage:
-    """Operations on memories; those on items, and on the file as a whole, are beside them.
+    """Operations on memories; those on documents, and on the file as a whole, are beside them.
 
     Args:
         path, key, durability, indexed, view_budget: See `File`.
@@ -54,10 +54,8 @@ class SqliteStorage:
 
     Attributes:
         file: What all operations share.
-        documents: Operations on items.
-        derivation: Operations of the pipeline.
-        naming: Names that may be one.
-        upkeep: Counts, checks, transfer, a change of embedder.
+        documents: Operations on documents.
+        pipeline, graph, maintenance: The other groups of operations.
     """
 
     def __init__(
@@ -74,7 +72,7 @@ class SqliteStorage:
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self.database = self.file.database
-        self.documents = Documents(self.file)
+        self.documents = SqliteDocuments(self.file)
         self.pipeline = SqlitePipeline(self.file, lease)
         self.graph = SqliteGraph(self.file)
         self.maintenance = SqliteMaintenance(self.file)
@@ -107,10 +105,10 @@ class SqliteStorage:
             self.database.finish_erasure()
         return result
 
-    def document_owners(self, labels: Labels, within: Scope | None) -> list[Scope]:
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
         """See `Storage`."""
         with self.database.read() as connection:
-            return document_edits.owners(connection, labels, within)
+            return document_edits.owners(connection, labels, covering)
 
     def embedder(self) -> tuple[str, int] | None:
         """See `Storage`."""
