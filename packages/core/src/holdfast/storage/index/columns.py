@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage.contract.search import KIND_CODES, ROLE_CODES
-from holdfast.storage.index.arrays import Column, more_than
+from holdfast.storage.index.arrays import GrowableArray, more_than
 from holdfast.storage.index.loading import NEVER, Row
 
 Bools = NDArray[np.bool_]
@@ -82,7 +82,7 @@ class Rows:
     def __init__(self) -> None:
         self._table = np.zeros(64, dtype=ROW)
         self._count = 0
-        self._alive = Column(np.bool_)  # that field of the table, in one piece
+        self._alive = GrowableArray(np.bool_)  # that field of the table, in one piece
         self.speakers: dict[str, int] = {}
         self._heard: dict[int, tuple[str, int]] = {}  # by number: the name, and its live rows
         self._next_speaker = 0

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from holdfast.language.terms import Group, term_hash
 from holdfast.storage.contract.arrays import begins
 from holdfast.storage.contract.search import KeywordQuery
-from holdfast.storage.index.arrays import Column
+from holdfast.storage.index.arrays import GrowableArray
 from holdfast.storage.index.postings import Hashes, Ints, Postings, Tail, spaced
 
 Floats = NDArray[np.float32]
@@ -49,11 +49,11 @@ class Keywords:
     def __init__(self) -> None:
         self._postings = Postings()
         self._tail = Tail(0)
-        self._owners = Column(np.int32)  # the position of each place
-        self._lengths = Column(np.float32)
-        self._before = Column(np.int32)  # the turn before, or -1
-        self._after = Column(np.int32)  # the turn after, or -1
-        self._alive = Column(np.bool_)
+        self._owners = GrowableArray(np.int32)  # the position of each place
+        self._lengths = GrowableArray(np.float32)
+        self._before = GrowableArray(np.int32)  # the turn before, or -1
+        self._after = GrowableArray(np.int32)  # the turn after, or -1
+        self._alive = GrowableArray(np.bool_)
         self._words = 0.0  # words of live positions
         self._live = 0
         self._linked = False  # some position follows another
