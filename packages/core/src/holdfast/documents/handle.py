@@ -91,12 +91,13 @@ class Documents:
         path: str | os.PathLike[str],
         *,
         embedder: Embedder | None = None,
+        owner: Scope | None = None,
         key: str | bytes | None = None,
         durability: Durability = "normal",
     ) -> Documents:
         """Open a file for documents alone; close it with `close`."""
         storage = open_storage(path, key=key, durability=durability)
-        return cls(storage, embedder, AsyncRuntime(storage.database.writes))
+        return cls(storage, embedder, AsyncRuntime(storage.database.writes), owner)
 
     def close(self) -> None:
         """Close the file."""
