@@ -11,7 +11,7 @@ that wait it is still a fifth of a small write. (Group commit: DeWitt and others
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from time import monotonic
@@ -139,12 +139,13 @@ class Writer:
 
     # -- the queue ------------------------------------------------------------------------------
 
-    def _drain(self, jobs: Sequence[Job]) -> None:
+    def _drain(self, jobs: list[Job]) -> None:
         """Make calls, their writes in one transaction where nothing ends it earlier."""
         self._drainer = get_ident()
         try:
             for self._job in jobs:
                 self._job.run()
+                self.queue.join(jobs)
                 if self._shared is not None and monotonic() - self._since > self._longest:
                     self._end()
             self._end()
