@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from holdfast.checks import check_path
-from holdfast.documents import Items
+from holdfast.documents import Documents
 from holdfast.maintenance import conductor as maintenance
 from holdfast.maintenance import transfer as transferring
 from holdfast.maintenance.conductor import Progress, Stats
@@ -18,17 +18,20 @@ from holdfast.types import Ids, Scope, Unpack, given_ids
 
 
 class FileVerbs(Handle):
-    """`stats`, `export`, `import_`, `reembed` and others; `items` for adapters."""
+    """`documents`, `stats`, `export`, `import_`, `reembed` and others."""
 
     @property
-    def items(self) -> Items:
-        """Documents by namespace and key, in the same file; adapters stand on it.
+    def documents(self) -> Documents:
+        """Documents by namespace and key, in the same file.
 
-        Raises:
-            ScopeError: This handle is bound to a scope.
+        Those of a handle that is bound to a scope belong to the scope; see `Documents`.
         """
-        self._need_whole_file("items")
-        return Items(self._storage, self._embedder, self._async)  # type: ignore[arg-type]
+        return Documents(self._storage, self._embedder, self._async, self._bound)
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the file, or ``":memory:"``."""
+        return str(self._storage.path)
 
     @property
     def database(self) -> Database:
@@ -65,9 +68,9 @@ class FileVerbs(Handle):
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Write everything this handle can reach as JSON Lines; return how many lines.
 
-        It is lossless: versions, history, vectors, items, what waits for extraction, and LangGraph
-        threads, of a bound handle those that no one else wrote to. A file encrypted with a key is
-        exported in clear text; only its owner may read it (mode 0600).
+        It is lossless: versions, history, vectors, documents, what waits for extraction, and
+        LangGraph threads, of a bound handle those that no one else wrote to. A file encrypted with
+        a key is exported in clear text; only its owner may read it (mode 0600).
 
         Raises:
             InvalidInputError: The path is the memory's own file, or no path of a file.
@@ -95,7 +98,7 @@ class FileVerbs(Handle):
     def import_(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> int:
-        """Read an export into this file; return how many records and items were new.
+        """Read an export into this file; return how many records and documents were new.
 
         Everything is checked before anything is written, and written in one transaction: others
         who write wait for it. What this file or the export has erased stays erased. A newer export

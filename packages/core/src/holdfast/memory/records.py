@@ -209,10 +209,11 @@ class RecordVerbs(Handle):
         return await self._async.write(self._storage.erase, reach, doomed)
 
     def delete_all(self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many.
+        """Erase a scope: its records, and the documents it owns; return how many records.
 
-        Without a filter, LangGraph threads go as well that someone of the scope wrote to, by the
-        ids in their ``configurable`` (a thread's id is its run); they are not counted.
+        LangGraph threads go as well that someone of the scope wrote to, by the ids in their
+        ``configurable`` (a thread's id is its run). With `filters`, only the records go that they
+        let through.
 
         Raises:
             StorageError: A package with tables in this file is not installed; nothing is erased.
