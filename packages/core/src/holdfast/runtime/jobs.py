@@ -151,6 +151,11 @@ class JobQueue:
                 return
             self._run(jobs)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a thread runs jobs."""
+        return self._working > 0
+
     def join(self, jobs: list[Job]) -> None:
         """Add jobs that have come since, as far as `run` gets so many."""
         with self._lock:

@@ -80,10 +80,11 @@ class Writer:
 
         Interrupted while it waits, it is left out or made whole.
         """
-        if self._shares and self._owner not in (0, get_ident()):
-            result: T = self.queue.wait(work)
-            return result
-        return work()
+        busy = self._owner or self.queue.busy
+        if not (self._shares and busy) or get_ident() in (self._owner, self._drainer):
+            return work()
+        result: T = self.queue.wait(work)
+        return result
 
     # -- one write ------------------------------------------------------------------------------
 
