@@ -213,7 +213,7 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
     vectors: Floats, said: list[str], mode: str, filters: Any, most: int
 ) -> None:
     words = [said[number % len(said)] for number in range(len(vectors))]
-    score = ranking.item_scores[mode]
+    score = ranking.document_scores[mode]
     with stored(vectors, words) as storage:
         coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
         with storage.database.read() as connection:
@@ -356,7 +356,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                     limit=20,
                     offset=offset,
                     tree=parse({"even": True}, own_fields=False),
-                    score=ranking.item_scores[mode],
+                    score=ranking.document_scores[mode],
                 )
                 found, wanted = (
                     find(loader, followed(view, loader), probe, NOW) for view in (coded, whole)
