@@ -23,7 +23,7 @@ from holdfast.storage.index.nearest import Coded
 from holdfast.storage.index.searching import find
 from holdfast.storage.index.vectors import Codes, Vectors
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.document_rows import DocumentDraft
+from holdfast.storage.sqlite.document_rows import Deletion, DocumentDraft
 from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.types import Scope, utc_now
@@ -178,7 +178,9 @@ def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> Non
     half = len(vectors) // 2
     storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
     storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
-    storage.documents.put([(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made")
+    storage.documents.put(
+        [Deletion(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made"
+    )
 
 
 def followed(view: View, loader: SqliteLoader) -> View:
