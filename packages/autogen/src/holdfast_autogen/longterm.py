@@ -43,7 +43,7 @@ class LongTerm:
         return Context()
 
     async def remember(self, ids: Ids, messages: Sequence[Message]) -> bool:
-        """Write messages down, those already known left out; say whether it was done."""
+        """Write messages down, those already known left out; return whether it was done."""
         if not messages:
             return True
         with self.tolerance("remember"):

@@ -137,7 +137,7 @@ async def store(runtime: Runtime, storage: Storage, embedder: Embedder, writing:
 
 
 def _is_light(storage: Storage, fingerprint: str, messages: Sequence[Message]) -> bool:
-    """Say whether there is nothing to ask the file, and so little to read that it needs no hop."""
+    """Return whether no query is needed and the texts are short: then no thread is needed."""
     return (
         storage.knows(fingerprint)
         and all(message.id is None for message in messages)

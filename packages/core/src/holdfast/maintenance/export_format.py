@@ -45,7 +45,7 @@ def _whole(low: int, high: int) -> Rule:
 
 
 def _words(value: Any) -> bool:
-    """Say whether it is a text that SQLite can store and a terminal can be shown."""
+    """Return whether it is a text that SQLite can store and a terminal can be shown."""
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
         return False
     try:
@@ -355,7 +355,7 @@ def _parsed(name: str, values: Given) -> Any:
 
 
 def _is_relation(value: Any) -> bool:
-    """Say whether graph views and the pipeline can read it."""
+    """Return whether graph views and the pipeline can read it."""
     if not isinstance(value, dict) or not value.keys() <= _RELATION.keys():
         return False
     named = {"subject", "relation", "object"} <= value.keys()

@@ -29,6 +29,11 @@ class FileVerbs(Handle):
         return Documents(self._storage, self._embedder, self._async, self._bound)
 
     @property
+    def path(self) -> str:
+        """The absolute path of the file, or ``":memory:"``."""
+        return str(self._storage.path)
+
+    @property
     def database(self) -> Database:
         """Internal, for packages of this project that still keep tables of their own.
 

@@ -188,6 +188,6 @@ class Survey:
 
 
 def is_erasure(operation: str, key: str | None, before: int | None, after: int | None) -> bool:
-    """Say whether an entry is of an erasure, or of what it lets hold again."""
+    """Return whether an entry is of an erasure, or of what it lets hold again."""
     reopened = operation == "UPDATE" and key is not None and before is None and after is not None
     return operation == "ERASE" or reopened

@@ -7,8 +7,8 @@ backends rank alike.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.documents import (
@@ -20,6 +20,7 @@ from holdfast.storage.contract.documents import (
     Order,
     Wanted,
 )
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
@@ -44,6 +45,8 @@ from holdfast.storage.contract.pipeline import (
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
 from holdfast.types import Change, Changes, Kind, Metadata, Page, Record, Scope
+
+T = TypeVar("T")
 
 Durability: TypeAlias = Literal["normal", "full"]
 """What an acknowledged write survives: the end of the process, or also of the machine."""
@@ -437,6 +440,18 @@ class Storage(MemoryStorage, Protocol):
     @property
     def database(self) -> Any:
         """The connection pool, for packages that keep tables of their own beside."""
+
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """Run `work` in one snapshot of the documents that exactly this scope owns."""
+
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """Run `work` in one write transaction; undone as a whole if it raises.
+
+        With `erases`, deleted bytes leave the write-ahead log behind it, unless readers hold them.
+        """
+
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
+        """Return the owners of documents of these labels, of those that a scope covers."""
 
     def embedder(self) -> tuple[str, int] | None:
         """Return fingerprint and dimension of the stored vectors; None in a new storage."""

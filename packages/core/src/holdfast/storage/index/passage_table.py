@@ -113,7 +113,7 @@ class PassageTable:
     def visible(
         self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
     ) -> Bools:
-        """Say which rows are alive, not expired, and hold at a moment of event time.
+        """Return which rows are alive, not expired, and hold at a moment of event time.
 
         What has expired by now is out of sight of `as_of` too. Without `valid_at` a row must not
         have ended; with it, it must also have begun (a turn begins when it is said). With
@@ -183,7 +183,7 @@ class PassageTable:
         self._mortal = self._mortal or min(map(min, columns[9], columns[10])) < NEVER
 
     def extends(self, rows: Sequence[Row]) -> bool:
-        """Say whether these rows all come behind the turns of their sessions."""
+        """Return whether these rows all come behind the turns of their sessions."""
         for row in rows:
             last = self._last.get(self._session(row)) if row[2] == "turn" else None
             if last is not None and self._table["place"][last] >= row[1]:

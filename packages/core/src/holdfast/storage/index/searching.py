@@ -88,7 +88,7 @@ def count(loader: Loader, view: View, probe: Probe, now: int) -> int:
 
 
 def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
-    """Say which positions this search may return; the filter is settled before any score."""
+    """Return which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     if probe.kinds and not view.rows.kinds.issubset(probe.kinds):
         wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
@@ -99,7 +99,7 @@ def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
 
 
 def _through(loader: Loader, view: View, tree: Filter) -> Bools:
-    """Say which positions a filter lets through; if it can be, without reading the rows again."""
+    """Return which positions a filter lets through, without reading rows again if possible."""
     reading, ids = view.reading, view.rows.table["id"]
     if reading.as_of is None:  # a view of the past is asked once
         told = view.fields.through(loader, ids, tree)

@@ -275,7 +275,7 @@ class Views:
 
     def renew(self) -> None:
         """Forget, in a forked child, what a thread was changing that is not there any more."""
-        whole = [view for view in self._views.values() if not view.lock.forsaken]
+        whole = [view for view in self._views.values() if not view.lock.abandoned]
         self._views = OrderedDict((view.reading, view) for view in whole)
         self._held = sum(view.held for view in whole)
 

@@ -95,7 +95,7 @@ class File:
                     return
 
     def _purge_some(self) -> bool:
-        """Erase a slice of what has expired; say whether that was not all."""
+        """Erase a slice of what has expired; return whether that was not all."""
         with self.database.read() as connection:
             if not connection.execute(_EXPIRED, {"now": self.now()}).fetchone()[0]:
                 return False
@@ -125,7 +125,7 @@ class File:
         return self._embedder
 
     def knows(self, fingerprint: str) -> bool:
-        """Say whether this is the file's embedder as far as is known without a look."""
+        """Return whether this is the file's embedder as far as is known without a look."""
         return self._embedder is not None and self._embedder[0] == fingerprint
 
     def forget_embedder(self) -> None:

@@ -144,7 +144,7 @@ class Importer:
         self._targets[values["no"]] = target
 
     def _is_newer(self, number: int, space: Space) -> bool:
-        """Say whether the export goes on where the file's namespace stops.
+        """Return whether the export goes on where the file's namespace stops.
 
         Raises:
             InvalidInputError: They tell of different memories.

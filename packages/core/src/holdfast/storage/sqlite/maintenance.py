@@ -13,6 +13,7 @@ from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite import (
     check,
+    document_edits,
     document_rows,
     erasure,
     export_lines,
@@ -61,6 +62,8 @@ class SqliteMaintenance:
             found = Counter(package_tables.unowned(connection))
             for labels, number in document_rows.counts(connection, Reach.of_prefix(())).items():
                 found[f"documents: {'/'.join(labels)}"] += number
+            for labels, number in document_edits.counts_of_runs(connection).items():
+                found[f"documents of runs: {'/'.join(labels)}"] += number
         return dict(found)
 
     # -- transfer -------------------------------------------------------------------------------

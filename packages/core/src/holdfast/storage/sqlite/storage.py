@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
@@ -18,6 +20,7 @@ from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import (
+    document_edits,
     erasure,
     listing,
     log,
@@ -27,6 +30,7 @@ from holdfast.storage.sqlite import (
     versions,
 )
 from holdfast.storage.sqlite.database import Durability
+from holdfast.storage.sqlite.document_edits import SqliteRows
 from holdfast.storage.sqlite.documents import SqliteDocuments
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
@@ -34,6 +38,8 @@ from holdfast.storage.sqlite.maintenance import SqliteMaintenance
 from holdfast.storage.sqlite.pipeline import SqlitePipeline
 from holdfast.storage.sqlite.searches import find_records
 from holdfast.types import KINDS, Change, Changes, Kind, Metadata, Page, Record, Scope
+
+T = TypeVar("T")
 
 # Turns of the run at hand that a context may show.
 RECENT = 6
@@ -85,6 +91,24 @@ class SqliteStorage:
     def closed(self) -> bool:
         """See `Storage`."""
         return self.database.closed
+
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return work(SqliteRows(connection, owner, self.file.now()))
+
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """See `Storage`."""
+        with self.database.write() as connection:
+            result = work(SqliteRows(connection, owner, self.file.now()))
+        if erases:
+            self.database.finish_erasure()
+        return result
+
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return document_edits.owners(connection, labels, covering)
 
     def embedder(self) -> tuple[str, int] | None:
         """See `Storage`."""
@@ -329,7 +353,7 @@ class SqliteStorage:
 
 
 def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
-    """Say whether others speak than when a question was read."""
+    """Return whether others speak than when a question was read."""
     live = view.reading.as_of is None
     return live and speakers is not None and speakers != view.rows.speakers.keys()
 
