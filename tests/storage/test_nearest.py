@@ -14,6 +14,7 @@ from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
 from holdfast.storage.contract.arrays import Bools, Floats
+from holdfast.storage.contract.documents import Deletion
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import Reach
@@ -23,7 +24,7 @@ from holdfast.storage.index.nearest import Coded
 from holdfast.storage.index.searching import find
 from holdfast.storage.index.vectors import Codes, Vectors
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.document_rows import Deletion, DocumentDraft
+from holdfast.storage.sqlite.document_rows import DocumentDraft
 from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.types import Scope, utc_now
