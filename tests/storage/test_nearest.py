@@ -179,9 +179,9 @@ def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> Non
     half = len(vectors) // 2
     storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
     storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
-    storage.documents.put(
-        [Deletion(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made"
-    )
+    place = Reach.of_namespace(("a",))
+    gone = [Deletion(place, f"k{number}") for number in range(3, len(vectors), 7)]
+    storage.documents.put(gone, "made")
 
 
 def followed(view: View, loader: SqliteLoader) -> View:
