@@ -232,7 +232,7 @@ def test_a_later_write_finishes_an_erasure_when_it_is_time_to_look(path: Path, d
     with Memory(path, embedder=HashEmbedder()) as reader:
         later = File(path, upkeep=0.0 if due else 3600.0)
         leave_pending(reader, path)
-        with later._storage.database.write() as connection:
+        with later.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('any', 1)")
         assert reader.stats().erasure_pending is not due
         assert not due or on_disk(path, "QUINOAXYZ") == []  # a log begun anew may overwrite it
@@ -245,12 +245,12 @@ def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path)
         leave_pending(reader, path)
 
         def write(name: str) -> bool:
-            with later._storage.database.write() as connection:
+            with later.database.write() as connection:
                 connection.execute("INSERT INTO properties VALUES (?, 1)", (name,))
             return reader.stats().erasure_pending
 
         assert (
-            outcomes("loop", later._storage.database, partial(write, "a"), partial(write, "b"))
+            outcomes("loop", later.database, partial(write, "a"), partial(write, "b"))
             == [True] * 2
         )
         assert reader.stats().erasure_pending is False
@@ -263,7 +263,7 @@ def test_a_write_waits_for_no_reader_to_finish_an_erasure(path: Path) -> None:
         leave_pending(reader, path)
         with reader._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
-            with later._storage.database.write() as writing:
+            with later.database.write() as writing:
                 writing.execute("INSERT INTO properties VALUES ('any', 1)")
             assert reader.stats().erasure_pending is True
         later.close()
