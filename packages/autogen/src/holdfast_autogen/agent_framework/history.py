@@ -110,10 +110,7 @@ class HoldfastHistoryProvider(HistoryProvider):
             ScopeError: No session id, or the session is another's than this provider's.
         """
         log = await self._log(session_id, state)
-        if self._limit is None:
-            found = await log.amessages()
-        else:
-            found = await log.alatest(self._limit)
+        found = await log.amessages(self._limit, latest=True)
         loaded = [Message.from_dict(one.value) for one in found]
         while self._limit is not None and loaded and loaded[0].role == "tool":
             del loaded[0]  # its call is no longer in the window
