@@ -57,7 +57,7 @@ def test_a_damaged_item_is_named_and_never_answered(tmp_path: Path) -> None:
             lambda: memory.documents.search(("docs",), "rent"),
             lambda: memory.documents.search(("docs",)),
         ):
-            with pytest.raises(DamagedFileError, match="damaged at item 'k'"):
+            with pytest.raises(DamagedFileError, match="damaged at document 'k'"):
                 call()
         assert memory.stats(check=True).problems == ("items: 'k' is not as it was written",)
 
