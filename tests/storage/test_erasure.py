@@ -250,8 +250,7 @@ def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path)
             return reader.stats().erasure_pending
 
         assert (
-            outcomes("loop", later.database, partial(write, "a"), partial(write, "b"))
-            == [True] * 2
+            outcomes("loop", later.database, partial(write, "a"), partial(write, "b")) == [True] * 2
         )
         assert reader.stats().erasure_pending is False
         later.close()
