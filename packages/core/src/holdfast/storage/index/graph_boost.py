@@ -108,7 +108,7 @@ def _triplet(loader: Loader, view: View, network: GraphView, asked: Asked) -> Li
     stating = view.rows.visible(asked.now, view.reading.as_of, asked.valid_at)
     stating &= table["kind"] == KIND_CODES["fact"]
     stating &= np.isin(table["id"], np.fromiter(network.rows(), dtype=np.int64))
-    places, cosines = _nearest(Question(loader, view, asked.vector, stating))
+    places, cosines = _nearest(Question(loader, view, asked.vector, view.embedded(stating)))
     best: dict[int, float] = {}
     for row_id, cosine in zip(table["id"][places].tolist(), cosines.tolist(), strict=True):
         if any(map(asked.holds, network.stated(row_id))):

@@ -90,6 +90,6 @@ class Question:
 
 
 def _nth(values: Floats, most: int) -> float:
-    """Return the value of rank `most`, or the least if there are fewer."""
+    """Return the value of rank `most`, or the least if there are fewer; -inf if there is none."""
     least = max(len(values) - most, 0)
-    return float(np.partition(values, least)[least])
+    return float(np.partition(values, least)[least]) if len(values) else -np.inf

@@ -33,6 +33,8 @@ POOL = 200
 MOST = 20_000
 # Where a score alone ranks, so many suffice for a page; more only in case of long texts.
 FEW = 50
+# Less than any cosine: of a passage whose vector is still to come.
+FARTHEST = -2.0
 Lift: TypeAlias = Callable[[Loader, View], Floats]
 """Returns by how much relations lift each position, 0 to 1 (`graph_boost`)."""
 
@@ -48,7 +50,7 @@ class Hit(NamedTuple):
 
 def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None = None) -> list[Hit]:
     """Rank what a view may show."""
-    if len(probe.vector) != view.vectors.dimension:
+    if view.vectors.dimension and len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
@@ -58,10 +60,12 @@ def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None =
         return []
     keywords = view.keywords.scores(probe.keywords)
     if view.vectors.coded:
-        question = Question(loader, view, probe.vector, allowed)
+        question = Question(loader, view, probe.vector, view.embedded(allowed))
         places, dense = _pool_of_many(question, keywords, places, probe)
     else:
         cosines = view.vectors.cosines_of(probe.vector, places)
+        if view.unembedded:
+            cosines[view.positions(view.unembedded)] = FARTHEST
         places = pool(view, cosines, keywords, places, probe)
         dense = cosines[places]
     lifted = None
@@ -71,10 +75,21 @@ def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None =
         cosines = view.cosines(loader, probe.vector, more)
         places, dense = _joined(places, dense, more, cosines)
         lifted = lifts[places]
+    if view.unembedded:
+        dense = _as_far_as_others(dense, np.isin(places, view.positions(view.unembedded)))
     rows = view.rows.taken(places)
     speakers, single = view.rows.speakers, view.rows.single
     ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
     return _hits(probe, ranked, rows)
+
+
+def _as_far_as_others(dense: Floats, unembedded: Bools) -> Floats:
+    """Let candidates without vectors count as the farthest of the others; alone, as 0.
+
+    So their words alone speak for them, and the spread of the others' cosines stays as it is.
+    """
+    others = dense[~unembedded]
+    return np.where(unembedded, others.min() if len(others) else np.float32(0), dense)
 
 
 def _joined(

@@ -33,8 +33,8 @@ class Vectors:
     """One vector a position, appended in order.
 
     Args:
-        dimension: Length of every vector. Vectors are expected to be unit vectors, so that the
-            inner product is the cosine.
+        dimension: Length of every vector; 0 while it is not known, then every cosine is 0. Vectors
+            are expected to be unit vectors, so that the inner product is the cosine.
         many: From so many positions on, codes are kept in place of vectors.
     """
 
@@ -71,9 +71,16 @@ class Vectors:
         self._index.add(vectors)
         self._count = int(self._index.ntotal)
         self._start = self._index.get_xb()
-        if self._count >= self._many:
+        if self._count >= self._many and self.dimension:
             self._codes = _Codes(_whole(self._index))
             self._index = faiss.IndexFlatIP(self.dimension)  # `reset` would keep the room
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Give positions that were appended as zeros their vectors."""
+        if self._codes is None:
+            _whole(self._index)[positions] = vectors
+        else:
+            self._codes.replace(positions, vectors)
 
     def _reserve(self, count: int) -> None:
         """Take room for vectors and some more, or the first one behind them would move them all."""
@@ -88,6 +95,8 @@ class Vectors:
         10,000 (384 dimensions), less than any selection of candidates before it.
         """
         assert self._codes is None, "whole vectors are not kept"
+        if not self.dimension:
+            return np.zeros(self._count, dtype=np.float32)
         return _products(query, self._start, self._count)
 
     def cosines_of(self, query: Floats, places: Positions) -> Floats:
@@ -160,22 +169,36 @@ class _Codes:
         self._scale = _LEVELS / max(_HEADROOM * largest, 1e-6)
 
     def extend(self, vectors: Floats) -> None:
-        centred = vectors - self._mean
+        self._append(self._centred(vectors), np.zeros(len(vectors), dtype=np.float32))
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Write other codes in place of those at some positions."""
+        codes, errors = self._rounded(self._centred(vectors), np.float32(0))
+        _bytes(self._index)[positions] = codes
+        self._errors.values[positions] = errors
+
+    def _centred(self, vectors: Floats) -> Floats:
+        """Return vectors less the mean; every number of them has a code."""
+        centred: Floats = vectors - self._mean
         largest = float(np.abs(centred).max(initial=0.0))
         if largest * self._scale > _LEVELS:
             self._rescale(largest)
-        self._append(centred, np.zeros(len(centred), dtype=np.float32))
+        return centred
 
     def _append(self, centred: Floats, errors: Floats) -> None:
-        """Append codes; the vectors given are already wrong by `errors`."""
+        codes, errors = self._rounded(centred, errors)
+        self._errors.extend(errors)
+        self._index.add_sa_codes(codes)
+
+    def _rounded(self, centred: Floats, errors: Any) -> tuple[Any, Floats]:
+        """Return codes and their errors; the vectors given are already wrong by `errors`."""
         codes = np.rint(centred * self._scale)
         rounded = np.linalg.norm(centred - codes / self._scale, axis=1)
         errors = errors + rounded.astype(np.float32, copy=False)
         longest = float(np.linalg.norm(codes, axis=1).max(initial=0.0)) / self._scale
-        self._errors.extend(errors)
         self._worst = max(self._worst, float(errors.max(initial=0.0)))
         self._longest = max(self._longest, longest)
-        self._index.add_sa_codes((codes + 128).astype(np.uint8))
+        return (codes + 128).astype(np.uint8), errors
 
     def _rescale(self, largest: float) -> None:
         """Make room for larger numbers. The errors of two roundings add up."""
@@ -257,9 +280,14 @@ def _whole(index: Any) -> Floats:
     return faiss.rev_swig_ptr(index.get_xb(), size).reshape(index.ntotal, index.d)
 
 
+def _bytes(index: Any) -> Any:
+    """Return the codes of an index, without a copy."""
+    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
+    return codes.reshape(index.ntotal, index.d)
+
+
 def _decoded(index: Any, positions: Positions) -> Floats:
     """Return codes as numbers from -127 to 127."""
-    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
-    some: Floats = codes.reshape(index.ntotal, index.d)[positions].astype(np.float32)
+    some: Floats = _bytes(index)[positions].astype(np.float32)
     some -= 128
     return some

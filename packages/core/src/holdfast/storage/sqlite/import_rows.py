@@ -15,7 +15,7 @@ from typing import Any, Final
 from holdfast.errors import InvalidInputError
 from holdfast.storage.contract import codec
 from holdfast.storage.contract.exports import Line
-from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_erasure
+from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_past
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite import (
     document_rows,
@@ -23,6 +23,7 @@ from holdfast.storage.sqlite import (
     layout,
     log,
     namespaces,
+    queue,
     records,
     validity_ends,
 )
@@ -34,6 +35,7 @@ _MIXED: Final = (
 )
 _HANGING: Final = (
     ("queue", "record"),
+    ("unembedded", "record"),
     ("reembedding", "id"),
     ("sources", "record"),
     ("slots", "record"),
@@ -130,7 +132,7 @@ class Importer:
         past = {
             hash((at, operation, key))
             for at, operation, key, before, after in entries
-            if not is_erasure(operation, key, before, after)
+            if is_past(operation, key, before, after)
         }
         if space.past <= past:
             return False
@@ -148,6 +150,8 @@ class Importer:
         layout.insert(self._connection, [[row[name] for name in layout.COLUMNS]])
         records.link(self._connection, row_id, codec.from_json(values["sources"]), values["slots"])
         validity_ends.keep(self._connection, row_id, values.get("ends", ()))
+        if not values["vectors"]:
+            queue.put_unembedded(self._connection, [row_id])
         self._keys.add(values["key"])
 
     def _write_item(self, values: Mapping[str, Any]) -> None:
