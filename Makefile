@@ -2,7 +2,7 @@
 RUN := uv run --all-packages
 
 .DEFAULT_GOAL := help
-.PHONY: install format lint types contracts spelling lock house test plain faults check versions demo bench bench-speed bench-retrieval bench-tokens help
+.PHONY: install format lint types contracts spelling lock house quick quick-file quick-core test plain faults check versions demo bench bench-speed bench-retrieval bench-tokens help
 
 install: ## make the environment, with every package of the workspace
 	uv sync --all-packages
@@ -30,6 +30,18 @@ lock: ## uv.lock fits pyproject.toml
 
 house: ## versions in step, nothing named that must not be
 	$(RUN) pytest -q tests/test_packaging.py
+
+# Files in memory, where there is such a folder: a disk makes tests wait.
+QUICK := $(if $(wildcard /dev/shm),TMPDIR=/dev/shm) $(RUN) pytest -q -m "not slow"
+
+quick: ## the core's tests but the slow ones, in two processes; about a minute
+	$(MAKE) --no-print-directory -j 2 quick-file quick-core
+
+quick-file:
+	$(QUICK) tests/contracts tests/storage tests/core/cli
+
+quick-core:
+	$(QUICK) tests/core --ignore tests/core/cli
 
 test: ## all tests
 	$(RUN) pytest

@@ -16,21 +16,20 @@ def day(text: str) -> datetime:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Memory(Path(folder) / "memory.db") as memory:
+        ada = memory.scoped(user_id="ada")
+
         # With an LLM, `add` finds relations in what is said; without one, state them.
-        memory.add_relations(
+        ada.add_relations(
             [
                 ("Paul", "works_with", "Quinn"),
                 ("Quinn", "sister", "Rita"),
                 Triple("Rita", "lives_in", "Lyon", valid_from=day("2024-02-01")),
-            ],
-            user_id="ada",
+            ]
         )
         # A home is one at a time: this one ends the other, which stays readable.
-        memory.add_relations(
-            [Triple("Rita", "lives_in", "Oslo", valid_from=day("2024-06-01"))], user_id="ada"
-        )
+        ada.add_relations([Triple("Rita", "lives_in", "Oslo", valid_from=day("2024-06-01"))])
 
-        graph = memory.graph(user_id="ada")
+        graph = ada.graph()
         for path in graph.paths("Paul", "Oslo"):
             print(" > ".join(path.names))
             for hop in path:
@@ -41,10 +40,10 @@ def main() -> None:
         print("In April 2024 Rita lived in", then.target)
 
         # Two names for one: a fact like any other, with history and undo.
-        memory.add_relations([("Rita Halvorsen", "plays", "the cello")], user_id="ada")
+        ada.add_relations([("Rita Halvorsen", "plays", "the cello")])
         (change,) = graph.merge("Rita", "Rita Halvorsen")
         print([path.names for path in graph.paths("Quinn", "cello")])
-        memory.undo(change, user_id="ada")
+        ada.undo(change)
         print([path.names for path in graph.paths("Quinn", "cello")])
 
         graph.to_html(Path(folder) / "graph.html")  # one page, offline

@@ -1,9 +1,10 @@
-"""The Python blocks of README.md, and the files in examples/, do what they say."""
+"""Python blocks of README.md and of a user's pages, and files in examples/, do what they say."""
 
 from __future__ import annotations
 
 import re
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from support.openai_server import OpenAIServer, Reply, called
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = [
-    pytest.param(match[1], README[: match.start(1)].count("\n"), id=f"line-{number}")
-    for match in re.finditer(r"^```python\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    if (number := README[: match.start(1)].count("\n") + 1)
-]
+PAGES = ["filters.md", "memory.md"]
+"""Pages of docs/ that are one program each: a block goes on where the one before ended."""
+
+
+def blocks(page: str) -> Iterator[tuple[str, int]]:
+    """Yield the Python blocks of a page, and how many lines stand before each."""
+    for match in re.finditer(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        yield match[1], page[: match.start(1)].count("\n")
+
+
+BLOCKS = [pytest.param(code, line, id=f"line-{line + 1}") for code, line in blocks(README)]
 OFFLINE = ["graph_paths.py", "quickstart.py"]
 """Examples that need the core alone; an adapter's are run by its own tests."""
 
@@ -44,6 +51,14 @@ def homes(body: dict[str, Any]) -> Reply:
 def test_a_python_block_of_the_readme_runs(code: str, line: int) -> None:
     # Blank lines before it, so that an error names the line of README.md.
     exec(compile("\n" * line + code, "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_python_blocks_of_a_page_run_in_order(name: str) -> None:
+    page = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    names: dict[str, Any] = {"__name__": "page"}
+    for code, line in blocks(page):
+        exec(compile("\n" * line + code, name, "exec"), names)
 
 
 def test_the_quick_start_finds_what_ada_said(capsys: pytest.CaptureFixture[str]) -> None:

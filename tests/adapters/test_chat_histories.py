@@ -53,11 +53,6 @@ LOOK_ALIKES = (
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
-@pytest.fixture
 def opened(path: Path) -> Iterator[Callable[..., Chats]]:
     made: list[Chats] = []
 

@@ -12,7 +12,8 @@ from support.faces import FACES, Face
 
 
 def _param(kind: str) -> Any:
-    return pytest.param(kind, marks=needs_encryption) if kind == "encrypted" else kind
+    slow = [pytest.mark.slow] if kind in ("scoped", "in_memory", "encrypted") else []  # as `sync`
+    return pytest.param(kind, marks=[needs_encryption, *slow] if kind == "encrypted" else slow)
 
 
 @pytest.fixture(params=map(_param, FACES))

@@ -58,7 +58,7 @@ def test_a_list_is_stored_in_its_order(face: Face) -> None:
     changes = face.add(given, user_id="ada")
     assert [change.after.text for change in changes] == ["one", "two", "three"]
     assert [record.text for record in face.list(user_id="ada")] == ["one", "two", "three"]
-    assert len({change.seq for change in changes}) == 3
+    assert len({change.position for change in changes}) == 3
 
 
 def test_of_content_parts_the_texts_count(face: Face) -> None:

@@ -86,7 +86,7 @@ def test_history_tells_everything_oldest_first(face: Face) -> None:
     assert [change.event for change in past] == ["ADD", "UPDATE", "UPDATE"]
     assert [change.before and change.before.text for change in past] == [None, "one", "two"]
     assert [change.after.version for change in past] == [1, 2, 3]
-    assert [change.seq for change in past] == sorted(change.seq for change in past)
+    assert [change.position for change in past] == sorted(change.position for change in past)
     assert all(earlier.at < later.at for earlier, later in itertools.pairwise(past))
 
 
@@ -164,7 +164,7 @@ def test_undo_of_an_expiry_brings_the_record_back(face: Face) -> None:
 
 def test_what_was_erased_cannot_be_undone(face: Face) -> None:
     (added,) = face.add("tea", user_id="ada")
-    gone = face.delete(added.id, user_id="ada")
+    (gone,) = face.delete(added.id, user_id="ada")
     with pytest.raises(InvalidInputError, match="erased"):
         face.undo(gone, user_id="ada")
     with pytest.raises(InvalidInputError):
@@ -174,7 +174,7 @@ def test_what_was_erased_cannot_be_undone(face: Face) -> None:
 def test_undo_of_a_change_of_another_record_is_refused(face: Face) -> None:
     first, second = face.add(["one", "two"], user_id="ada")
     with pytest.raises(InvalidInputError):
-        face.undo(dataclasses.replace(first, seq=second.seq), user_id="ada")
+        face.undo(dataclasses.replace(first, position=second.position), user_id="ada")
     with pytest.raises(InvalidInputError):
         face.undo(dataclasses.replace(first, id=second.id), user_id="ada")
 

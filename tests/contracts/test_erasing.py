@@ -14,7 +14,7 @@ PAST = datetime(2024, 1, 1, tzinfo=timezone.utc)
 def test_delete_takes_a_record_from_every_read(face: Face) -> None:
     (added,) = face.add("the password is quinoa", user_id="ada")
     face.search("quinoa", user_id="ada")
-    gone = face.delete(added.id, user_id="ada")
+    (gone,) = face.delete(added.id, user_id="ada")
     assert (gone.event, gone.id, gone.before, gone.after) == ("DELETE", added.id, None, None)
     assert face.search("quinoa", user_id="ada") == []
     assert face.search("quinoa", user_id="ada", as_of=added.at) == []
@@ -27,13 +27,38 @@ def test_delete_takes_a_record_from_every_read(face: Face) -> None:
 def test_history_says_that_and_when_a_record_was_erased_and_none_of_its_words(face: Face) -> None:
     (added,) = face.add("the password is quinoa", user_id="ada")
     face.update(added.id, "the password is spelt", user_id="ada")
-    gone = face.delete(added.id, user_id="ada")
+    (gone,) = face.delete(added.id, user_id="ada")
     past = face.history(added.id, user_id="ada")
     assert [change.event for change in past] == ["ADD", "UPDATE", "DELETE"]
     assert past[-1] == gone
     assert gone.at > past[1].at
     assert "quinoa" not in repr(past)
     assert "spelt" not in repr(past)
+
+
+def test_delete_erases_several_at_once(face: Face) -> None:
+    one, two, three = face.add(["one", "two", "three"], user_id="ada")
+    gone = face.delete([three.id, one.id, three.id], user_id="ada")
+    assert [(change.event, change.id) for change in gone] == [
+        ("DELETE", three.id),
+        ("DELETE", one.id),
+        ("DELETE", three.id),
+    ]
+    assert [record.id for record in face.list(user_id="ada")] == [two.id]
+    assert face.history(one.id, user_id="ada")[-1] == gone[1]
+    assert len(face.delete([], user_id="ada")) == 0
+    assert face.stats(check=True).problems == ()
+
+
+def test_delete_of_several_erases_none_where_one_is_missing(face: Face) -> None:
+    one, two = face.add(["one", "two"], user_id="ada")
+    (elsewhere,) = face.add("three", user_id="bob")
+    asked = [one.id, "no such", "\ud800", elsewhere.id, two.id]
+    with pytest.raises(RecordNotFoundError, match="no records 'no such'") as caught:
+        face.delete(asked, user_id="ada")
+    assert caught.value.record_ids == ("no such", "\ud800", elsewhere.id)
+    assert [record.text for record in face.list(user_id="ada")] == ["one", "two"]
+    assert [record.text for record in face.list(user_id="bob")] == ["three"]
 
 
 def test_delete_of_an_unknown_id_says_so(face: Face) -> None:
@@ -107,6 +132,16 @@ def test_purge_erases_what_has_expired(face: Face) -> None:
     assert face.purge() == 0
     assert [change.event for change in face.history(added.id, user_id="ada")] == ["ADD", "DELETE"]
     assert [record.text for record in face.list(user_id="ada")] == ["coffee"]
+
+
+def test_a_message_whose_copy_expired_and_was_purged_can_be_added_again(face: Face) -> None:
+    message = {"role": "user", "content": "the password is quinoa", "id": "m1"}
+    face.add(message, user_id="ada", expires_at=PAST)
+    assert face.purge() == 1
+    assert len(face.add(message, user_id="ada")) == 1
+    assert [match.record.text for match in face.search("quinoa", user_id="ada")] == [
+        "the password is quinoa"
+    ]
 
 
 def test_purge_spares_a_record_whose_expiry_was_put_off(face: Face) -> None:

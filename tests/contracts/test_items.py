@@ -197,6 +197,19 @@ def test_a_put_over_an_expired_item_is_a_new_item(items: ItemsFace) -> None:
     assert item.expires_at is None
 
 
+def test_each_search_finds_what_was_put_since_the_last_one(items: ItemsFace) -> None:
+    for query in ("green tea", None):
+        items.put(("a",), "one", {"n": 1}, texts=["green tea"])
+        assert keys(items.search(Search((), query))) == ["one"]
+        items.put(("b",), "two", {"n": 2}, texts=["green tea leaves"])
+        assert sorted(keys(items.search(Search((), query)))) == ["one", "two"]
+        items.put(("a",), "one", {"n": 3}, texts=["green tea"])
+        found = items.search(Search((), query))
+        assert {match.item.key: match.item.value["n"] for match in found} == {"one": 3, "two": 2}
+        items.delete(("b",), "two")
+        assert keys(items.search(Search((), query))) == ["one"]
+
+
 def test_a_refreshing_read_begins_the_lifetime_anew(items: ItemsFace) -> None:
     items.put(("a",), "k", {}, texts=["tea"], lifetime=HOUR)
     first = items.get(("a",), "k", refresh=True).expires_at

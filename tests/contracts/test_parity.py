@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import inspect
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import get_type_hints
 
 import holdfast
 import pytest
-from holdfast import Items, Memory
+from holdfast import Items, Memory, Scope
+from holdfast.testing import HashEmbedder, ScriptedLLM
+from holdfast.types import Ids
 
 SYNC_ONLY = {Memory: {"scoped", "rekey", "graph"}, Items: {"open", "close"}}
 
@@ -44,21 +50,52 @@ def test_every_async_method_is_somebodys_twin(owner: type) -> None:
 
 
 @pytest.mark.parametrize("owner", [Memory, Items])
-def test_every_public_method_is_documented_and_takes_no_loose_options(owner: type) -> None:
+def test_every_public_method_is_documented_and_takes_no_untyped_options(owner: type) -> None:
     for name, member in inspect.getmembers(owner, callable):
         if name.startswith("_"):
             continue
         assert inspect.getdoc(member), name
-        kinds = [p.kind for p in inspect.signature(member).parameters.values()]
-        assert inspect.Parameter.VAR_KEYWORD not in kinds, name
+        loose = [
+            p for p in inspect.signature(member).parameters.values() if p.kind is p.VAR_KEYWORD
+        ]
+        assert all(p.annotation == "Unpack[Ids]" for p in loose), name
 
 
-def test_scope_ids_are_keywords_of_every_verb_that_takes_them() -> None:
-    for name in verbs(Memory):
-        found = inspect.signature(getattr(Memory, name)).parameters
-        ids = [found[key] for key in ("user_id", "agent_id", "run_id", "app_id") if key in found]
-        assert len(ids) in (0, 4), name
-        assert all(p.kind is inspect.Parameter.KEYWORD_ONLY and p.default is None for p in ids)
+def test_the_ids_of_a_verb_are_the_four_of_a_scope() -> None:
+    ids = get_type_hints(Ids)
+    assert list(ids) == [field.name for field in dataclasses.fields(Scope)]
+    assert set(ids.values()) == {str | None}
+
+
+@pytest.fixture(scope="module")
+def memory() -> Iterator[Memory]:
+    with Memory(":memory:", embedder=HashEmbedder(), llm=ScriptedLLM([])) as opened:
+        yield opened
+
+
+SCOPED = [
+    name for name in verbs(Memory) if "Unpack[Ids]" in str(inspect.signature(getattr(Memory, name)))
+]
+
+
+def test_every_verb_of_memories_takes_the_ids() -> None:
+    whole = {"close", "export", "purge", "reembed", "rekey", "stats", "vacuum"}
+    assert set(verbs(Memory)) - set(SCOPED) == whole
+
+
+@pytest.mark.parametrize("name", SCOPED)
+@pytest.mark.parametrize("bound", [False, True])
+def test_a_misspelt_id_never_widens_a_scope(memory: Memory, name: str, bound: bool) -> None:
+    owner = memory.scoped(user_id="ada") if bound else memory
+    given = {} if bound else {"user_id": "ada"}
+    needed = inspect.signature(getattr(owner, name)).parameters.values()
+    odd = [None for p in needed if p.default is p.empty and p.kind is not p.VAR_KEYWORD]
+    told = "unexpected keyword argument 'runid'.*user_id, agent_id, run_id, app_id"
+    with pytest.raises(TypeError, match=told):
+        getattr(owner, name)(*odd, **given, runid="r1")
+    if hasattr(owner, "a" + name):
+        with pytest.raises(TypeError, match=told):
+            asyncio.run(getattr(owner, "a" + name)(*odd, **given, runid="r1"))
 
 
 def test_the_front_door_is_sorted_and_every_name_opens() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -40,6 +41,63 @@ def test_get_of_an_unknown_id_says_so(face: Face, given: str) -> None:
     with pytest.raises(RecordNotFoundError, match="in this scope") as caught:
         face.get(given, user_id="ada")
     assert caught.value.record_id == given
+
+
+def test_get_many_returns_records_in_the_order_of_their_ids(face: Face) -> None:
+    one, two = face.add(["one", "two"], user_id="ada")
+    assert face.get_many([two.id, one.id, two.id], user_id="ada") == [
+        two.after,
+        one.after,
+        two.after,
+    ]
+    assert face.get_many((), user_id="ada") == []
+
+
+def test_get_many_names_every_id_that_the_scope_lacks(face: Face) -> None:
+    (here,) = face.add("tea", user_id="ada")
+    (elsewhere,) = face.add("tea", user_id="bob")
+    (expired,) = face.add("tea", user_id="ada", expires_at=BASE)
+    asked = [elsewhere.id, here.id, "no such", "\ud800", expired.id]
+    with pytest.raises(RecordNotFoundError, match=r"no records .* in this scope") as caught:
+        face.get_many(asked, user_id="ada")
+    assert caught.value.record_ids == (elsewhere.id, "no such", "\ud800", expired.id)
+
+
+@pytest.mark.parametrize("odd", ["an id", None, 5, b"an id", {"an id": 1}])
+def test_get_many_of_what_is_no_list_takes_it_for_one_id(face: Face, odd: Any) -> None:
+    (here,) = face.add("tea", user_id="ada")
+    assert face.get_many(here.id, user_id="ada") == [here.after]
+    with pytest.raises(RecordNotFoundError, match="no record "):
+        face.get_many(odd, user_id="ada")
+
+
+def test_count_says_how_many_records_list_has(face: Face) -> None:
+    face.add(["one", "two", "three"], user_id="ada", metadata={"topic": "a"})
+    face.add("four", user_id="ada", kind="fact", metadata={"topic": "b"})
+    face.add("gone", user_id="ada", expires_at=BASE)
+    face.add("not ada's", user_id="bob")
+    first = face.list(user_id="ada").records[0]
+    face.update(first.id, "one again", user_id="ada")
+    assert face.count(user_id="ada") == len(all_pages(face, user_id="ada")) == 4
+    assert face.count(user_id="ada", kinds=["fact"]) == 1
+    assert face.count(user_id="ada", filters={"topic": "a"}) == 3
+    assert face.count(user_id="ada", filters={"topic": "a"}, kinds=["fact"]) == 0
+    assert face.count(user_id="nobody") == 0
+    with pytest.raises(ScopeError):
+        face.count()
+
+
+def test_a_page_is_a_sequence_of_records(face: Face) -> None:
+    face.add(["one", "two", "three"], user_id="ada")
+    page = face.list(user_id="ada", limit=2)
+    assert isinstance(page, Sequence)
+    assert (page[0].text, page[-1].text, len(page)) == ("one", "two", 2)
+    assert page[:1] == page.records[:1]
+    assert texts(reversed(page)) == ["two", "one"]
+    assert page[0] in page
+    assert page.cursor is not None
+    with pytest.raises(IndexError):
+        page[2]
 
 
 def test_list_pages_without_gap_or_repeat(face: Face) -> None:

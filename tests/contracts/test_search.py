@@ -20,7 +20,8 @@ def test_search_finds_what_was_added(face: Face) -> None:
     face.add(["I moved to Berlin", "my cat is called Mia"], user_id="ada")
     best = face.search("what is the cat called", user_id="ada")[0]
     assert best.record.text == best.passage == "my cat is called Mia"
-    assert best.record == face.get(best.record.id, user_id="ada")
+    assert best.record == face.get(best.id, user_id="ada")
+    assert (best.id, best.text) == (best.record.id, best.record.text)
     assert best.parts == {}
 
 
@@ -170,12 +171,27 @@ def test_as_of_sees_old_metadata(face: Face) -> None:
     assert face.search("tea", user_id="ada", filters=mood) == []
 
 
+def test_a_filter_reads_each_row_by_itself_where_one_was_written_anew(face: Face) -> None:
+    (first,) = face.add("tea 0", user_id="ada", importance=0.1)
+    face.add("tea 1", user_id="ada", importance=0.1)
+    face.add("tea 2", user_id="ada", importance=1.0)
+    face.update(first.id, metadata={"a": 1}, user_id="ada")
+    assert texts(face.search("tea", user_id="ada", filters={"importance": 1.0})) == ["tea 2"]
+
+
 def test_valid_at_reads_what_was_true_then(face: Face) -> None:
     face.add("tea in 2020", user_id="ada", occurred_at=YEAR[2020])
     face.add("tea in 2024", user_id="ada", occurred_at=YEAR[2024])
     assert face.search("tea", user_id="ada", valid_at=YEAR[2019]) == []
     assert texts(face.search("tea", user_id="ada", valid_at=YEAR[2022])) == ["tea in 2020"]
     assert len(face.search("tea", user_id="ada", valid_at=YEAR[2025])) == 2
+
+
+def test_a_record_holds_from_the_microsecond_on_in_which_it_was_said(face: Face) -> None:
+    face.add("tea", user_id="ada", occurred_at=YEAR[2020])
+    just_before = YEAR[2020] - timedelta(microseconds=1)
+    assert face.search("tea", user_id="ada", valid_at=just_before) == []
+    assert texts(face.search("tea", user_id="ada", valid_at=YEAR[2020])) == ["tea"]
 
 
 def test_after_an_update_valid_at_still_reads_what_was_true_before_it(face: Face) -> None:

@@ -18,8 +18,9 @@ from holdfast import (
     StorageClosedError,
 )
 from holdfast.documents import Search
-from holdfast.testing import HashEmbedder
+from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.faces import Face
+from support.flows import decision, decisions, facts
 
 Opened = Callable[..., Face]
 
@@ -134,6 +135,34 @@ def test_what_was_erased_does_not_come_back_by_an_import(
     with pytest.raises(RecordNotFoundError):
         other.get(safe.id, user_id="eve")
     assert other.stats(check=True).problems == ()
+
+
+def test_why_an_erased_fact_was_written_does_not_come_back_by_an_import(
+    opened: Opened, tmp_path: Path
+) -> None:
+    because = {**decision("ADD"), "reason": "not the same as the Wibblewave"}
+    answers = [facts("User has a boat"), facts("User has a boat, too"), decisions(because)]
+    face = opened(llm=ScriptedLLM(answers))
+    face.add("My boat is the Wibblewave", user_id="ada", run_id="r1")
+    *_, added = face.add("I have a boat, too", user_id="ada", run_id="r2")
+    assert "Wibblewave" in face.history(added.id, user_id="ada")[0].reason
+    other = opened("other.db")
+    face.export(tmp_path / "one.jsonl")
+    other.import_(tmp_path / "one.jsonl")
+    other.delete(added.id, user_id="ada")
+    face.add("It rains", user_id="ada", run_id="r2", infer=False)  # so the export is the newer one
+    face.export(tmp_path / "one.jsonl")
+
+    assert other.import_(tmp_path / "one.jsonl") == 1
+    changes = other.history(added.id, user_id="ada")
+    assert [(change.event, change.reason) for change in changes] == [
+        ("ADD", ""),
+        ("DELETE", "erased"),
+    ]
+    other.export(tmp_path / "two.jsonl")
+    told = [line for line in lines(tmp_path / "two.jsonl") if line.get("key") == added.id]
+    assert {line["table"] for line in told} == {"log", "erasure"}
+    assert "Wibblewave" not in json.dumps(told)
 
 
 def test_an_import_does_not_mix_with_other_memories(
@@ -302,6 +331,15 @@ def test_another_embedder_is_refused_until_reembed_is_done(opened: Opened) -> No
     assert found[0].record.text == "Ada likes tea"
     assert face.stats(check=True).embedder == "other/48"
     assert face.stats(check=True).problems == ()
+
+
+def test_an_update_does_not_ask_an_embedder_that_is_not_the_files(opened: Opened) -> None:
+    embedder = Exchangeable()
+    face = opened(embedder=embedder)
+    (added,) = face.add("tea", user_id="ada")
+    embedder.exchange(fail_at=1)
+    with pytest.raises(EmbedderMismatchError):
+        face.update(added.id, "coffee", user_id="ada")
 
 
 def test_an_interrupted_reembed_is_taken_up_where_it_stopped(opened: Opened) -> None:

@@ -17,11 +17,6 @@ KEY = "a passphrase of mine"
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
 def opened(path: Path) -> Iterator[Memory]:
     with connect(path, embedder=HashEmbedder(), llm=ScriptedLLM([])) as memory:
         yield memory

@@ -22,6 +22,8 @@ from holdfast.pipeline.relations import canonical
 from holdfast.providers.parsing import read_object
 from holdfast.testing import HashEmbedder, ScriptedLLM
 
+pytestmark = pytest.mark.slow
+
 MOST = 500_000  # characters of a text
 SECONDS = 5.0  # of CPU
 

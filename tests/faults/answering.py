@@ -102,7 +102,7 @@ def _asking(tool: str, change: _Change) -> Call:
         with opened(room.folder / "m.db", llm) as memory:
             ids = {"user_id": "ada", "run_id": "r"}
             if tool == "record_procedure":
-                memory.distil("talk", **ids)
+                memory.add_procedure("talk", **ids)
                 return
             memory.add("I like boats", **ids)
             if tool == "record_summary":

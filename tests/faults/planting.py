@@ -168,7 +168,7 @@ def session(ground: Ground) -> Plant:
     for word in words:
         memory.add(f"I like {word}", user_id="bea", run_id=run, wait=False)
     memory.flush(user_id="bea", run_id=run)
-    memory.distil("talk", user_id="bea", run_id=run)
+    memory.add_procedure("talk", user_id="bea", run_id=run)
     return Plant(
         [*words, run],
         lambda: memory.delete_all(user_id="bea", run_id=run),

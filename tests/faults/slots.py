@@ -78,7 +78,7 @@ OWNERS: dict[str, type | types.ModuleType] = {
     "Collection": Collection,
     "holdfast": holdfast,
 }
-_WRITES = {"add", "update", "add_relations", "put", "batch", "distil", "merge", "split"}
+_WRITES = {"add", "update", "add_relations", "put", "batch", "add_procedure", "merge", "split"}
 
 # -- what is put where nothing is being tried ------------------------------------------------------
 
@@ -94,6 +94,7 @@ def _plain(room: Room, owner: str, method: str, name: str) -> Any:
         "messages": "I like tea",
         "query": "tea",
         "id": room.turn.id,
+        "ids": [room.turn.id],
         "change": room.turn,
         "relations": [("Ada", "knows", "Paul")],
         "name": "Ada",
@@ -207,7 +208,7 @@ _SHAPES: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {
     "live": lambda text: iter([("one", [text])]),
     "matches": lambda text: iter(()),
 }
-_OF_TEXTS = {"texts", "keys"}
+_OF_TEXTS = {"texts", "keys", "ids"}
 _LABELS = {"namespace", "prefix", "below"}
 _NO_TEXT = {
     "limit", "offset", "min_score", "explain", "graph", "as_of", "valid_at", "occurred_at",
@@ -258,8 +259,20 @@ def _methods(owner: str) -> Iterator[tuple[str, Any]]:
 def _parameters() -> Iterator[tuple[str, str, str, inspect.Parameter]]:
     for owner in OWNERS:
         for method, found in _methods(owner):
-            for name, parameter in inspect.signature(found).parameters.items():
+            for name, parameter in _taken(found).items():
                 yield owner, method, name, parameter
+
+
+def _taken(found: Any) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a callable, the four ids in place of ``**ids: Unpack[Ids]``."""
+    taken: dict[str, inspect.Parameter] = {}
+    for name, parameter in inspect.signature(found).parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            one = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None, annotation="str")
+            taken |= {id_: one.replace(name=id_) for id_ in IDS}
+        else:
+            taken[name] = parameter
+    return taken
 
 
 def _ids(owner: str, parameters: Any) -> dict[str, str]:
@@ -279,7 +292,7 @@ def found_slots() -> list[Slot]:
 def _calling(owner: str, method: str, name: str, parameter: inspect.Parameter, number: int) -> Call:
     def call(room: Room, text: str) -> Any:
         callee = getattr(room.owner(owner), method)
-        parameters = inspect.signature(callee).parameters
+        parameters = _taken(callee)
         given: dict[str, Any] = _ids(owner, parameters)
         for other, one in parameters.items():
             if one.default is inspect.Parameter.empty and other != name:

@@ -131,7 +131,7 @@ def _ignoring(step: Step) -> None:
 
 def _distil(world: World) -> None:
     if not world.memory.list(user_id="ada", kinds=["procedure"]).records:
-        world.memory.distil("settle", user_id="ada", run_id="monday")
+        world.memory.add_procedure("settle", user_id="ada", run_id="monday")
 
 
 def _items(world: World) -> Sequence[Step]:

@@ -110,7 +110,7 @@ def flush(world: World, house: Household) -> Deed:
 
 
 def distil(world: World, house: Household) -> Deed:
-    return lambda side: side.handle.distil("talk", **side.ids)
+    return lambda side: side.handle.add_procedure("talk", **side.ids)
 
 
 def join(world: World, house: Household) -> Deed:

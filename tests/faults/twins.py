@@ -196,7 +196,7 @@ def attack(world: World, house: Household) -> tuple[str, Deed] | None:
     if other is house or not other.table.pairs:
         return None
     key = rng.choice(other.table.pairs)[0]
-    change = Change("UPDATE", key, None, None, seq=rng.randrange(1, 2000))
+    change = Change("UPDATE", key, None, None, position=rng.randrange(1, 2000))
     verbs: list[tuple[str, Deed]] = [
         ("get", lambda side: side.handle.get(key, **side.ids)),
         ("update", lambda side: side.handle.update(key, "taken", **side.ids)),

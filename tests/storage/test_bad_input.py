@@ -179,6 +179,7 @@ def nested(levels: int) -> dict[str, Any]:
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("levels", [50, 190, 250, 1_100, 5_000, 100_000])
 def test_deep_metadata_is_stored_whole_or_refused(memory: Memory, levels: int) -> None:
     """SQLite reads JSON of a thousand levels; a deeper one would spoil every later filter."""

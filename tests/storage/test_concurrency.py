@@ -19,6 +19,8 @@ from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = int(os.environ.get("HOLDFAST_TEST_PROCESSES", "4"))
 WRITES = int(os.environ.get("HOLDFAST_TEST_WRITES", "25"))
 THREADS = 32

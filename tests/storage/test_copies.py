@@ -6,18 +6,14 @@ import shutil
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
 from holdfast.storage.sqlite.wal_checkpoints import LONGEST, Moving
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 
 def new(path: Path) -> Memory:
     return Memory(path, embedder=HashEmbedder())
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
 
 
 def copied(path: Path) -> list[str]:
@@ -35,6 +31,7 @@ def test_a_copy_holds_the_first_write(path: Path) -> None:
         assert len(copied(path)) == 200
 
 
+@pytest.mark.slow
 def test_a_copy_holds_most_of_many_writes_from_the_beginning_on(path: Path) -> None:
     with new(path) as memory:
         for number in range(400):

@@ -89,6 +89,7 @@ def test_the_reason_of_an_erased_fact_leaves_no_sum_of_its_words(tmp_path: Path)
 # -- vacuum --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", [None, pytest.param("secret", marks=needs_encryption)])
 def test_a_file_shrinks_when_it_is_vacuumed(tmp_path: Path, key: str | None) -> None:
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(), key=key) as memory:

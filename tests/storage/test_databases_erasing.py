@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 WORD = "QUINOAXYZ"
 NOTES = ["CREATE TABLE notes (text TEXT)"]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
 
 
 def opened(path: Path, upkeep: float = 3600.0) -> Database:

@@ -30,11 +30,6 @@ def filler(seed: int, words: int = 30) -> str:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
-
-
-@pytest.fixture
 def memory(path: Path) -> Iterator[Memory]:
     with Memory(path, embedder=HashEmbedder(), indexed=["note"]) as memory:
         yield memory
@@ -119,6 +114,7 @@ def test_no_read_and_no_byte_has_an_erased_word(
     assert on_disk(path, "QUINOAXYZ") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_words_are_gone_however_pages_were_split_and_merged(
     memory: Memory, path: Path, seed: int
@@ -434,4 +430,4 @@ def test_the_links_of_an_erased_row_are_found_by_an_index(memory: Memory) -> Non
 def test_the_folder_holds_no_other_file(memory: Memory, path: Path) -> None:
     (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")
     memory.delete(added.id, user_id="ada")
-    assert set(os.listdir(path.parent)) <= {"m.db", "m.db-wal", "m.db-shm"}
+    assert set(os.listdir(path.parent)) <= {"memory.db", "memory.db-wal", "memory.db-shm"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from holdfast import Memory
 from holdfast.testing import HashEmbedder
 
 
+@pytest.mark.slow
 def test_an_export_is_of_one_moment_while_others_write(tmp_path: Path) -> None:
     with Memory(tmp_path / "m.db", embedder=HashEmbedder()) as memory:
         changes = memory.add([f"tea {n}" for n in range(1200)], user_id="ada")

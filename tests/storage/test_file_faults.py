@@ -24,6 +24,8 @@ from holdfast.storage.sqlite.opening import Opening, claim, driver
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(32))
 OTHER = bytes(range(1, 33))
 

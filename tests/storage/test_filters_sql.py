@@ -66,6 +66,7 @@ def fresh() -> Memory:
     return Memory(":memory:", embedder=HashEmbedder(16))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(documents=st.lists(document, min_size=1, max_size=5), filters=tree)
 def test_sql_selects_the_items_that_python_selects(
@@ -80,6 +81,7 @@ def test_sql_selects_the_items_that_python_selects(
             assert {match.item.key for match in found} == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=75, deadline=None)
 @given(documents=st.lists(document, min_size=1, max_size=5), filters=tree)
 def test_sql_selects_the_records_that_python_selects(
@@ -136,6 +138,7 @@ def test_a_text_is_compared_to_its_end_or_not_at_all(filters: dict[str, Any]) ->
             assert listed.id == match.record.id
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(price=st.floats(allow_nan=False, allow_infinity=False))
 def test_a_number_equals_itself_to_the_last_bit(price: float) -> None:
@@ -206,6 +209,7 @@ def test_a_filtered_search_is_a_brute_force_search(
         assert [scores[match.item.key] for match in found] == pytest.approx(best, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_many_values_and_many_parts_are_one_filter() -> None:
     many = list(range(5000))
     with fresh() as memory:

@@ -25,16 +25,11 @@ from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.drivers import needs_encryption
 from support.forking import child, in_child
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")]
 
 
 def new(path: Path | str, **options: Any) -> Memory:
     return Memory(path, embedder=HashEmbedder(), **options)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "m.db"
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from holdfast import Database, Memory, Scope, StorageError
+from holdfast import Memory, Scope, StorageError
 from holdfast.ingestion.conductor import indexing
 from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.index.loading import Reading
 from holdfast.storage.sqlite import records
 from holdfast.storage.sqlite.database import Connection
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 
 

@@ -133,6 +133,7 @@ def outcome(path: Path, lines: Lines) -> str:
     return "harmless"
 
 
+@pytest.mark.slow
 def test_a_line_with_one_wrong_field_is_refused_or_harmless(
     exported: Lines, tmp_path: Path
 ) -> None:

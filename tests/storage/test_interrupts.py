@@ -16,8 +16,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
+
+pytestmark = pytest.mark.slow
 
 STORAGE = os.path.join("holdfast", "storage")
 # Python 3.10 leaves a generator that a profiler interrupts without its `finally`; Ctrl-C does not.

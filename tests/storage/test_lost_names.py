@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from holdfast import Database, HoldfastError, Memory, StorageError
+from holdfast import HoldfastError, Memory, StorageError
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 

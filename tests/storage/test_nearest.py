@@ -52,20 +52,82 @@ def clouds(draw: st.DrawFn) -> Floats:
     return unit(vectors.astype(np.float32))
 
 
+def in_codes(vectors: Floats, many: int, step: int) -> Vectors:
+    """Codes of vectors that came some at a time."""
+    coded = Vectors(vectors.shape[1], many)
+    for start in range(0, len(vectors), step):
+        coded.extend(vectors[start : start + step])
+    return coded
+
+
+def queries(vectors: Floats) -> list[Floats]:
+    """One of the vectors, one far from the first, and an axis: it has a code without an error."""
+    axis = np.zeros(vectors.shape[1], dtype=np.float32)
+    axis[-1] = 1
+    return [vectors[-1], unit(-vectors[:1] + 0.1)[0], axis]
+
+
+def exact(vectors: Floats, query: Floats) -> Any:
+    return vectors.astype(np.float64) @ query.astype(np.float64)
+
+
 @settings(max_examples=60, deadline=None)
 @given(clouds(), st.integers(1, 200), st.integers(1, 60))
 def test_a_cosine_lies_between_its_bounds_however_codes_came_to_be(
     vectors: Floats, many: int, step: int
 ) -> None:
-    coded = Vectors(vectors.shape[1], many)
-    for start in range(0, len(vectors), step):
-        coded.extend(vectors[start : start + step])
+    coded = in_codes(vectors, min(many, len(vectors)), step)
     places = np.arange(len(vectors))
-    for query in (vectors[-1], unit(-vectors[:1] + 0.1)[0]):
+    for query in queries(vectors):
         low, high = coded.bounds(query, places)
-        cosines = vectors.astype(np.float64) @ query.astype(np.float64)
-        assert (low <= cosines + 1e-5).all()
-        assert (cosines <= high + 1e-5).all()
+        cosines = exact(vectors, query)
+        assert (low <= cosines).all()
+        assert (cosines <= high).all()
+
+
+def no_other_exceeds(coded: Vectors, vectors: Floats, query: Floats, most: int) -> None:
+    """Check what `scan` promises of the positions that it does not return."""
+    allowed = np.arange(len(vectors)) % 5 > 0 if most % 2 else np.ones(len(vectors), dtype=bool)
+    places, beyond = coded.scan(query, most, allowed)
+    assert allowed[places].all()
+    assert len(places) == min(most, np.count_nonzero(allowed))
+    allowed[places] = False
+    for cosines in (exact(vectors, query), vectors @ query):
+        assert (cosines[allowed] <= beyond).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(clouds(), st.integers(1, 200), st.integers(1, 60), st.integers(1, 40))
+def test_no_position_that_a_scan_leaves_out_exceeds_its_bound(
+    vectors: Floats, many: int, step: int, most: int
+) -> None:
+    coded = in_codes(vectors, min(many, len(vectors)), step)
+    for query in queries(vectors):
+        no_other_exceeds(coded, vectors, query, most)
+
+
+def test_the_bound_of_a_scan_allows_for_what_the_rounding_of_a_question_loses() -> None:
+    signs = np.random.default_rng(0).choice([-1, 1], size=(60, 100)).astype(np.float32)
+    signs[:, 0] = 1
+    signs[-20:] = 1
+    vectors = unit(np.concatenate([signs, -signs]))
+    # Each number but the first is rounded to nothing; the last vectors point to all of them.
+    query = np.full(100, 0.49 / 127, dtype=np.float32)
+    query[0] = 1
+    no_other_exceeds(in_codes(vectors, 120, 120), vectors, unit(query[None])[0], 10)
+
+
+def test_the_bounds_of_codes_allow_for_a_second_rounding() -> None:
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((240, 16)) * np.repeat([1e-3, 1e-2, 0.1, 1], 60)[:, None]
+    vectors = unit((vectors + np.eye(16)[0]).astype(np.float32))
+    coded = in_codes(vectors, 60, 60)
+    for query in queries(vectors):
+        low, high = coded.bounds(query, np.arange(240))
+        assert (low <= exact(vectors, query)).all()
+        assert (exact(vectors, query) <= high).all()
+        for most in range(1, 60):
+            no_other_exceeds(coded, vectors, query, most)
 
 
 def test_codes_make_room_for_numbers_larger_than_seen_at_first() -> None:
@@ -161,7 +223,7 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
                 allowed &= through
             if not allowed.any():
                 return
-            question = Question(loader, coded, vectors[0], allowed)
+            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
             places, cosines = question.foremost(score, keywords, most)
             everything = np.flatnonzero(allowed)
             ids = whole.rows.table["id"].tolist()
@@ -197,7 +259,8 @@ def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
             allowed = coded.rows.visible(NOW, None, None)
             allowed[:: data.draw(st.integers(1, 5))] = True
             true = whole.cosines(loader, vectors[0], np.arange(len(allowed)))
-            places, cosines = Question(loader, coded, vectors[0], allowed).nearest(most)
+            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
+            places, cosines = question.nearest(most)
     wanted = np.sort(true[allowed])[::-1][:most]
     assert len(places) >= len(wanted)
     np.testing.assert_allclose(np.sort(cosines)[::-1][:most], wanted, atol=1e-5)
@@ -223,6 +286,7 @@ def crowd() -> Iterator[SqliteStorage]:
     storage.file.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [20, 200, 201, 500, 5_000])
 def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     crowd: SqliteStorage, limit: int
@@ -253,6 +317,7 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
     assert sum("vectors FROM records" in one for one in statements) <= 3 + 3 * limit // 2_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["hybrid", "vector", "keyword"])
 @pytest.mark.parametrize("offset", [0, 30])
 def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> None:
@@ -290,6 +355,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                 np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
     random = np.random.default_rng(2)
     vectors = unit(random.standard_normal((21_000, 16)).astype(np.float32))

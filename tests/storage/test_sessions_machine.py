@@ -11,11 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from holdfast import InvalidInputError, RecordNotFoundError, ScopeError
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from support.sessions import anew, listener, ranked
+
+pytestmark = pytest.mark.slow
 
 SCOPES: list[dict[str, str]] = [
     {"user_id": "ada", "run_id": "monday"},

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from holdfast import Database, StorageClosedError, StorageError
+from holdfast import StorageClosedError, StorageError
 from holdfast.storage.sqlite.database import Connection
+from holdfast.tables import Database
 
 
 @pytest.fixture(params=["normal", "full"])

@@ -12,6 +12,8 @@ import pytest
 from holdfast import StorageError
 from holdfast.storage.sqlite.opening import OLDEST, check_version
 
+pytestmark = pytest.mark.slow
+
 TESTS = Path(__file__).parents[1]
 
 old = pytest.mark.skipif(

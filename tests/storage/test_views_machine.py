@@ -12,12 +12,15 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
 from holdfast import Memory
 from holdfast.documents import Put, Search
 from holdfast.testing import HashEmbedder
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+pytestmark = pytest.mark.slow
 
 BASE = datetime(2024, 1, 1, tzinfo=timezone.utc)
 PAST = BASE - timedelta(days=1)

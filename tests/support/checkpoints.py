@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from holdfast_langgraph import HoldfastSaver
-from holdfast_langgraph.checkpoint.packing import unpack_carried
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.channels.delta import DeltaChannel
@@ -101,24 +100,20 @@ def notebook(saver: BaseCheckpointSaver[Any]) -> Any:
 
 def tables(saver: HoldfastSaver) -> dict[str, int]:
     """Return how many rows each of the saver's tables has."""
-    names = {"threads": "threads", "checkpoints": "all", "writes": "pending"}
     with saver.database.read() as connection:
-        counts = {
-            name: connection.execute(f"SELECT count(*) FROM langgraph_{table}").fetchone()[0]
-            for name, table in names.items()
+        return {
+            name: connection.execute(f"SELECT count(*) FROM langgraph_{name}").fetchone()[0]
+            for name in ("threads", "checkpoints", "writes", "blobs")
         }
-    return {**counts, "blobs": len(blobs_of(saver))}
 
 
 def blobs_of(saver: HoldfastSaver) -> list[tuple[bytes, int]]:
-    """Return digest and size of every blob, in whichever table it lies."""
+    """Return digest and size of every blob."""
     with saver.database.read() as connection:
-        blobs = connection.execute("SELECT digest, length(data) FROM langgraph_blobs").fetchall()
-        rows = connection.execute(
-            "SELECT carried FROM langgraph_checkpoints WHERE carried IS NOT NULL"
+        blobs: list[tuple[bytes, int]] = connection.execute(
+            "SELECT digest, length(data) FROM langgraph_blobs"
         ).fetchall()
-    carried = [blob for row in rows for blob in unpack_carried(row[0]) if blob is not None]
-    return blobs + [(digest, len(data)) for digest, (_, data) in carried]
+    return blobs
 
 
 def bytes_of(path: Path) -> bytes:

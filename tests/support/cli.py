@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
 from holdfast.cli.app import app
 from typer.testing import CliRunner
 
+_COMMAND = typer.main.get_command(app)  # once: to put it together takes longer than most commands
 _FRAME = re.compile(r"[│╭╮╰╯─\s]+")
 
 
@@ -40,12 +43,16 @@ class Terminal:
 
     def run(self, *arguments: str, typed: str = "", **environment: str) -> Ran:
         """Run a command on the file; it may fail."""
-        result = CliRunner().invoke(
-            app, arguments, input=typed, env={"HOLDFAST_DB": str(self.db), **environment}
-        )
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        return Ran(result.exit_code, result.stdout, result.stderr)
+        environment = {"HOLDFAST_DB": str(self.db), **environment}
+        with CliRunner().isolation(typed, environment) as (out, err, _):
+            code = 0
+            try:
+                _COMMAND.main(arguments, prog_name="holdfast")
+            except SystemExit as end:
+                code = int(end.code or 0)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            return Ran(code, out.getvalue().decode(), err.getvalue().decode())
 
     def json(self, *arguments: str, **environment: str) -> Any:
         """Run a command that succeeds; return what `--json` prints."""

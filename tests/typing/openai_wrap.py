@@ -11,6 +11,7 @@ def check(memory: Remembers) -> None:
     assert_type(wrap(OpenAI(), memory, user_id="ann"), OpenAI)
     assert_type(wrap(AsyncOpenAI(), memory, user_id="ann"), AsyncOpenAI)
     assert_type(wrap(AzureOpenAI(), memory, user_id="ann"), AzureOpenAI)
+    wrap(OpenAI(), memory, user="ann")  # type: ignore[call-arg]
     client = wrap(OpenAI(), memory, user_id="ann")
     assert_type(
         client.chat.completions.create(

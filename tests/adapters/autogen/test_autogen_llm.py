@@ -101,7 +101,9 @@ async def test_agent_frameworks_models_are_asked_in_words() -> None:
     ids=["autogen", "agent-framework"],
 )
 def test_the_sync_face_names_the_verbs_that_work(llm: LLM) -> None:
-    with pytest.raises(ProviderError, match=r"async only: await Memory\.aadd, aflush, adistil"):
+    with pytest.raises(
+        ProviderError, match=r"async only: await Memory\.aadd, aflush, aadd_procedure"
+    ):
         llm.complete(ASK)
 
 

@@ -1,11 +1,10 @@
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from holdfast import Answer, Memory, ProviderError, Tool, Usage
-from holdfast.testing import HashEmbedder
 from holdfast_langgraph import (
     HoldfastChatMessageHistory,
     HoldfastRetriever,
@@ -21,13 +20,6 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.runnables.history import RunnableWithMessageHistory
 from pydantic import Field
 from support.word_embeddings import WordEmbeddings
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with Memory(tmp_path / "a.db", embedder=HashEmbedder()) as opened:
-        yield opened
-
 
 # -- the retriever --------------------------------------------------------------------------------
 

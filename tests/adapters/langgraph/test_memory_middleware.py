@@ -1,6 +1,6 @@
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,6 @@ def explode(text: str) -> str:
 def ring(text: str) -> str:
     """Ring a bell."""
     return f"rang {text}"
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with Memory(tmp_path / "a.db", embedder=HashEmbedder()) as opened:
-        yield opened
 
 
 def agent(memory: Memory, *others: Any, **options: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,23 @@ def test_metadata_reads_back_as_json_does(saver: HoldfastSaver) -> None:
     assert found is not None
     wanted = {"score": None, "pair": [1, 2], "words": "naïve ☕", "nested": {"1": [True]}}
     assert wanted.items() <= dict(found.metadata).items()
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"run": 1 << 70}, {"text": "half \ud800 a pair"}, {"nested": {"a": [1, None]}}]
+)
+def test_metadata_reads_back_as_json_would(metadata: Any, tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        saver.put(thread(), checkpoint(), metadata, {})
+        found = saver.get_tuple(thread())
+        assert found is not None
+        told = json.dumps(metadata, ensure_ascii=False).encode("utf-8", "ignore")
+        assert found.metadata == json.loads(told)
+
+
+def test_metadata_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver, pytest.raises(TypeError):
+        saver.put(thread(), checkpoint(), {"kinds": {1, 2}}, {})  # type: ignore[typeddict-unknown-key]
 
 
 @pytest.mark.parametrize(

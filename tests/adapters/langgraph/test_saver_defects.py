@@ -5,16 +5,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
 from holdfast_langgraph import HoldfastSaver
 from langgraph.checkpoint.conformance.capabilities import DetectedCapabilities
 from support.checkpoints import bytes_of, chat, put, thread, values_of
 from support.drivers import needs_encryption
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "c.db"
 
 
 def test_reading_and_writing_inside_a_listing(path: Path) -> None:

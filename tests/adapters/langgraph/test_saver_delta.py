@@ -13,7 +13,7 @@ from langgraph.channels.delta import DeltaChannel
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.graph import START, StateGraph
-from support.checkpoints import checkpoint, encrypted, notebook, put, tables, thread
+from support.checkpoints import bytes_of, checkpoint, encrypted, notebook, put, tables, thread
 from typing_extensions import TypedDict
 
 
@@ -149,7 +149,7 @@ def test_a_pruned_thread_goes_on_and_can_be_pruned_again(saver: HoldfastSaver) -
     assert state(saver) == middle
 
 
-def test_what_is_buried_is_seen_by_no_read(saver: HoldfastSaver) -> None:
+def test_what_is_hidden_is_seen_by_no_read(saver: HoldfastSaver) -> None:
     fill(saver, 3)
     every = list(saver.list(thread()))
     saver.prune(["t"])
@@ -183,6 +183,21 @@ def test_what_lies_before_a_snapshot_is_not_kept_for_what_rests_on_it(tmp_path: 
         assert tables(saver)["checkpoints"] == 3
         found = saver.get_delta_channel_history(config=last, channels=["items"])
         assert found["items"]["seed"] == ["snapshot"]
+
+
+def test_the_words_of_ancestors_that_a_snapshot_replaces_go_with_a_prune(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        before = chain(saver, 3, name="quokka")[-1]
+        last = put(saver, {"items": ["snapshot"]}, before)
+        saver.put_writes(last, [("items", "wombat")], "task")
+        last = put(saver, None, last, counters_since_delta_snapshot={"items": 1})
+        assert b"quokka" in bytes_of(path)
+        saver.prune(["t"])
+        entry = saver.get_delta_channel_history(config=last, channels=["items"])["items"]
+        assert (entry["seed"], values(entry)) == (["snapshot"], ["wombat"])
+    assert b"quokka" not in bytes_of(path)
+    assert b"wombat" in bytes_of(path)
 
 
 def test_deleting_a_run_leaves_the_state_of_later_runs_alone(saver: HoldfastSaver) -> None:

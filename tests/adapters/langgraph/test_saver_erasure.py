@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastSaver, Retention
 from support.checkpoints import bytes_of, put, thread
@@ -26,11 +27,6 @@ def say_and_drop(saver: HoldfastSaver) -> None:
     """Put a checkpoint of one run with a word, and one of another run without it."""
     first = put(saver, {"said": [WORD]}, thread(), 1, run_id="r")
     put(saver, {"said": ["another"]}, first, 2, run_id="s")
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "c.db"
 
 
 @pytest.mark.parametrize("deleting", list(DELETIONS))

@@ -9,8 +9,14 @@ from typing import Any
 import pytest
 from holdfast import InvalidInputError
 from holdfast_langgraph import HoldfastSaver, Retention
-from holdfast_langgraph.checkpoint.recent import MOST_BYTES, MOST_THREADS, Known, Recent
+from holdfast_langgraph.checkpoint.recent import (
+    MOST_BYTES,
+    MOST_THREADS,
+    RecentThreads,
+    ThreadState,
+)
 from langchain_core.messages import HumanMessage, RemoveMessage
+from langgraph.checkpoint.base import Checkpoint
 from support.checkpoints import (
     blobs_of,
     bytes_of,
@@ -115,6 +121,45 @@ def test_threads_share_nothing(tmp_path: Path) -> None:
         assert values_of(saver, thread("b")) == {"messages": [said(1)]}
 
 
+def test_a_checkpoint_put_again_takes_the_place_of_the_first_and_no_message_from_later_ones(
+    tmp_path: Path,
+) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as saver:
+        first = put(saver)
+        made = checkpoint({"messages": [said(at) for at in range(2)]})
+        second = saver.put(first, made, {}, made["channel_versions"])
+        third = put(saver, {"messages": [said(at) for at in range(3)]}, second, version=2)
+        again: Checkpoint = {
+            **made,
+            "channel_values": {"messages": [HumanMessage("other", id="o")]},
+        }
+        saver.put(first, again, {"step": 9}, made["channel_versions"])
+        assert len(list(saver.list(thread()))) == 3
+        assert values_of(saver, second)["messages"] == [HumanMessage("other", id="o")]
+        assert values_of(saver, third)["messages"] == [said(at) for at in range(3)]
+        saver.prune(["t"])
+        assert values_of(saver, thread())["messages"] == [said(at) for at in range(3)]
+        assert len(blobs_of(saver)) <= 3  # fewer where a run has ended: the salt decides
+
+
+def test_of_a_checkpoint_that_two_savers_put_the_younger_stays(tmp_path: Path) -> None:
+    with HoldfastSaver(tmp_path / "c.db") as one, HoldfastSaver(tmp_path / "c.db") as two:
+        steps = [
+            checkpoint({"messages": [said(one) for one in range(at + 1)]}, version=at + 1)
+            for at in range(4)
+        ]
+        configs: dict[HoldfastSaver, Any] = {one: thread(), two: thread()}
+        for made in steps:
+            for step, saver in enumerate((one, two)):
+                configs[saver] = saver.put(
+                    configs[saver], made, {"step": step}, made["channel_versions"]
+                )
+        one.copy_thread("t", "copy")
+        found = list(two.list(thread()))
+        assert [one.checkpoint for one in found] == steps[::-1]
+        assert {one.metadata["step"] for one in found} == {1}
+
+
 def test_deleting_a_thread_leaves_no_word_of_it(tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     with HoldfastSaver(path) as saver:
@@ -136,6 +181,16 @@ def test_pruning_keeps_only_what_the_latest_needs(tmp_path: Path) -> None:
         assert values_of(saver, thread()) == {"messages": [said(0), said(TURNS - 1)]}
         assert tables(saver)["checkpoints"] == 1
         assert tables(saver)["blobs"] <= 2
+
+
+def test_a_number_in_a_channel_keeps_no_blob_of_that_number(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    with HoldfastSaver(path) as saver:
+        first = put(saver, {"note": "unforgettable " * 9, "n": 1})
+        last = put(saver, {"n": 1}, first, version=2)
+        saver.put_writes(last, [("n", 1), ("n", 2)], "task")
+        saver.prune(["t"])
+        assert blobs_of(saver) == []
 
 
 def test_pruning_keeps_writes_whose_checkpoint_is_still_to_come(tmp_path: Path) -> None:
@@ -188,15 +243,15 @@ def test_a_read_after_another_savers_prune_or_delete_finds_what_is_there_now(
 
 
 def test_what_a_saver_remembers_of_threads_is_bounded() -> None:
-    recent, seen = Recent(), []
+    recent, seen = RecentThreads(), []
     for number in range(2 * MOST_THREADS):
-        known = Known(number)
-        known.note_plain(None, {number: b"x" * (MOST_BYTES // 64)})
-        recent.keep(str(number), known)
+        state = ThreadState(number)
+        state.note_plain(None, {number: b"x" * (MOST_BYTES // 64)})
+        recent.keep(str(number), state)
         seen.append(sum(recent.get(str(one)) is not None for one in range(number + 1)))
     assert seen[:64] == list(range(1, 65))
     assert set(seen[64:]) == {64}
-    huge = Known(0)
+    huge = ThreadState(0)
     huge.note_plain(None, {0: b"x" * (MOST_BYTES + 1)})
     recent.keep("huge", huge)
     assert recent.get("huge") is None

@@ -1,26 +1,20 @@
-"""Writes of tasks: a row a call, whatever came before; files of earlier versions."""
+"""Writes of tasks: a row a call, whatever came before."""
 
 from __future__ import annotations
 
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import ormsgpack
 import pytest
-from holdfast import Database, SchemaVersionError
 from holdfast_langgraph import HoldfastSaver
-from holdfast_langgraph.checkpoint.filing import MOST_UNFILED
-from holdfast_langgraph.checkpoint.packing import unpack_row
-from holdfast_langgraph.checkpoint.schema import NAME, STEPS
-from holdfast_langgraph.checkpoint.zipping import WORDS, deflated, inflated, unzipped
+from holdfast_langgraph.checkpoint.compression import compress, decompress
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.base import WRITES_IDX_MAP
 from langgraph.checkpoint.memory import InMemorySaver
-from support.checkpoints import bytes_of, checkpoint, put, tables, thread, values_of
+from support.checkpoints import bytes_of, checkpoint, put, tables, thread
 
 CALLS = some.lists(
     some.tuples(
@@ -80,27 +74,15 @@ def test_a_written_value_of_any_size_reads_back(size: int, tmp_path: Path) -> No
         assert pending(saver) == [*(("task", *write) for write in writes), more]
 
 
-def unfiled(saver: HoldfastSaver) -> int:
-    """Return how many rows of writes the index does not know."""
-    with saver.database.read() as connection:
-        count: int = connection.execute(
-            "SELECT count(*) FROM langgraph_tasks WHERE filed = 0"
-        ).fetchone()[0]
-    return count
-
-
-def test_writes_that_are_not_in_the_index_yet_are_few_and_are_read_and_deleted(
-    tmp_path: Path,
-) -> None:
+def test_writes_of_many_tasks_are_read_and_deleted_by_another_saver(tmp_path: Path) -> None:
     path = tmp_path / "c.db"
     with HoldfastSaver(path) as saver, HoldfastSaver(path) as other:
         config = put(saver)
-        for at in range(3 * MOST_UNFILED + 5):
+        for at in range(100):
             saver.put_writes(config, [("unforgettable", at)], f"task {at:03}")
-        assert 0 < unfiled(saver) < MOST_UNFILED
-        assert [value for _, _, value in pending(other)] == list(range(3 * MOST_UNFILED + 5))
+        assert [value for _, _, value in pending(other)] == list(range(100))
         other.delete_thread("t")
-        assert tables(saver)["writes"] == unfiled(saver) == 0
+        assert tables(saver)["writes"] == 0
         assert b"unforgettable" not in bytes_of(path)
 
 
@@ -118,7 +100,7 @@ def test_a_copy_takes_the_place_of_what_a_task_wrote_in_the_other_thread(tmp_pat
             assert found.pending_writes == [("task", f"c{at}", "t" * 3000) for at in range(2)]
 
 
-def test_a_blob_that_only_a_bundle_names_outlives_the_checkpoint_that_brought_it(
+def test_a_blob_that_only_a_write_names_outlives_the_checkpoint_that_brought_it(
     tmp_path: Path,
 ) -> None:
     said = [HumanMessage("much to say " * 500, id="1")]
@@ -165,60 +147,8 @@ def test_one_by_one_and_all_at_once_are_the_same_in_memory_and_here(tmp_path: Pa
         assert sorted(pending(saver)) == sorted(pending(stock))
 
 
-# -- files of earlier versions ----------------------------------------------------------------
-
-
-def by_zlib(data: bytes) -> bytes:
-    """Zip as the second version did."""
-    zipper = zlib.compressobj(1, zlib.DEFLATED, 12, 5, zdict=WORDS)
-    return zipper.compress(data) + zipper.flush()
-
-
-@pytest.mark.parametrize("size", [200, 20_000])
-def test_what_was_zipped_by_zlib_is_read(size: int) -> None:
-    data = b"tea and cake " * (size // 13)
-    assert inflated(by_zlib(data)) == inflated(deflated(data)) == data
-    assert unzipped("zlib1:msgpack", by_zlib(data)) == ("msgpack", data)
-    value = ormsgpack.packb(["msgpack", data])
-    assert unpack_row(3, "a", b"\xc1" + by_zlib(value)) == [(3, "a", ("msgpack", data))]
-
-
-def test_a_file_whose_writes_have_a_row_each_goes_on(tmp_path: Path) -> None:
-    made = checkpoint({"a": 1})
-    database = Database(tmp_path / "c.db")
-    database.migrate(NAME, STEPS[:2])
-    with database.write() as connection:
-        connection.execute("INSERT INTO langgraph_threads VALUES (1, 't', zeroblob(16), 0)")
-        connection.executemany(
-            "INSERT INTO langgraph_writes VALUES (1, '', ?, 'task', ?, '', ?, ?)",
-            [
-                (made["id"], at, channel, ormsgpack.packb([None, at]))
-                for at, channel in enumerate(["__error__", "c0", "c1"], -1)
-            ],
-        )
-    database.close()
-    with HoldfastSaver(tmp_path / "c.db") as saver:
-        config = saver.put(thread(), made, {}, made["channel_versions"])
-        saver.put_writes(config, [(f"c{at}", "late") for at in range(3)], "task")
-        saver.put_writes(config, [("__error__", "new")], "task")
-        kept = [("__error__", "new"), ("c0", 0), ("c1", 1), ("c2", "late")]
-        assert pending(saver) == [("task", *write) for write in kept]
-        saver.prune(["t"])
-        assert len(pending(saver)) == 4
-        assert values_of(saver, thread()) == {"a": 1}
-
-
-def test_a_release_before_bundles_refuses_the_file(tmp_path: Path) -> None:
-    with HoldfastSaver(tmp_path / "c.db") as saver:
-        put(saver)
-    database = Database(tmp_path / "c.db")
-    with pytest.raises(SchemaVersionError):
-        database.migrate(NAME, STEPS[:2])
-    database.close()
-
-
-def test_many_threads_zip_at_once() -> None:
+def test_many_threads_compress_at_once() -> None:
     texts = [f"{number} tea and cake ".encode() * (number + 20) for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
-        zipped = list(pool.map(deflated, texts))
-        assert list(pool.map(inflated, zipped)) == texts
+        small = list(pool.map(compress, texts))
+        assert list(pool.map(decompress, small)) == texts

@@ -22,11 +22,6 @@ def embedder() -> CountingEmbedder:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
 def opened(path: Path, embedder: CountingEmbedder) -> Iterator[Memory]:
     """The memory open on `path`; every object that names the path shares it."""
     with connect(path, embedder=embedder) as memory:

@@ -1,8 +1,7 @@
-"""`holdfast demo`, in real processes."""
+"""`holdfast demo`: in a process of its own, and in this one; each reads in yet another."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -15,16 +14,7 @@ from holdfast.cli.demo import STORY
 from holdfast.maintenance.conversations import read_conversations
 from support.cli import Terminal
 
-
-def demo(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
-    return subprocess.run(
-        [sys.executable, "-m", "holdfast", "demo", *arguments],
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-        env=environment,
-    )
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +24,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(folder: Path) -> str:
-    ran = demo(folder=folder)
+    environment = {**os.environ, "TMPDIR": str(folder), "COLUMNS": "80", "PYTHONUTF8": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-m", "holdfast", "demo"],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        env=environment,
+    )
     assert ran.returncode == 0, ran.stderr
     assert ran.stderr == ""
     return ran.stdout
@@ -47,9 +44,7 @@ def kept(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def recalled(folder: Path, kept: Path) -> dict[str, Any]:
-    ran = demo("--json", "--db", str(kept), folder=folder)
-    assert ran.returncode == 0, ran.stderr
-    answer: dict[str, Any] = json.loads(ran.stdout)
+    answer: dict[str, Any] = Terminal(folder).json("demo", "--db", str(kept))
     return answer
 
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-from holdfast import Memory
-from holdfast.testing import HashEmbedder
 from support.cli import Terminal
 from support.drivers import needs_encryption
 
@@ -172,34 +164,3 @@ def test_the_key_can_be_typed_and_is_asked_twice_for_a_new_file(terminal: Termin
     assert made.code == 0, made.err
     assert read.code == 0, read.err
     assert "a secret" not in made.out + made.err + read.out + read.err
-
-
-def test_without_its_extra_the_command_line_says_what_to_install(tmp_path: Path) -> None:
-    code = "import sys; sys.modules['typer'] = None; from holdfast.cli import main; main()"
-
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
-
-    assert ran.returncode == 1
-    assert ran.stderr == "the command line needs typer: pip install 'holdfast[cli]'\n"
-
-
-@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
-def test_a_terminal_without_the_letters_still_shows_the_rest(tmp_path: Path, encoding: str) -> None:
-    path = tmp_path / "memory.db"
-    with Memory(path, embedder=HashEmbedder()) as memory:
-        memory.add("green tea \U0001f375", user_id="ada")
-
-    def shown(*options: str) -> str:
-        command = [sys.executable, "-m", "holdfast", "list", "--user-id", "ada", "--db", str(path)]
-        ran = subprocess.run(
-            [*command, *options],
-            env={**os.environ, "PYTHONIOENCODING": encoding},
-            capture_output=True,
-            check=True,
-        )
-        return ran.stdout.decode(encoding)
-
-    assert "green tea" in shown()
-    assert json.loads(shown("--json"))["records"][0]["text"] == "green tea \U0001f375"

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from holdfast import Database, Memory
+from holdfast import Memory
+from holdfast.tables import Database
 from support.cli import Terminal
 
 LOCOMO = [
@@ -202,33 +199,6 @@ def test_stats_check_fails_on_a_damaged_file(terminal: Terminal) -> None:
 
 def test_stats_check_concerns_the_whole_file(terminal: Terminal) -> None:
     assert terminal.run("stats", "--check", "--user-id", "ada").code == 2
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo terminals")
-def test_a_long_import_shows_a_progress_bar_to_a_terminal(terminal: Terminal) -> None:
-    turns = [{**TURN, "id": str(number)} for number in range(70)]
-    path = written(terminal.folder, {"name": "long", "turns": turns})
-
-    code, screen = watched("import", path, "--db", str(terminal.db))
-
-    assert code == 0
-    assert "Importing" in screen
-    assert "70/70" in screen
-
-
-def watched(*arguments: str) -> tuple[int, str]:
-    """Run the command line in a pseudo terminal; return its exit code and all it drew."""
-    ours, theirs = os.openpty()
-    command = [sys.executable, "-m", "holdfast", *arguments]
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        drawn = b""
-        # The end of a pseudo terminal is an error on Linux and empty on macOS.
-        with contextlib.suppress(OSError):
-            while chunk := os.read(ours, 4096):
-                drawn += chunk
-    os.close(ours)
-    return process.returncode, drawn.decode()
 
 
 def test_a_file_written_by_the_library_is_read_by_the_command_line(terminal: Terminal) -> None:

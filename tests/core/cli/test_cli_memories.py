@@ -137,6 +137,18 @@ def test_delete_erases_one_memory_and_its_history_keeps_no_word(terminal: Termin
     assert "erased" in history.out
 
 
+def test_delete_erases_several_memories_or_none(terminal: Terminal) -> None:
+    one, two = terminal.add("I moved to Lisbon"), terminal.add("I like tea")
+
+    refused = terminal.run("delete", one, "nobody", two, "--user-id", "ada")
+
+    assert refused.code == 1
+    assert "no record 'nobody'" in refused.err
+    gone = terminal.json("delete", one, two, "--user-id", "ada")["changes"]
+    assert [change["id"] for change in gone] == [one, two]
+    assert terminal.json("list", "--user-id", "ada")["records"] == []
+
+
 def test_delete_all_asks_first(terminal: Terminal) -> None:
     terminal.add("I moved to Lisbon")
 
@@ -148,7 +160,7 @@ def test_delete_all_asks_first(terminal: Terminal) -> None:
     assert terminal.json("list", "--user-id", "ada")["records"] == []
 
 
-def test_delete_takes_an_id_or_all_but_not_both(terminal: Terminal) -> None:
+def test_delete_takes_ids_or_all_but_not_both(terminal: Terminal) -> None:
     assert terminal.run("delete", "--user-id", "ada").code == 2
     assert terminal.run("delete", "x", "--all", "--user-id", "ada").code == 2
 

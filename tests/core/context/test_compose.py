@@ -48,6 +48,7 @@ def rows(context: Context) -> list[str]:
     return found[2:-1]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     MATCHES,
@@ -271,6 +272,7 @@ def test_a_recent_turn_larger_than_its_share_is_cut_and_marked() -> None:
     assert context.tokens <= 200
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_memories_are_counted_not_rendered() -> None:
     calls = 0
 

@@ -180,6 +180,7 @@ def test_of_many_tasks_few_go_on_in_one_turn_of_the_loop() -> None:
     assert turns(800) >= 800 / lane.ARRIVALS
 
 
+@pytest.mark.slow
 def test_a_thousand_adds_and_searches_at_once_all_succeed() -> None:
     async def ask(memory: Memory) -> None:
         both = (

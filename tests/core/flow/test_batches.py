@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast import Database, StorageClosedError, StorageError
+from holdfast import StorageClosedError, StorageError
 from holdfast.runtime import AsyncRuntime
 from holdfast.runtime.operations import Batch, Kind, Operation, arranged
+from holdfast.tables import Database
 from hypothesis import given
 from hypothesis import strategies as st
 

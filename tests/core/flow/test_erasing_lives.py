@@ -18,6 +18,8 @@ from holdfast import Memory, Record
 from holdfast.testing import ScriptedLLM
 from support.flows import decision, decisions, fact, facts, new_messages, opened
 
+pytestmark = pytest.mark.slow
+
 WORD = re.compile(r"wom[a-z]+\d+")
 RUNS = ("monday", "tuesday", "friday")
 COLUMNS = {
@@ -90,7 +92,7 @@ class Life:
             if change.after is not None and change.after.kind == "turn":
                 self.said[change.id] = set(WORD.findall(change.after.text))
         if self.rng.random() < 0.15:
-            self.memory.distil("it", **ids)
+            self.memory.add_procedure("it", **ids)
 
     def _text(self) -> str:
         known = [word for words in self.said.values() for word in words]

@@ -8,18 +8,12 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
-from holdfast.testing import ScriptedLLM
-from support.flows import decision, decisions, fact, facts, lives_in, of, only, opened, texts
+from support.flows import decision, decisions, fact, facts, lives_in, of, only, texts
 
 PARIS = facts(fact("User lives in Paris", relations=[lives_in("Paris")]))
 ROME = facts(fact("User lives in Rome", relations=[lives_in("Rome")]))
 TEA = facts("User likes tea")
 BOTH = decisions(decision("UPDATE", 1, text="User likes tea and quokkas"))
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Callable[..., Memory]:
-    return lambda *answers, **options: opened(tmp_path, ScriptedLLM(answers), **options)
 
 
 def told(memory: Memory, text: str, run: str) -> Any:

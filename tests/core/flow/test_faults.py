@@ -24,6 +24,8 @@ from support.flows import (
 )
 from support.openai_server import OpenAIServer, Reply, called, dropped, failed, said
 
+pytestmark = pytest.mark.slow
+
 GOOD = called(facts("User sails"))
 EXTRACTIONS = int(os.environ.get("HOLDFAST_EXTRACTIONS", "60"))
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-import pytest
 from holdfast import Memory
 from holdfast.testing import ScriptedLLM
 from support.flows import decision, decisions, fact, facts, lives_in, of, only, opened, texts
@@ -16,11 +15,6 @@ NOW = datetime.now(timezone.utc)
 REX = "Rex is a dog of the user"
 PARIS = facts(fact("User lives in Paris", relations=[lives_in("Paris")]))
 BERLIN = facts(fact("User lives in Berlin", relations=[lives_in("Berlin")]))
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> Callable[..., Memory]:
-    return lambda *answers, **options: opened(tmp_path, ScriptedLLM(answers), **options)
 
 
 def bytes_of(folder: Path) -> bytes:
@@ -189,7 +183,7 @@ def test_a_procedure_goes_with_any_turn_it_may_quote(scripted: Callable[..., Mem
     told = {"title": "Quokka care", "goal": "Feed", "steps": steps, "outcome": "fed"}
     with scripted(facts(), told) as memory:
         added = memory.add(["Feed the quokka", "Done"], user_id="ada", run_id="r")
-        memory.distil("feeding", user_id="ada", run_id="r")
+        memory.add_procedure("feeding", user_id="ada", run_id="r")
         assert len(texts(memory, "procedure")) == 1
         memory.delete(added[0].id, user_id="ada")
         assert texts(memory, "procedure") == []

@@ -17,6 +17,8 @@ from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
 
+pytestmark = pytest.mark.slow
+
 HOUR = 3_600_000_000  # microseconds
 
 

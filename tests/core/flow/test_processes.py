@@ -12,6 +12,8 @@ import pytest
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.flows import opened, texts
 
+pytestmark = pytest.mark.slow
+
 TURNS = int(os.environ.get("HOLDFAST_TURNS", "120"))
 PROCESSES = 4
 

@@ -72,7 +72,7 @@ def test_redaction_comes_before_storage_and_before_every_model(tmp_path: Path) -
         memory.search("whose card is 12345678?", user_id="ada")
         memory.context("whose card is 12345678?", user_id="ada")
         memory.context(messages=[{"role": "user", "content": "12345678?"}], user_id="ada")
-        memory.distil("pay with 12345678", user_id="ada")
+        memory.add_procedure("pay with 12345678", user_id="ada")
     everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert not re.search(rb"12345678|87654321", everything)
     assert not re.search(r"12345678|87654321", repr(llm.calls) + repr(embedder.heard))
@@ -163,7 +163,7 @@ def test_a_summary_that_fails_is_told_and_costs_nothing_else(tmp_path: Path) -> 
 # -- procedures ---------------------------------------------------------------------------------
 
 
-def test_distil_writes_down_a_run_step_by_step(tmp_path: Path) -> None:
+def test_add_procedure_writes_down_a_run_step_by_step(tmp_path: Path) -> None:
     told = {
         "title": "Deploy",
         "goal": "Ship it",
@@ -172,7 +172,7 @@ def test_distil_writes_down_a_run_step_by_step(tmp_path: Path) -> None:
     }
     with opened(tmp_path, ScriptedLLM([told])) as memory:
         added = memory.add(["make", "built"], user_id="ada", run_id="r", infer=False)
-        changes = memory.distil("a release", user_id="ada", run_id="r")
+        changes = memory.add_procedure("a release", user_id="ada", run_id="r")
         (change,) = changes
         assert change.after.kind == "procedure"
         assert change.after.sources == tuple(turn.id for turn in added)
@@ -182,9 +182,9 @@ def test_distil_writes_down_a_run_step_by_step(tmp_path: Path) -> None:
         assert match.record.id == change.id
 
 
-def test_distil_of_an_empty_run_says_so(tmp_path: Path) -> None:
+def test_add_procedure_of_an_empty_run_says_so(tmp_path: Path) -> None:
     with (
         opened(tmp_path, ScriptedLLM()) as memory,
         pytest.raises(InvalidInputError, match="no turns"),
     ):
-        memory.distil(user_id="ada", run_id="r")
+        memory.add_procedure(user_id="ada", run_id="r")

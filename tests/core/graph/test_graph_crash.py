@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from holdfast import Memory
 from holdfast.storage.sqlite.database import Database
 from holdfast.testing import HashEmbedder
+
+pytestmark = pytest.mark.slow
 
 WRITER = """
 import json, sys

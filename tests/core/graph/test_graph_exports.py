@@ -34,11 +34,6 @@ def memory(tmp_path: Path) -> Iterator[Memory]:
         yield opened
 
 
-@pytest.fixture
-def graph(memory: Memory) -> Graph:
-    return memory.graph(user_id="ann")
-
-
 def embedded(page: str) -> Any:
     (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     return json.loads(data)

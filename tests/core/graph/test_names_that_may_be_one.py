@@ -187,6 +187,21 @@ def test_what_has_expired_is_not_shown(open_memory: Open) -> None:
     assert model.asked() == []
 
 
+def test_an_older_fact_is_shown_where_the_newest_of_a_name_has_expired(open_memory: Open) -> None:
+    trip = fact("Rita Andersen saw Oslo", triple("Rita Andersen", "saw", "Oslo", "person place"))
+    model = Model(TEA, trip, FAR, MILL)
+    memory = open_memory(model)
+    memory.add("I am Rita Andersen, I like green tea", user_id="ann")
+    _, newest = memory.add("Rita Andersen saw Oslo", user_id="ann")
+    memory.add("Rita has a boat", user_id="ann")
+    memory.update(newest.id, user_id="ann", expires_at=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    memory.add("Rita likes green mint tea", user_id="ann")
+
+    (asked,) = model.asked()
+    assert "Rita Andersen likes green tea" in asked
+    assert "Oslo" not in asked
+
+
 def test_without_the_switch_nothing_is_embedded_or_asked(open_memory: Open, tmp_path: Path) -> None:
     model = Model(TEA, MILL)
     memory = open_memory(model, graph=None)

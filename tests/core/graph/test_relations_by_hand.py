@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,6 @@ from holdfast.graph import Graph, Triple
 from holdfast.testing import HashEmbedder
 
 NOW = datetime.now(timezone.utc)
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def graph(memory: Memory) -> Graph:
-    return memory.graph(user_id="ann")
 
 
 def state(memory: Memory, *given: Any) -> Any:
@@ -221,6 +209,7 @@ def test_loops_and_cycles_end(memory: Memory, graph: Graph) -> None:
     assert graph.paths("A", "A") == []
 
 
+@pytest.mark.slow
 def test_a_hub_of_ten_thousand_relations_answers(memory: Memory, graph: Graph) -> None:
     state(memory, *[("hub", "knows", f"n{number}") for number in range(10_000)])
 

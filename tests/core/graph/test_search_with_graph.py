@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,6 @@ NOW = datetime.now(timezone.utc)
 ASKED = "Whom does Paul know in Lyon?"
 FAR = "She found a flat by the river there"
 SMALL_TALK = tuple(f"It was a grey day number {n}, and we know no end to it" for n in range(30))
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Memory]:
-    with Memory(tmp_path / "memory.db", embedder=HashEmbedder()) as opened:
-        yield opened
 
 
 def tell(memory: Memory, *others: str, **scope: str) -> str:

@@ -12,11 +12,6 @@ from holdfast.testing import HashEmbedder
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "memory.db"
-
-
-@pytest.fixture
 def collection(path: Path) -> Iterator[Collection]:
     collection = Collection(path, ("shop",), fingerprint="mine")
     yield collection

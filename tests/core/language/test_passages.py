@@ -50,6 +50,7 @@ def test_a_heading_begins_a_passage() -> None:
     assert begun >= 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -81,6 +82,7 @@ def test_passages_keep_every_character_but_white_space(text: str) -> None:
     assert all(b <= c for (_, b), (c, _) in pairwise(spans))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(alphabet="abcdef", min_size=1, max_size=12), min_size=200, max_size=400))
 def test_no_word_is_cut(words: list[str]) -> None:

@@ -10,6 +10,8 @@ from holdfast.language.clues import Clued, said
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
 # Words of which dates and times are made, and words that nearly are.
 _WORDS = """
     may march marching june jun sept 3rd 12 2019 2019-05-08 10:30 1,000 3.5 the of in since every

@@ -61,6 +61,7 @@ def test_the_language_is_that_of_the_function_words() -> None:
     assert language_of(["quokka"]) is None
 
 
+@pytest.mark.slow
 def test_a_megabyte_is_analysed() -> None:
     assert len(analyse("word " * 200_000)) == 200_000
     assert len(analyse("喝茶" * 150_000)) == 599_999

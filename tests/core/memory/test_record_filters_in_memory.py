@@ -11,6 +11,7 @@ from holdfast import Memory
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.index.fields import FIELDS, Fields
 from holdfast.storage.sqlite.file import File
+from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,6 +101,7 @@ def agree(memory: Memory, asked: list[dict[str, Any]]) -> None:
         assert {match.record.id for match in found} == listed
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     written=st.lists(records, min_size=1, max_size=6),
@@ -147,11 +149,12 @@ def test_a_field_that_would_take_too_much_memory_is_not_kept() -> None:
             rows = connection.execute("SELECT id FROM records ORDER BY id").fetchall()
             ids = np.array(rows, dtype=np.int64)[:, 0]
             few, many = parse({"kind": "turn"}), parse({"id": {"exists": True}})
-            told = fields.through(connection, ids, few)
+            loader = SqliteLoader(connection)
+            told = fields.through(loader, ids, few)
             assert told is not None
             assert told.all()
             for _ in range(2):
-                assert fields.through(connection, ids, many) is None
+                assert fields.through(loader, ids, many) is None
         assert 0 < fields.nbytes < 5_000
 
 

@@ -223,6 +223,7 @@ almost = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(data=st.fixed_dictionaries({"decisions": st.lists(almost | json_values, max_size=6)}))
 def test_whatever_the_answer_no_id_is_invented_and_no_fact_is_lost(data: Mapping[str, Any]) -> None:

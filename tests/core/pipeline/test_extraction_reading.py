@@ -323,6 +323,7 @@ almost = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.fixed_dictionaries({"facts": st.lists(almost | json_values, max_size=5)}))
 def test_whatever_the_answer_read_gives_sound_facts_or_an_extraction_error(
@@ -344,6 +345,7 @@ def test_whatever_the_answer_read_gives_sound_facts_or_an_extraction_error(
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(text=st.text(max_size=80) | json_values.map(lambda value: f'{{"facts": [{value!r}'))
 def test_whatever_the_text_the_last_reading_saves_or_raises(text: str) -> None:

@@ -63,7 +63,7 @@ def test_every_prompt_of_the_pipeline_is_inert() -> None:
         for n in range(12):
             memory.add({**said, "content": f"{n} {HOSTILE}"}, user_id="u", run_id="r")
         memory.flush()
-        memory.distil(HOSTILE, user_id="u", run_id="r")
+        memory.add_procedure(HOSTILE, user_id="u", run_id="r")
     assert len(shown) > 12
     assert all(map(is_inert, shown))
 

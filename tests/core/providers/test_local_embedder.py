@@ -13,6 +13,8 @@ from holdfast import errors
 from holdfast.providers.folder import ModelFolder, packaged_model, require
 from holdfast.providers.local import LocalEmbedder, default_embedder
 
+pytestmark = pytest.mark.slow
+
 SENTENCES = [
     "My daughter started school in Lisbon this week.",
     "We adopted a grey cat and named him Pebble.",

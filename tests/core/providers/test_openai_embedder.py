@@ -63,6 +63,7 @@ def test_shorter_vectors_are_asked_for(openai_server: OpenAIServer) -> None:
     assert embedder.fingerprint == "127.0.0.1/embed-1/8"
 
 
+@pytest.mark.slow
 def test_the_async_twin_gives_the_same_in_many_event_loops(openai_server: OpenAIServer) -> None:
     embedder = make(openai_server)
     expected = openai_server.embedder.embed(["one"])

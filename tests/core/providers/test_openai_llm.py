@@ -248,6 +248,7 @@ def test_no_key_of_the_environment_goes_to_another_address(openai_server: OpenAI
     assert openai_server.requests[0].headers["authorization"] == "Bearer none"
 
 
+@pytest.mark.slow
 def test_a_hundred_calls_wait_together(openai_server: OpenAIServer, llm: OpenAILLM) -> None:
     # Each is answered when all have arrived: were they queued, this would never end.
     everybody = threading.Barrier(100)

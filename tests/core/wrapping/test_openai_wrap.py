@@ -220,6 +220,11 @@ def test_no_id_is_an_error_at_once(client: openai.OpenAI) -> None:
         wrap(client, Notebook())
 
 
+def test_a_misspelt_id_is_an_error_at_once(client: openai.OpenAI) -> None:
+    with pytest.raises(TypeError, match=r"'runid': the ids of a scope are user_id, agent_id"):
+        wrap(client, Notebook(), user_id="ann", runid="r1")  # type: ignore[call-arg]
+
+
 def test_a_bad_budget_is_an_error_at_once(client: openai.OpenAI) -> None:
     with pytest.raises(InvalidInputError):
         wrap(client, Notebook(), user_id="ann", max_tokens=-1)

@@ -35,6 +35,6 @@ class Home:
 def refusal(client: object) -> str:
     """Return what is said to who asks an async client without a loop."""
     return (
-        f"{type(client).__name__} is async only: await Memory.aadd, aflush, adistil instead of "
-        "add, flush, distil, and open the memory without background=True"
+        f"{type(client).__name__} is async only: await Memory.aadd, aflush, aadd_procedure instead "
+        "of add, flush, add_procedure, and open the memory without background=True"
     )

@@ -3,8 +3,9 @@
     from holdfast import Memory
 
     memory = Memory("memory.db")
-    memory.add("I moved to Berlin", user_id="ada")
-    memory.search("Where does Ada live?", user_id="ada")
+    ada = memory.scoped(user_id="ada")  # a handle that reaches no other user
+    ada.add("I moved to Berlin")
+    ada.search("Where does Ada live?")
 
 Everything public is here, and loaded when first used: importing Holdfast imports no database,
 no index and no model.
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from holdfast.pipeline.extraction import Guidance
     from holdfast.providers import default_embedder
     from holdfast.providers.base import LLM, Embedder, Reranker
-    from holdfast.storage.sqlite.database import Connection, Database
 
 __version__ = "0.1.0"
 
@@ -64,10 +64,8 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
-    "Connection",
     "Context",
     "DamagedFileError",
-    "Database",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -101,7 +99,6 @@ __all__ = [
 ]
 
 _LAZY = {
-    "Connection": "holdfast.storage.sqlite.database",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
     "Database": "holdfast.storage.sqlite.database",

@@ -61,16 +61,29 @@ class InvalidInputError(HoldfastError, ValueError):
 
 
 class RecordNotFoundError(HoldfastError, KeyError):
-    """No record with this id lives in the given scope."""
+    """No record with this id lives in the given scope.
 
-    def __init__(self, record_id: str) -> None:
-        short = isinstance(record_id, str) and len(record_id) < 120
-        super().__init__(record_id if short else shown(record_id))
-        self.record_id = record_id
+    Attributes:
+        record_id: The id; the first one where several are missing.
+        record_ids: Every id that is missing.
+    """
+
+    def __init__(self, *record_ids: str) -> None:
+        super().__init__(*(_short(record_id) for record_id in record_ids))
+        self.record_id = record_ids[0]
+        self.record_ids = record_ids
 
     def __str__(self) -> str:
-        found = f"no record {shown(self.record_id)} in this scope"
-        return f"{found}; it may be deleted or belong to another"
+        named = ", ".join(map(shown, self.record_ids[:10]))
+        if len(self.record_ids) == 1:
+            return f"no record {named} in this scope; it may be deleted or belong to another"
+        more = f" and {len(self.record_ids) - 10} more" if len(self.record_ids) > 10 else ""
+        return f"no records {named}{more} in this scope; they may be deleted or belong to another"
+
+
+def _short(record_id: str) -> str:
+    short = isinstance(record_id, str) and len(record_id) < 120
+    return record_id if short else shown(record_id)
 
 
 class EmbedderMismatchError(HoldfastError):

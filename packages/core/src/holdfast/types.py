@@ -5,12 +5,30 @@ All are frozen; none knows how it is stored. Times are timezone-aware; naive one
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from typing import Any, Final, Literal, TypeAlias, get_args, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Literal,
+    TypeAlias,
+    TypedDict,
+    cast,
+    get_args,
+    overload,
+)
 from uuid import uuid4
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack as Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack as Unpack
+else:
+    Unpack = TypedDict  # named in annotations only, which nothing evaluates
 
 from holdfast.errors import ScopeError, shown
 
@@ -90,7 +108,7 @@ class Within(str):
 
 
 NO_ID: Final = Within(uuid4().hex, or_none=True)
-"""As an id of a read: what was stored without one, and nothing else; nobody can have this id."""
+"""As an id of a read: what was stored without one, and nothing else; no user can have this id."""
 
 
 def reaches(held: str, asked: str) -> bool:
@@ -102,6 +120,41 @@ def reaches(held: str, asked: str) -> bool:
         return False
     plain = asked.rstrip("/") or "/" if isinstance(asked, Within) else asked
     return plain == itself or first <= plain < end
+
+
+class Ids(TypedDict, total=False):
+    """Whose memory, as keywords of every verb: ``**ids: Unpack[Ids]``.
+
+    Attributes:
+        user_id: A user.
+        agent_id: An agent.
+        run_id: A run: one session or thread.
+        app_id: An application.
+    """
+
+    user_id: str | None
+    agent_id: str | None
+    run_id: str | None
+    app_id: str | None
+
+
+IDS = tuple(Ids.__annotations__)
+
+
+def given_ids(ids: Ids) -> dict[str, str]:
+    """Return the ids that are not None, by name.
+
+    Raises:
+        TypeError: A keyword is none of the four: a misspelt id must not widen what is read.
+    """
+    for name in ids:
+        if name not in IDS:
+            raise TypeError(
+                f"unexpected keyword argument {shown(name)}: the ids of a scope are "
+                f"{', '.join(IDS)}; what else a call takes stands in its signature"
+            )
+    given = cast("dict[str, str | None]", ids)
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def utc_now() -> datetime:
@@ -128,25 +181,19 @@ class Scope:
         if not given:
             raise ScopeError(
                 "no scope given: name at least one of user_id, agent_id, run_id, app_id; "
-                "no call reads or writes everybody's memory"
+                "no call reads or writes the memory of all users"
             )
         for name, value in given.items():
             check_id(name, value)
         if all(isinstance(value, Within) and value.or_none for value in given.values()):
             raise ScopeError(
-                f"{' and '.join(given)} alone would read everybody's memory that has none; "
+                f"{' and '.join(given)} alone would read all memories that have none; "
                 "name another id, or leave or_none out"
             )
 
     def ids(self) -> dict[str, str]:
         """Return the ids that are given, by name."""
-        ids = {
-            "user_id": self.user_id,
-            "agent_id": self.agent_id,
-            "run_id": self.run_id,
-            "app_id": self.app_id,
-        }
-        return {name: value for name, value in ids.items() if value is not None}
+        return {name: value for name in IDS if (value := getattr(self, name)) is not None}
 
     def covers(self, other: Scope) -> bool:
         """Say whether reading this scope would see what is written under `other`."""
@@ -194,7 +241,7 @@ class Record:
         valid_from, valid_to: Event-time span in which it holds; None is open.
         retired_at: Record time at which another version took its place; None while live.
         expires_at: From then on no read returns it.
-        importance: 0 (trivial) to 1 (vital); .5 where nobody judged.
+        importance: 0 (trivial) to 1 (vital); .5 where it was not given.
         version: 1, 2, ...
         sources: Ids of the records it was derived from.
         message_id: The caller's own id of the message.
@@ -235,6 +282,16 @@ class Match:
     score: float
     passage: str
     parts: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The record's id."""
+        return self.record.id
+
+    @property
+    def text(self) -> str:
+        """The record's whole text."""
+        return self.record.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +341,7 @@ class Change:
         reason: Why, in words: the model's, or the rule's name.
         sources: Ids of the turns that caused it.
         at: Record time.
-        seq: Its number in the log; `undo` goes by it.
+        position: Its number: the namespace's, and the position in its log; `undo` goes by it.
     """
 
     event: Event
@@ -294,16 +351,16 @@ class Change:
     reason: str = ""
     sources: tuple[str, ...] = ()
     at: datetime | None = None
-    seq: int = 0
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Changes(Sequence[Change]):
-    """What one `add` did: a sequence of changes, and what the models cost.
+    """What one call did: a sequence of changes, and what the models cost.
 
     Attributes:
         changes: In the order of the messages, then of the facts.
-        usage: Model calls and tokens spent before `add` returned.
+        usage: Model calls and tokens spent before the call returned.
         pending: Turns that still wait for extraction (``wait=False``).
         problems: What of a model's answer had to be put right or left out, and why.
         unembedded: Records that still wait for their vectors (``wait=False``); found by words.
@@ -347,19 +404,32 @@ def within_reach(changes: Changes, to: Scope) -> Changes:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """One page of `list`: the records, and the cursor of the next page (None on the last)."""
+class Page(Sequence[Record]):
+    """One page of `list`: a sequence of records.
+
+    Attributes:
+        records: The records, in order.
+        cursor: Where the next page begins; None on the last one.
+    """
 
     records: tuple[Record, ...]
     cursor: str | None = None
 
-    def __iter__(self) -> Iterator[Record]:
-        """Iterate over the records of this page."""
-        return iter(self.records)
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
+        """Return one record, or a tuple of them."""
+        return self.records[index]
 
     def __len__(self) -> int:
         """Return the number of records on this page."""
         return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Iterate over the records of this page."""
+        return iter(self.records)
 
 
 @dataclass(frozen=True, slots=True)

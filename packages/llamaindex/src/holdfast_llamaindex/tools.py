@@ -107,14 +107,14 @@ class HoldfastToolSpec(BaseToolSpec):
     def forget(self, id: str) -> str:
         """Erase a memory for good, by the id that recall showed."""
         try:
-            return _forgotten(self._memory.delete(id))
+            return _forgotten(self._memory.delete(id)[0])
         except HoldfastError as error:
             return _failed(error)
 
     async def aforget(self, id: str) -> str:
         """Erase a memory for good, by the id that recall showed."""
         try:
-            return _forgotten(await self._memory.adelete(id))
+            return _forgotten((await self._memory.adelete(id))[0])
         except HoldfastError as error:
             return _failed(error)
 

@@ -96,9 +96,10 @@ class Shelf:
     def erase(self, owner: Mapping[str, str], session: str) -> int:
         """Erase a session; return how many messages it had."""
         with self.database.erasing() as connection:
-            return connection.execute(
+            gone = connection.execute(
                 f"DELETE FROM agent_framework_messages WHERE {_OWN}", self._chat(owner, session)
-            ).rowcount
+            )
+            return int(gone.rowcount)
 
 
 def repeated(known: Sequence[str], given: Sequence[str]) -> int:

@@ -38,8 +38,8 @@ class Opened:
 
     Attributes:
         memory: The memory.
-        options: What it was opened with; None: it was handed over, and nobody knows.
-        borrowed: Somebody holds it, so handles never close it.
+        options: What it was opened with; None: it was handed over, so they are unknown.
+        borrowed: A caller holds it, so handles never close it.
         handles: How many of them use it.
     """
 

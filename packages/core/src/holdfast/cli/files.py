@@ -83,7 +83,7 @@ def import_(
 
 
 def vacuum(db: Db = DEFAULT_DB, key: Key = False, json: AsJson = False) -> None:
-    """Shrink a file after large deletions; nobody else may have it open."""
+    """Shrink a file after large deletions; no other process may have it open."""
     with existing(db, key) as memory:
         freed = memory.vacuum()
     if json:

@@ -100,7 +100,7 @@ Filters: TypeAlias = Annotated[
         "--filter",
         parser=read_filter,
         metavar="JSON",
-        help="See holdfast.storage.contract.filters.",
+        help="""Such as {"topic": "food"} or {"year": {"gte": 2024}}: docs/filters.md.""",
     ),
 ]
 

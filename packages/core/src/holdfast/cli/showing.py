@@ -47,7 +47,7 @@ def shortened(text: str) -> str:
 
 
 def day(moment: datetime) -> str:
-    """Return a date that nobody reads in two ways."""
+    """Return a date in an unambiguous form."""
     return f"{moment.day} {moment:%b %Y}"
 
 
@@ -58,7 +58,7 @@ def plural(count: int, one: str, many: str) -> str:
 
 @contextmanager
 def progress(title: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on stderr while the block runs; nothing where nobody watches."""
+    """Show a bar on stderr while the block runs; nothing where stderr is no terminal."""
     screen = Console(stderr=True)
     if quiet or not screen.is_terminal:
         yield None
@@ -174,6 +174,8 @@ def stats(counted: Stats, *, checked: bool) -> None:
     console().print(table)
     for problem in counted.problems:
         say(f"problem: {problem}", "bold red")
+    for name in counted.unowned:
+        say(f"of no user: {name}")
     if checked and not counted.problems:
         say("sound: rows, vectors, terms, history and views agree", "green")
 

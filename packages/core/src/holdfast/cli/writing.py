@@ -39,7 +39,7 @@ def add(
         str | None, typer.Option(metavar="ID", help="Your id; said twice, stored once.")
     ] = None,
     occurred_at: Annotated[Any, time_option("When it was said, if not now.")] = None,
-    expires_at: Annotated[Any, time_option("From then on nobody finds it.")] = None,
+    expires_at: Annotated[Any, time_option("From this time on no read returns it.")] = None,
     metadata: Annotated[
         Any, typer.Option(parser=read_object, metavar="JSON", help="To filter by.")
     ] = None,
@@ -68,9 +68,11 @@ def _stdin() -> str:
 
 
 def delete(
-    id: Annotated[str | None, typer.Argument(help="The memory's id.")] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID...", help="Ids of memories.")
+    ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Erase the whole scope instead of one memory.")
+        bool, typer.Option("--all", help="Erase the whole scope instead.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
     user_id: UserId = None,
@@ -81,15 +83,16 @@ def delete(
     key: Key = False,
     json: AsJson = False,
 ) -> None:
-    """Erase a memory for good: its words, its vectors, its versions. It cannot be undone."""
+    """Erase memories for good: words, vectors, versions. All or none; it cannot be undone."""
     scope = needed_scope(user_id, agent_id, run_id, app_id)
-    if (id is None) is not everything:
-        raise typer.BadParameter("give one memory's id, or --all for the whole scope")
+    if bool(ids) is everything:
+        raise typer.BadParameter("give ids of memories, or --all for the whole scope")
     with existing(db, key) as memory:
         handle = memory.scoped(**scope)
-        if id is not None:
-            change = handle.delete(id)
-            print_json(change) if json else showing.say(f"Erased {change.id}.")
+        if ids:
+            gone = handle.delete(ids)
+            named = ", ".join(change.id for change in gone)
+            print_json(gone) if json else showing.say(f"Erased {named}.")
             return
         _ask_first(sum(handle.stats().records.values()), scope, yes)
         erased = handle.delete_all()

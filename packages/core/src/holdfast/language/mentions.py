@@ -1,7 +1,7 @@
 """Names and dates that a text mentions, as far as its letters show them; nothing is understood.
 
 A name is a run of capitalised words inside a sentence. What begins a sentence is one only if it
-is written so elsewhere in the text, or is the name of somebody who speaks. German, which
+is written so elsewhere in the text, or is the name of a speaker. German, which
 capitalises every noun, and scripts without capitals show speakers only.
 """
 

@@ -1,6 +1,6 @@
 """Text from outside as a prompt may carry it: one JSON string on one line, and nothing else.
 
-Whoever wrote it may try to pose as an instruction, so
+It may pose as an instruction, so
 
 * no line break, by any standard, starts a line of its own;
 * what opens a tag, a fence or a chat template's control token is a JSON escape;

@@ -1,7 +1,7 @@
 """Comparing texts by their words: cleaning, the normalised form, and what two wordings share.
 
 Similarity of vectors cannot tell a contradiction from a duplicate (cosine AUROC 0.59, arXiv
-2606.26511), so whoever asks "is this the same?" asks here too.
+2606.26511), so every comparison of two texts is made here.
 """
 
 from __future__ import annotations

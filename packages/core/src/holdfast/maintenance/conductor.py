@@ -35,6 +35,8 @@ class Stats:
         embedder: Fingerprint of the vectors' embedder; None in a new file.
         bytes: Size of the file and its write-ahead log.
         problems: With ``check=True``, what is unsound; empty if all is well.
+        unowned: With ``check=True``, what lies in tables of packages and belongs to no user, so
+            that no ``delete_all(user_id=...)`` erases it, e.g. a LangGraph thread.
     """
 
     records: Mapping[str, int]
@@ -49,6 +51,7 @@ class Stats:
     embedder: str | None
     bytes: int
     problems: tuple[str, ...] = ()
+    unowned: tuple[str, ...] = ()
 
 
 def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
@@ -65,6 +68,7 @@ def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
         embedder=None if known is None else known[0],
         bytes=storage.maintenance.size(),
         problems=tuple(storage.maintenance.check()) if check and reach is None else (),
+        unowned=tuple(storage.maintenance.unowned()) if check and reach is None else (),
     )
 
 

@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A fact that somebody's LLM drew from a run, about whom, and from which messages."""
+    """A fact that an LLM drew from a run, about whom, and from which messages."""
 
     run_id: str
     about: str

@@ -23,6 +23,7 @@ from holdfast.storage.contract import codec
 from holdfast.storage.contract import reach as reaches
 from holdfast.storage.contract.exports import FORMAT, OPERATIONS, VERSION, Header, Line
 from holdfast.storage.contract.reach import NAMESPACE_BITS
+from holdfast.storage.contract.tables import PREFIX, find
 from holdfast.types import KINDS, ROLES, Scope, check_id
 
 Given: TypeAlias = Mapping[str, Any]
@@ -87,9 +88,14 @@ _TEXT: Final[Rule] = (_words, f"a text of at most {MAX_TEXT:,} characters withou
 _KEY: Final[Rule] = (_id, "an id of 1 to 256 characters")
 _BLOB: Final[Rule] = (lambda value: isinstance(value, str), "base64")
 _JSON: Final[Rule] = (lambda value: isinstance(value, str), "JSON in a string")
+_END: Final = (_ROW, _TIME, _TIME, _or_null(_ROW))
 _ENDS: Final = _list_of(
-    lambda end: isinstance(end, list) and len(end) == 3 and all(map(_TIME[0], end)),
-    "three times each",
+    lambda end: (
+        isinstance(end, list)
+        and len(end) == 4
+        and all(rule[0](value) for rule, value in zip(_END, end, strict=True))
+    ),
+    "a change, two times, and a change or null each",
 )
 
 HEADER: Final[Mapping[str, Rule]] = {
@@ -122,10 +128,12 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "created_at": _TIME,
         "recorded_at": _TIME,
         "retired_at": _or_null(_TIME),
+        "retired_by": _or_null(_ROW),
         "occurred_at": _TIME,
         "valid_from": _or_null(_TIME),
         "valid_to": _or_null(_TIME),
         "closed_at": _or_null(_TIME),
+        "closed_by": _or_null(_ROW),
         "expires_at": _or_null(_TIME),
         "message_id": _or_null(_KEY),
         "sources": _JSON,
@@ -151,8 +159,8 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "terms": _BLOB,
     },
     "log": {
-        "seq": _whole(1, (1 << 63) - 1),
         "namespace": _NUMBER,
+        "position": _NUMBER,
         "operation": _one_of(*OPERATIONS),
         "before": _or_null(_ROW),
         "after": _or_null(_ROW),
@@ -175,6 +183,9 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "message": _or_null(_BLOB),
     },
 }
+_NO_TABLE: Final = (
+    f"it is no line of a {FORMAT}; tables are {', '.join(FIELDS)} and those of installed packages"
+)
 _OPTIONAL: Final[Mapping[str, Mapping[str, Rule]]] = {"record": {"ends": _ENDS}}
 
 
@@ -199,9 +210,14 @@ def read_line(given: object, header: Header) -> Line:
         InvalidInputError: It holds what no export does; the field is named, and what is allowed.
     """
     table = given.get("table") if isinstance(given, dict) else None
-    if not isinstance(given, dict) or not isinstance(table, str) or table not in FIELDS:
-        raise InvalidInputError(f"it is no line of a {FORMAT}; tables are {', '.join(FIELDS)}")
+    if not isinstance(given, dict) or not isinstance(table, str):
+        raise InvalidInputError(_NO_TABLE)
     values = {name: value for name, value in given.items() if name != "table"}
+    if table not in FIELDS:
+        if find(table) is not None:
+            return Line(table, values)
+        needed = f"; {table:.80} is not installed" if table.startswith(PREFIX) else ""
+        raise InvalidInputError(_NO_TABLE + needed)
     _check_fields(table, values, FIELDS[table], _OPTIONAL.get(table, {}))
     values |= {
         name: _unpacked(table, name, values[name])
@@ -264,7 +280,7 @@ def _record(values: dict[str, Any], header: Header) -> None:
     if (values["valid_to"] is None) != (values["closed_at"] is None):
         raise InvalidInputError("valid_to and closed_at of a record are both given, or neither")
     if len({end[0] for end in values.get("ends", ())}) < len(values.get("ends", ())):
-        raise InvalidInputError("ends of a record must be of different times")
+        raise InvalidInputError("ends of a record must be of different changes")
     values["importance"] = float(values["importance"])
     # What follows from the text is not believed.
     values["traits"] = traits(text).flags

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from holdfast.memory.adding import Adding
-from holdfast.memory.keeping import Keeping
-from holdfast.memory.records import Records
-from holdfast.memory.relating import Relating
-from holdfast.memory.searching import Searching
+from holdfast.memory.add import AddVerbs
+from holdfast.memory.administration import FileVerbs
+from holdfast.memory.records import RecordVerbs
+from holdfast.memory.search import SearchVerbs
 
 __all__ = ["Memory"]
 
 
-class Memory(Adding, Searching, Records, Relating, Keeping):
+class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
     """Long-term memory in one file.
 
         memory = Memory("memory.db")
-        memory.add("I moved to Berlin", user_id="ada")
-        memory.search("Where does Ada live?", user_id="ada")
+        ada = memory.scoped(user_id="ada")  # a handle that reaches no other user
+        ada.add("I moved to Berlin", run_id="monday")
+        ada.search("Where does Ada live?")
 
-    Safe for many threads, many event loops and many processes on one file. Every verb but `rekey`
-    has an async twin with an ``a`` before its name. Every verb that reads or writes memories needs
-    a scope: at least one of ``user_id``, ``agent_id``, ``run_id`` (a session) and ``app_id``.
+    Every verb that reads or writes memories needs a scope: at least one of ``user_id``,
+    ``agent_id``, ``run_id`` (a session) and ``app_id``, given with each call or once to `scoped`.
+    Every verb but `rekey` has an async twin with an ``a`` before its name. Safe for many threads,
+    many event loops and many processes on one file. docs/memory.md describes each verb.
 
     Args:
         path: The file, made when missing, or ``":memory:"``.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
 
+from holdfast.checks import check_time
 from holdfast.documents.checks import check_score
 from holdfast.errors import InvalidInputError, shown
+from holdfast.storage.contract.filters import Filter, parse
 from holdfast.types import KINDS, Kind
 
 T = TypeVar("T")
@@ -35,6 +38,24 @@ def min_score(least: float | None) -> float | None:
     return None if least is None else check_score(least)
 
 
+def filters(filters: Mapping[str, Any] | None) -> Filter | None:
+    """Return a filter as storage reads it.
+
+    Raises:
+        FilterError: See `parse`.
+    """
+    return None if filters is None else parse(filters)
+
+
+def time(name: str, moment: datetime | None) -> datetime | None:
+    """Return a moment in UTC.
+
+    Raises:
+        InvalidInputError: It is no time, or one without a time zone.
+    """
+    return None if moment is None else check_time(name, moment)
+
+
 def listed(name: str, given: Sequence[T] | None) -> Sequence[T]:
     """Return a list that was given, an empty one for None.
 
@@ -46,6 +67,12 @@ def listed(name: str, given: Sequence[T] | None) -> Sequence[T]:
     if not isinstance(given, Sequence) or isinstance(given, str | bytes | bytearray):
         raise InvalidInputError(f"{name} must be a list, not {shown(given)}")
     return given
+
+
+def ids(given: str | Sequence[str]) -> Sequence[str]:
+    """Return a list of ids as it was given, and one id as a list; storage refuses what is none."""
+    several = isinstance(given, Sequence) and not isinstance(given, str | bytes)
+    return given if several else [cast("str", given)]
 
 
 def fields(name: str, given: Sequence[str]) -> Sequence[str]:

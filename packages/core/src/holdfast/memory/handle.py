@@ -22,7 +22,16 @@ from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
 from holdfast.storage import open_storage
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import VIEW_BUDGET, Durability
-from holdfast.types import Changes, Context, Scope, reaches, within_reach
+from holdfast.types import (
+    Changes,
+    Context,
+    Ids,
+    Scope,
+    Unpack,
+    given_ids,
+    reaches,
+    within_reach,
+)
 
 H = TypeVar("H", bound="Handle")
 Text = TypeVar("Text", str, "str | None")
@@ -88,27 +97,25 @@ class Handle:
 
     # -- scopes ---------------------------------------------------------------------------------
 
-    def scoped(
-        self: H,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> H:
+    def scoped(self: H, **ids: Unpack[Ids]) -> H:
         """Return a handle on the same file that cannot reach beyond this scope.
 
         Its verbs need no ids; ids given narrow the scope, and others raise `ScopeError`.
+
+        Args:
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            ScopeError: No id, a malformed one, or one outside the scope of this handle.
         """
         handle = copy.copy(self)
-        handle._bound = self._scope(user_id, agent_id, run_id, app_id)
+        handle._bound = self._scope(ids)
         return handle
 
-    def _scope(self, *ids: str | None) -> Scope:
+    def _scope(self, ids: Ids) -> Scope:
+        asked = given_ids(ids)
         if self._bound is None:
-            return Scope(*ids)
-        given = dict(zip(("user_id", "agent_id", "run_id", "app_id"), ids, strict=True))
-        asked = {name: value for name, value in given.items() if value is not None}
+            return Scope(**asked)
         for name, value in self._bound.ids().items():
             if not reaches(value, asked.setdefault(name, value)):
                 raise ScopeError(
@@ -116,8 +123,16 @@ class Handle:
                 )
         return Scope(**asked)
 
-    def _region(self, *ids: str | None) -> Reach:
-        return Reach.of_scope(self._scope(*ids))
+    def _reach(self, ids: Ids) -> Reach:
+        return Reach.of_scope(self._scope(ids))
+
+    def _whole(self) -> Reach | None:
+        """Return all that this handle reaches; None: the whole file."""
+        return None if self._bound is None else Reach.of_scope(self._bound)
+
+    def _reach_or_whole(self, ids: Ids) -> Reach | None:
+        """Return the reach of these ids; where none is given, all that this handle reaches."""
+        return self._reach(ids) if given_ids(ids) else self._whole()
 
     def _shown(self, changes: Changes) -> Changes:
         """Leave out records that this handle does not reach: a fact may end one elsewhere."""
@@ -126,13 +141,6 @@ class Handle:
     def _need_whole_file(self, verb: str) -> None:
         if self._bound is not None:
             raise ScopeError(f"{verb} concerns the whole file; this handle is bound to a scope")
-
-    def _reach(self) -> Reach | None:
-        return None if self._bound is None else Reach.of_scope(self._bound)
-
-    def _reach_of(self, *ids: str | None) -> Reach | None:
-        """Return the reach of these ids; where none is given, all that this handle reaches."""
-        return self._reach() if all(value is None for value in ids) else self._region(*ids)
 
     def _need_graph(self) -> None:
         if self._graph is False:

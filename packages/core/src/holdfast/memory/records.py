@@ -11,110 +11,117 @@ from holdfast.ingestion import conductor as ingestion
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, Runtime, run
-from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.reach import Reach
-from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
+from holdfast.types import Change, Changes, Ids, Kind, Metadata, Page, Record, Scope, Unpack
 
 
-class Records(Handle):
-    """`get`, `list`, `scopes`, `update`, `delete`, `delete_all`, `history`, `undo`."""
+class RecordVerbs(Handle):
+    """`get`, `list`, `count`, `scopes`, `update`, `delete`, `history`, `undo`, and their kin."""
 
-    def get(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Record:
+    def get(self, id: str, **ids: Unpack[Ids]) -> Record:
         """Return one record as it is now.
 
         Raises:
             RecordNotFoundError: The scope has no such record.
         """
-        return self._storage.get(self._region(user_id, agent_id, run_id, app_id), id)
+        return self._storage.get(self._reach(ids), id)
 
-    async def aget(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Record:
+    async def aget(self, id: str, **ids: Unpack[Ids]) -> Record:
         """Async twin of `get`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         return await self._async.store(self._storage.get, reach, id)
+
+    def get_many(self, ids: Sequence[str], **scope: Unpack[Ids]) -> builtins.list[Record]:
+        """Return several records as they are now, in the order of their ids.
+
+        ``list(filters={"id": {"in": ids}})`` returns those of them that are there instead.
+
+        Raises:
+            RecordNotFoundError: The scope lacks some of them; `RecordNotFoundError.record_ids`
+                are those.
+        """
+        return self._storage.get_many(self._reach(scope), arguments.ids(ids))
+
+    async def aget_many(self, ids: Sequence[str], **scope: Unpack[Ids]) -> builtins.list[Record]:
+        """Async twin of `get_many`."""
+        reach, wanted = self._reach(scope), arguments.ids(ids)
+        return await self._async.store(self._storage.get_many, reach, wanted)
 
     def list(
         self,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
         kinds: Sequence[Kind] | None = None,
         order: str = "created_at",
         limit: int = 100,
         cursor: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Page:
         """Return a page of the records that hold now.
 
         Args:
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
-            filters: See `holdfast.storage.contract.filters`.
+            filters: See docs/filters.md.
             kinds: Only these.
             order: ``created_at``, ``updated_at``, ``occurred_at`` or ``importance``, with ``-``
                 before it for the newest or greatest first.
             limit: Records a page.
             cursor: `Page.cursor` of the page before.
         """
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         options = _listing(filters, kinds, order, limit, cursor)
         return self._storage.page(reach, **options)
 
     async def alist(
         self,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         filters: Mapping[str, Any] | None = None,
         kinds: Sequence[Kind] | None = None,
         order: str = "created_at",
         limit: int = 100,
         cursor: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Page:
         """Async twin of `list`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         options = _listing(filters, kinds, order, limit, cursor)
         return await self._async.store(self._storage.page, reach, **options)
 
-    def scopes(
+    def count(
         self,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> builtins.list[Scope]:
-        """Return the scopes, exactly as written, that a read of these ids sees."""
-        return self._storage.scopes(self._region(user_id, agent_id, run_id, app_id))
+        filters: Mapping[str, Any] | None = None,
+        kinds: Sequence[Kind] | None = None,
+        **ids: Unpack[Ids],
+    ) -> int:
+        """Return how many records hold now: as many as all pages of `list` have.
 
-    async def ascopes(
+        Args:
+            filters: See docs/filters.md.
+            kinds: Only these.
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+        """
+        chosen = arguments.filters(filters), arguments.kinds(kinds)
+        return self._storage.count(self._reach(ids), *chosen)
+
+    async def acount(
         self,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> builtins.list[Scope]:
+        filters: Mapping[str, Any] | None = None,
+        kinds: Sequence[Kind] | None = None,
+        **ids: Unpack[Ids],
+    ) -> int:
+        """Async twin of `count`."""
+        chosen = arguments.filters(filters), arguments.kinds(kinds)
+        return await self._async.store(self._storage.count, self._reach(ids), *chosen)
+
+    def scopes(self, **ids: Unpack[Ids]) -> builtins.list[Scope]:
+        """Return the scopes, exactly as written, that a read of these ids sees."""
+        return self._storage.scopes(self._reach(ids))
+
+    async def ascopes(self, **ids: Unpack[Ids]) -> builtins.list[Scope]:
         """Async twin of `scopes`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         return await self._async.store(self._storage.scopes, reach)
 
     # -- update, delete -------------------------------------------------------------------------
@@ -127,10 +134,7 @@ class Records(Handle):
         metadata: Metadata | None = None,
         importance: float | None = None,
         expires_at: datetime | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Change:
         """Add a new version of a record; the old one stays in its history and can be restored.
 
@@ -139,7 +143,7 @@ class Records(Handle):
             text: New words.
             metadata: Replaces the old metadata.
             importance: 0 to 1.
-            expires_at: From then on nobody finds it.
+            expires_at: From this time on no read returns it.
             user_id, agent_id, run_id, app_id: The scope it must lie in.
 
         Raises:
@@ -148,7 +152,7 @@ class Records(Handle):
                 reach.
             InvalidInputError: Nothing to change was given, or it cannot be stored.
         """
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return run(self._update(SYNC, reach, id, edit))
 
@@ -160,13 +164,10 @@ class Records(Handle):
         metadata: Metadata | None = None,
         importance: float | None = None,
         expires_at: datetime | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Change:
         """Async twin of `update`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
         return await self._update(self._async, reach, id, edit)
 
@@ -183,105 +184,66 @@ class Records(Handle):
             mentions=self._reads_mentions,
         )
 
-    def delete(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Change:
-        """Erase a record, all its versions, and what was derived from it alone.
+    def delete(self, id: str | Sequence[str], **ids: Unpack[Ids]) -> Changes:
+        """Erase a record, all its versions, and what was derived from it alone; or several.
 
         No search, history or file finds its words again; `history` still says that and when it
         was erased. It cannot be undone.
 
+        Args:
+            id: An id, or a list of them: all are erased in one transaction.
+            user_id, agent_id, run_id, app_id: The scope they must lie in.
+
+        Returns:
+            One change for each id, in their order; what went with them is not listed.
+
         Raises:
-            RecordNotFoundError: The scope has no such record.
+            RecordNotFoundError: The scope lacks some of them, `RecordNotFoundError.record_ids`;
+                nothing was erased.
         """
-        return self._storage.erase(self._region(user_id, agent_id, run_id, app_id), id)
+        return self._storage.erase(self._reach(ids), arguments.ids(id))
 
-    async def adelete(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Change:
+    async def adelete(self, id: str | Sequence[str], **ids: Unpack[Ids]) -> Changes:
         """Async twin of `delete`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
-        return await self._async.store(self._storage.erase, reach, id)
+        reach, doomed = self._reach(ids), arguments.ids(id)
+        return await self._async.store(self._storage.erase, reach, doomed)
 
-    def delete_all(
-        self,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        filters: Mapping[str, Any] | None = None,
-    ) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
-        return self._storage.erase_reach(reach, None if filters is None else parse(filters))
+    def delete_all(self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]) -> int:
+        """Erase every record of a scope, or those a filter lets through; return how many.
+
+        Without a filter, LangGraph threads go as well that someone of the scope wrote to, by the
+        ids in their ``configurable`` (a thread's id is its run); they are not counted.
+
+        Raises:
+            StorageError: A package with tables in this file is not installed; nothing is erased.
+        """
+        reach = self._reach(ids)
+        return self._storage.erase_reach(reach, arguments.filters(filters))
 
     async def adelete_all(
-        self,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        filters: Mapping[str, Any] | None = None,
+        self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]
     ) -> int:
         """Async twin of `delete_all`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
-        tree = None if filters is None else parse(filters)
+        reach = self._reach(ids)
+        tree = arguments.filters(filters)
         return await self._async.store(self._storage.erase_reach, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 
-    def history(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> builtins.list[Change]:
+    def history(self, id: str, **ids: Unpack[Ids]) -> builtins.list[Change]:
         """Return everything that happened to a record, oldest first.
 
         Raises:
             RecordNotFoundError: The scope never had such a record.
         """
-        return self._storage.history(self._region(user_id, agent_id, run_id, app_id), id)
+        return self._storage.history(self._reach(ids), id)
 
-    async def ahistory(
-        self,
-        id: str,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> builtins.list[Change]:
+    async def ahistory(self, id: str, **ids: Unpack[Ids]) -> builtins.list[Change]:
         """Async twin of `history`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         return await self._async.store(self._storage.history, reach, id)
 
-    def undo(
-        self,
-        change: Change,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Change:
+    def undo(self, change: Change, **ids: Unpack[Ids]) -> Change:
         """Take back the newest change of a record; the undoing is a change of its own.
 
         Raises:
@@ -290,19 +252,11 @@ class Records(Handle):
                 reach.
             InvalidInputError: It is not the newest change, or it erased.
         """
-        return self._storage.undo(self._region(user_id, agent_id, run_id, app_id), change)
+        return self._storage.undo(self._reach(ids), change)
 
-    async def aundo(
-        self,
-        change: Change,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Change:
+    async def aundo(self, change: Change, **ids: Unpack[Ids]) -> Change:
         """Async twin of `undo`."""
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         return await self._async.store(self._storage.undo, reach, change)
 
 
@@ -314,7 +268,7 @@ def _listing(
     cursor: str | None,
 ) -> dict[str, Any]:
     return {
-        "tree": None if filters is None else parse(filters),
+        "tree": arguments.filters(filters),
         "kinds": arguments.kinds(kinds),
         "order": order,
         "limit": arguments.limit(limit),

@@ -35,7 +35,7 @@ from holdfast.context.window import part
 from holdfast.errors import InvalidInputError, shown
 from holdfast.openai.exchanges import ChatExchange, Exchange, Place, ResponseExchange
 from holdfast.openai.turns import Remembers, Turns, failing_open
-from holdfast.types import Scope
+from holdfast.types import Ids, Scope, Unpack, given_ids
 
 Client = TypeVar("Client", bound=OpenAI | AsyncOpenAI)
 
@@ -46,14 +46,11 @@ def wrap(
     client: Client,
     memory: Remembers,
     *,
-    user_id: str | None = None,
-    agent_id: str | None = None,
-    run_id: str | None = None,
-    app_id: str | None = None,
     max_tokens: int = 1_000,
     place: Place = "before_question",
     infer: bool = True,
     wait: bool = False,
+    **ids: Unpack[Ids],
 ) -> Client:
     """Return a copy of the client that remembers.
 
@@ -83,7 +80,7 @@ def wrap(
         )
     if place not in get_args(Place):
         raise InvalidInputError(f"place must be {' or '.join(get_args(Place))}, not {shown(place)}")
-    scope = Scope(user_id, agent_id, run_id, app_id)
+    scope = Scope(**given_ids(ids))
     turns = Turns(memory, scope, max_tokens=max_tokens, infer=infer, wait=wait)
     return _attached(cast(Client, client.with_options()), turns, place)
 

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from holdfast.context.window import part, question, said
 from holdfast.providers.failures import tolerated
-from holdfast.types import Context, Message, Role, Scope, utc_now
+from holdfast.types import Context, Ids, Message, Role, Scope, Unpack, utc_now
 
 # Roles of messages after which what the user said before them is still unanswered.
 _NO_ANSWER = frozenset({"user", "system", "developer"})
@@ -35,10 +35,7 @@ class Remembers(Protocol):
         messages: Sequence[Message | Mapping[str, object]] | None = None,
         max_tokens: int = 1_000,
         model: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Context:
         """See `Memory.context`."""
 
@@ -49,10 +46,7 @@ class Remembers(Protocol):
         messages: Sequence[Message | Mapping[str, object]] | None = None,
         max_tokens: int = 1_000,
         model: str | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Context:
         """See `Memory.acontext`."""
 
@@ -60,12 +54,9 @@ class Remembers(Protocol):
         self,
         messages: Sequence[Message],
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         infer: bool = True,
         wait: bool = True,
+        **ids: Unpack[Ids],
     ) -> object:
         """See `Memory.add`."""
 
@@ -73,12 +64,9 @@ class Remembers(Protocol):
         self,
         messages: Sequence[Message],
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         infer: bool = True,
         wait: bool = True,
+        **ids: Unpack[Ids],
     ) -> object:
         """See `Memory.aadd`."""
 

@@ -118,7 +118,7 @@ async def drain(
         pipeline: What is needed.
         progress: Called with turns done and turns in all.
         stopped: Asked before each model call for new turns or a summary; True ends the work.
-        reach: Whose turns; None: everybody's in the file.
+        reach: Whose turns; None: all of the file's.
     """
     runtime, storage = pipeline.runtime, pipeline.storage
     failed = await embed_waiting(runtime, storage, pipeline.embedder, reach, stopped)
@@ -168,7 +168,7 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
         readable = isinstance(error, HoldfastError) and not isinstance(error, ExtractionError)
         await finish(derivation.failed, rows, described(error)[:500], readable=readable)
         raise
-    except BaseException:  # cancelled, or interrupted: nobody's fault, so no attempt is counted
+    except BaseException:  # cancellation does not count as an attempt
         await finish(derivation.release, rows)
         raise
 
@@ -311,7 +311,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     return Derived((change,) if change is not None else (), usage)
 
 
-async def distil(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
+async def add_procedure(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     """Write down, step by step, what an agent did in a run.
 
     Raises:

@@ -69,7 +69,7 @@ class Worker:
             self._wake.clear()
 
     def _turn(self) -> float | None:
-        """Drain once; nobody waits for this thread, so what goes wrong is logged."""
+        """Drain once; errors are logged, for no caller waits for this thread."""
         failed = "extraction in the background failed; it will be tried again"
         with tolerated(logger, failed, (Exception,), level=logging.ERROR):
             for problem in self._drain(self._stopped.is_set).problems:

@@ -70,7 +70,7 @@ def tolerated(
     try:
         yield
     except kinds as error:
-        # Said by whoever wrote `with`; between them and here lies contextlib.
+        # The caller is the frame of the `with` statement; contextlib's frame lies between.
         logger.log(level, "%s: %s", what, traced(error), stacklevel=3)
 
 

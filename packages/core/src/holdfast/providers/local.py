@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,8 +135,11 @@ class LocalEmbedder(Embedder):
         return f"{digest}-{self._precision}-{heads}-v{GRAPH_VERSION}.onnx"
 
 
+@cache
 def default_embedder() -> Embedder:
     """Return the embedder of a memory that was given none: the local one, never a remote one.
+
+    All memories of a process share it, so the model is loaded once.
 
     Raises:
         ProviderError: Its weights or libraries are missing; the message says what to do.

@@ -48,7 +48,7 @@ class Weights:
         session: The best of its session are good, too; +2, +.7.
         recency: The question is for the present state of things; half as much every thirty days
             before the newest. (For every question, .02 of it costs .3.)
-        importance: As somebody judged it; both chats leave all alike.
+        importance: As given; both development chats leave all alike.
         graph: A relation lifts it, where the search asks for that: +2.1 on LoCoMo's multi-hop
             questions with facts in store, over all of them +.4, which is noise (`docs/graph.md`).
     """
@@ -136,7 +136,7 @@ def _wordy_assistant(of: Candidates, weights: Weights) -> dict[str, Floats]:
     """Weigh what an assistant said by how much longer its texts are than the others'.
 
     Long answers crowd out what the user said about himself; three times as long counts in full. An
-    assistant that talks like everybody else is one more speaker.
+    assistant whose turns are as short as others' is one more speaker.
     """
     said = of.rows["role"] == ROLE_CODES["assistant"]
     count = np.count_nonzero(said)

@@ -67,8 +67,8 @@ class SyncRuntime:
             given = llm.complete(messages, tool=tool)
         except NotImplementedError as error:
             raise ProviderError(
-                f"{type(llm).__name__} is async only: await aadd, aflush and adistil, and do "
-                "without background=True"
+                f"{type(llm).__name__} is async only: await aadd, aflush and aadd_procedure, and "
+                "do without background=True"
             ) from error
         return checked_answer(llm, given)
 

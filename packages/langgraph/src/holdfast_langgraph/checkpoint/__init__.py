@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast_langgraph.checkpoint.pruning import Retention
 from holdfast_langgraph.checkpoint.saver import HoldfastSaver
+from holdfast_langgraph.checkpoint.threads import Retention
 
 __all__ = ["HoldfastSaver", "Retention"]

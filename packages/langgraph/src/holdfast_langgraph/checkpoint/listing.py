@@ -1,25 +1,44 @@
-"""Listing checkpoints, newest first: their keys with a first page, then page by page.
+"""Checkpoint tuples from their rows, and listing them, newest first, page by page.
 
-No transaction outlives its page.
+A listing reads the keys with its first page. No transaction outlives its page.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias, cast
 
-from holdfast import Connection, FilterError
+from holdfast import FilterError
+from holdfast.tables import Connection
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    PendingWrite,
+)
 
-from holdfast_langgraph.checkpoint.packing import unpack_metadata
-from holdfast_langgraph.checkpoint.reading import Row, find_ids, read_row
+from holdfast_langgraph.checkpoint.address import config_of
+from holdfast_langgraph.checkpoint.rows import (
+    CheckpointRow,
+    WriteRow,
+    find_blobs,
+    find_ids,
+    find_writes,
+    read_row,
+)
+from holdfast_langgraph.checkpoint.stored import TypedBytes, unpack_metadata
+from holdfast_langgraph.checkpoint.values import Codec
 
-FIRST_PAGE = 4  # many a caller wants only the newest
+FIRST_PAGE = 4  # often only the newest are wanted
 LARGEST_PAGE = 64
 _KEY = re.compile(r"[A-Za-z0-9_.-]+")
+
+Fetched: TypeAlias = tuple[CheckpointRow, list[WriteRow], dict[int, TypedBytes]]
+"""A checkpoint, its writes in order, and the blobs both need that are not opened yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,23 +48,21 @@ class Query:
     Attributes:
         where: SQL conditions with their values.
         metadata: Keys (a dot leads into a nested object) and the JSON values they must equal.
+        limit: How many at most.
     """
 
     where: tuple[tuple[str, Any], ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    limit: int | None = None
 
 
 def read_query(
     config: RunnableConfig | None,
     filter: Mapping[str, Any] | None,
     before: RunnableConfig | None,
+    limit: int | None,
 ) -> Query:
-    """Return a checked query.
-
-    Args:
-        config: A thread, and if given its namespace and checkpoint; None for all threads.
-        filter: Metadata that must be equal; a missing key equals None.
-        before: Only checkpoints older than the one this config names.
+    """Return a checked query; for its arguments see `HoldfastSaver.list`.
 
     Raises:
         FilterError: A filter key is malformed.
@@ -61,7 +78,7 @@ def read_query(
     end = before["configurable"].get("checkpoint_id") if before is not None else None
     if end:
         where.append(("c.checkpoint_id < ?", end))
-    return Query(tuple(where), _check_filter(filter) if filter else {})
+    return Query(tuple(where), _check_filter(filter) if filter else {}, limit)
 
 
 def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -76,34 +93,23 @@ def _check_filter(filter: Mapping[str, Any]) -> Mapping[str, Any]:
     return checked
 
 
-def find(connection: Connection, query: Query, most: int | None) -> list[int]:
+def find_listed(connection: Connection, query: Query) -> list[int]:
     """Return the row ids of the checkpoints in question, newest first.
 
-    Args:
-        connection: An open read.
-        query: Which.
-        most: How many will be wanted; with a metadata filter any number may have to be looked at.
+    With a metadata filter any number may have to be looked at, so none is left out here.
     """
-    if most is not None and most <= 0:
+    if query.limit is not None and query.limit <= 0:
         return []
-    return find_ids(connection, query.where, None if query.metadata else most)
+    return find_ids(connection, query.where, None if query.metadata else query.limit)
 
 
-def pages(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Cut the row ids after the first page into larger and larger pages."""
-    begin, size = FIRST_PAGE, 2 * FIRST_PAGE
-    while begin < len(ids):
-        yield ids[begin : begin + size]
-        begin, size = begin + size, min(2 * size, LARGEST_PAGE)
-
-
-def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[Row]:
+def read_page(connection: Connection, query: Query, ids: Sequence[int]) -> list[CheckpointRow]:
     """Return the checkpoints of a page that match; one deleted meanwhile is passed over."""
     rows = [read_row(connection, id) for id in ids]
     return [row for row in rows if row is not None and _matches(row, query.metadata)]
 
 
-def _matches(row: Row, wanted: Mapping[str, Any]) -> bool:
+def _matches(row: CheckpointRow, wanted: Mapping[str, Any]) -> bool:
     if not wanted:
         return True
     metadata = unpack_metadata(row.metadata)
@@ -118,3 +124,51 @@ def _lookup(metadata: Mapping[str, Any], key: str) -> Any:
     for step in key.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value
+
+
+# -- checkpoint tuples ----------------------------------------------------------------------------
+
+
+def fetch(
+    connection: Connection, rows: Sequence[CheckpointRow], plain: Collection[int] = ()
+) -> list[Fetched]:
+    """Add what the tuples of checkpoints need, beside the chunks that are opened already."""
+    writes = [find_writes(connection, row.thread, row.ns, row.checkpoint_id) for row in rows]
+    needed = [value for row in rows for value in row.manifest.values()]
+    needed += [write.value for some in writes for write in some]
+    blobs = find_blobs(connection, needed, plain)
+    return [(row, some, blobs) for row, some in zip(rows, writes, strict=True)]
+
+
+def assemble(
+    codec: Codec, fetched: Fetched, config: RunnableConfig | None, plain: dict[int, bytes]
+) -> CheckpointTuple:
+    """Return the tuple that LangGraph expects.
+
+    Args:
+        codec: Reads the values.
+        fetched: What the file holds.
+        config: The caller's own, handed back; None: one that names the checkpoint.
+        plain: Chunks that were opened before; those opened now are added.
+    """
+    row, writes, blobs = fetched
+    body = codec.load_body(row.type, row.body)
+    values = {channel: codec.decode(value, blobs, plain) for channel, value in row.manifest.items()}
+    parent = row.parent_id
+    return CheckpointTuple(
+        config or config_of(row.thread_id, row.ns, row.checkpoint_id),
+        cast(Checkpoint, {**body, "id": row.checkpoint_id, "channel_values": values}),
+        cast(CheckpointMetadata, unpack_metadata(row.metadata)),
+        config_of(row.thread_id, row.ns, parent) if parent else None,
+        [pending(codec, write, blobs, plain) for write in writes],
+    )
+
+
+def pending(
+    codec: Codec,
+    write: WriteRow,
+    blobs: Mapping[int, TypedBytes],
+    plain: dict[int, bytes] | None = None,
+) -> PendingWrite:
+    """Return a write as LangGraph expects it."""
+    return write.task_id, write.channel, codec.decode(write.value, blobs, plain)

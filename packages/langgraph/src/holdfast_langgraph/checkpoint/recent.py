@@ -1,8 +1,8 @@
-"""What the last write to a thread already settled, so that the next need not ask again.
+"""What the last put to a thread settled, kept in memory so that the next need not do it again.
 
-All of it is a hint: a write checks `Known.no` and `Known.epoch` in its own statement and starts
-over if another process has swept or deleted the thread meanwhile. What is noted of a thread
-is noted after a commit, and holds as long as its number and epoch do: concurrent writers of this
+All of it is a hint: a write checks number and epoch of the thread in its own statement and starts
+over if another process has pruned or deleted the thread meanwhile. What is noted of a thread is
+noted after a commit, and holds as long as its number and epoch do: concurrent writers of this
 process may share it.
 """
 
@@ -10,21 +10,122 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+import ormsgpack
 from holdfast.forking import Lock
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langgraph.checkpoint.base import ChannelVersions
 
-from holdfast_langgraph.checkpoint.forms import Blobs, Digest, Past, Stored
+from holdfast_langgraph.checkpoint.address import NO_OWNER, Owner
+
+Digest: TypeAlias = bytes
 
 SALT_BYTES = 16
 MOST_THREADS = 512
-MOST_NUMBERS = 512
+MOST_IDS = 512
 MOST_PLAIN = 512
 MOST_HEADS = 64
 MOST_BYTES = 32 << 20
+
+MESSAGE_CODES = {
+    HumanMessage: 0,
+    AIMessage: 1,
+    ToolMessage: 2,
+    SystemMessage: 3,
+    FunctionMessage: 4,
+    ChatMessage: 5,
+    RemoveMessage: 6,
+}
+# An object for which LangGraph has a format of its own is passed to a default function; there is
+# none, so it is refused.
+PLAIN_ONLY = (
+    ormsgpack.OPT_NON_STR_KEYS
+    | ormsgpack.OPT_PASSTHROUGH_DATACLASS
+    | ormsgpack.OPT_PASSTHROUGH_DATETIME
+    | ormsgpack.OPT_PASSTHROUGH_ENUM
+    | ormsgpack.OPT_PASSTHROUGH_SUBCLASS
+    | ormsgpack.OPT_PASSTHROUGH_UUID
+)
+_WIDE_HEADS = {0xDC: 3, 0xDD: 5}  # of arrays of 16 elements and more
+
+
+def fingerprint(elements: Sequence[object]) -> bytes | None:
+    """Return bytes that are equal for equal messages, one message's after another's.
+
+    LangGraph's serializer takes about 2 us a message, most of it in Pydantic and Python. What it
+    writes of a message of LangChain's own classes depends on nothing but class and fields, so the
+    fields alone, written by the same packer in an eighth of the time, are equal where the message
+    would be. None where an element is no such message, or holds an object that is no plain value
+    (in a tool's artifact, for one).
+    """
+    try:
+        fields = [
+            (MESSAGE_CODES[type(one)], one.__dict__, one.__pydantic_extra__)  # type: ignore[index,attr-defined]
+            for one in elements
+        ]
+        packed = ormsgpack.packb(fields, option=PLAIN_ONLY)
+    except (KeyError, TypeError):
+        return None
+    return packed[_WIDE_HEADS.get(packed[0], 1) :]
+
+
+@dataclass(slots=True)
+class PreviousList:
+    """A list as it was stored last: what the next one in its channel most likely begins with.
+
+    Nothing of it changes once it is stored.
+
+    Attributes:
+        serializer: What wrote it; another one's bytes may differ.
+        kind: What `content` is: the fingerprint of the elements, or their msgpack.
+        content: Compared with the beginning of the next list's.
+        count: Number of elements.
+        runs: How many of the chunks are runs; each other chunk is one element.
+        in_runs: Bytes of `content` that belong to elements in runs.
+        count_in_runs: Number of those elements.
+        tail: Digest and msgpack of every element after the last run.
+        chunks: Of the stored list, after its head; set once it is stored.
+    """
+
+    serializer: object
+    kind: str
+    content: bytes = b""
+    count: int = 0
+    runs: int = 0
+    in_runs: int = 0
+    count_in_runs: int = 0
+    tail: tuple[tuple[Digest, bytes], ...] = ()
+    chunks: tuple[int | bytes, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        return 2 * len(self.content) + 500
+
+    def shared_with(self, serializer: object, kind: str, content: bytes) -> PreviousList:
+        """Return what a list of this content begins with: all of this, its runs, or nothing."""
+        if self.serializer is serializer and self.kind == kind:
+            if content.startswith(self.content):
+                return self
+            start = self.content[: self.in_runs]
+            if content.startswith(start):
+                count, runs = self.count_in_runs, self.runs
+                chunks = self.chunks[:runs]
+                return PreviousList(
+                    serializer, kind, start, count, runs, len(start), count, chunks=chunks
+                )
+        return PreviousList(serializer, kind)
 
 
 class Head(NamedTuple):
@@ -33,15 +134,15 @@ class Head(NamedTuple):
     Attributes:
         checkpoint_id: Its id.
         versions: Of its channels.
-        manifest: Its values.
-        pasts: Its lists, and earlier ones, by channel.
+        manifest: Its stored values.
+        lists: Its lists, and earlier ones, by channel.
         weight: About how many bytes those take in memory.
     """
 
     checkpoint_id: str
     versions: ChannelVersions
-    manifest: Mapping[str, Stored]
-    pasts: Mapping[str, Past]
+    manifest: Mapping[str, Any]
+    lists: Mapping[str, PreviousList]
     weight: int
 
 
@@ -49,70 +150,54 @@ NO_HEAD = Head("", {}, {}, {}, 0)
 
 
 @dataclass(slots=True, eq=False)
-class Known:
-    """One thread, as last seen.
+class ThreadState:
+    """One thread, as last read or written.
 
     Attributes:
         no: Its number; None while the file has no such thread.
         salt: Goes into its digests.
-        epoch: How often it had been swept; numbers are good within one epoch.
-        numbers: Blobs by digest.
+        owners: Those that the file has of it, as far as is known.
+        epoch: How often its blobs were collected; ids are valid within one epoch.
+        ids: Blobs by digest.
         heads: By namespace.
-        plain: Opened parts of what was read or written lately, by number.
-        maker: The codec that opened them: another one might not be able to.
-        weight: About how many bytes its lists and opened parts take in memory.
+        plain: Chunks read or written lately, decompressed and decrypted, by id.
+        codec: What opened them; another one might not be able to.
+        weight: About how many bytes lists and plain chunks take in memory.
     """
 
     no: int | None = None
     salt: bytes = b""
     epoch: int = 0
-    numbers: dict[Digest, int] = field(default_factory=dict)
+    owners: set[Owner] = field(default_factory=lambda: {NO_OWNER})
+    ids: dict[Digest, int] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     plain: dict[int, bytes] = field(default_factory=dict)
-    maker: object = None
+    codec: object = None
     weight: int = 0
 
     @classmethod
-    def nothing(cls) -> Known:
-        """Return a thread that is not there yet."""
+    def new(cls) -> ThreadState:
+        """Return a thread that is not in the file yet."""
         return cls(salt=os.urandom(SALT_BYTES))
 
-    def sorted(self, blobs: Blobs) -> tuple[dict[Digest, int], Blobs]:
-        """Return the numbers of the blobs that are known, and the other blobs."""
-        numbers: dict[Digest, int] = {}
-        others: Blobs = {}
-        for digest, blob in blobs.items():
-            number = self.numbers.get(digest)
-            if number is None:
-                others[digest] = blob
-            else:
-                numbers[digest] = number
-        return numbers, others
+    def note_ids(self, ids: Mapping[Digest, int]) -> None:
+        """Note the ids of blobs; once there are too many, these replace all others."""
+        if len(self.ids) + len(ids) > MOST_IDS:
+            self.ids = dict(ids)
+        else:
+            self.ids.update(ids)
 
-    def note(self, no: int, numbers: Mapping[Digest, int]) -> None:
-        """Note what a write has committed: the thread's number, and the blobs it used."""
-        self.no = no
-        if numbers:
-            self.note_numbers(numbers)
-
-    def note_numbers(self, numbers: Mapping[Digest, int]) -> None:
-        """Note the numbers of blobs; once there are too many, these are all that is kept."""
-        if len(self.numbers) + len(numbers) > MOST_NUMBERS:
-            self.numbers = dict(numbers)
-        elif numbers:
-            self.numbers.update(numbers)
-
-    def opened(self, maker: object, no: int, epoch: int) -> dict[int, bytes]:
-        """Return the parts that need no opening, if this is still the thread."""
-        same = self.maker is maker and self.no == no and self.epoch == epoch
+    def opened(self, codec: object, no: int, epoch: int) -> dict[int, bytes]:
+        """Return the plain chunks, if this is still the thread."""
+        same = self.codec is codec and self.no == no and self.epoch == epoch
         return dict(self.plain) if same else {}
 
-    def note_plain(self, maker: object, plain: Mapping[int, bytes]) -> None:
-        """Note opened parts; once there are too many, these are all that is kept."""
-        more = {number: data for number, data in plain.items() if number not in self.plain}
-        if self.maker is not maker or len(self.plain) + len(more) > MOST_PLAIN:
+    def note_plain(self, codec: object, plain: Mapping[int, bytes]) -> None:
+        """Note plain chunks; once there are too many, these replace all others."""
+        more = {id: data for id, data in plain.items() if id not in self.plain}
+        if self.codec is not codec or len(self.plain) + len(more) > MOST_PLAIN:
             self.weight -= sum(map(len, self.plain.values()))
-            self.plain, self.maker, more = {}, maker, dict(plain)
+            self.plain, self.codec, more = {}, codec, dict(plain)
         self.plain.update(more)
         self.weight += sum(map(len, more.values()))
 
@@ -126,28 +211,28 @@ class Known:
         self.heads[ns] = head
 
 
-class Recent:
-    """The threads written last, by id: a small least-recently-used cache, safe to share."""
+class RecentThreads:
+    """The threads used last, by id: a small least-recently-used cache, safe to share."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._threads: OrderedDict[str, tuple[Known, int]] = OrderedDict()
+        self._threads: OrderedDict[str, tuple[ThreadState, int]] = OrderedDict()
         self._weight = 0
 
-    def get(self, thread_id: str) -> Known | None:
+    def get(self, thread_id: str) -> ThreadState | None:
         """Return what is known of a thread."""
         found = self._threads.get(thread_id)  # one look at a dict needs no lock
         return None if found is None else found[0]
 
-    def keep(self, thread_id: str, known: Known) -> None:
-        """Remember a thread; forget those unused for longest once all are too many, or too much."""
-        weight = known.weight
+    def keep(self, thread_id: str, state: ThreadState) -> None:
+        """Remember a thread; forget those unused for longest once all take too much."""
+        weight = state.weight
         with self._lock:
             if weight > MOST_BYTES:
                 self._forget(thread_id)
                 return
             self._weight += weight - self._threads.get(thread_id, (None, 0))[1]
-            self._threads[thread_id] = known, weight
+            self._threads[thread_id] = state, weight
             self._threads.move_to_end(thread_id)
             while len(self._threads) > MOST_THREADS or self._weight > MOST_BYTES:
                 self._forget(next(iter(self._threads)))

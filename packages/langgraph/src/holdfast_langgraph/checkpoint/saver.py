@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from holdfast.tables import Durability
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     ChannelVersions,
@@ -18,10 +19,10 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from holdfast_langgraph.checkpoint import listing
 from holdfast_langgraph.checkpoint.capture import Capture, ScopeOf, thread_scope
-from holdfast_langgraph.checkpoint.file import Durability, File, Where
+from holdfast_langgraph.checkpoint.file import File, Where
 from holdfast_langgraph.checkpoint.pool import Pool
-from holdfast_langgraph.checkpoint.pruning import Retention
 from holdfast_langgraph.checkpoint.sync import SyncSaver
+from holdfast_langgraph.checkpoint.threads import Retention
 
 if TYPE_CHECKING:
     from holdfast import Memory
@@ -36,8 +37,12 @@ class HoldfastSaver(SyncSaver):
     Safe for many threads, many event loops and many processes on one file. A message is stored
     once however many checkpoints hold it. The file is opened at the first use.
 
+    A thread belongs to every ``user_id`` (``agent_id``, ``app_id``) that the ``configurable`` of a
+    put to it named, and its id is its run: `Memory.delete_all` of one of them on the same file
+    deletes the whole thread. `Memory.stats` with ``check=True`` names the threads of no user.
+
     Args:
-        where: A path, ``":memory:"``, or an open `holdfast.Database` (which stays yours to close).
+        where: A path, or ``":memory:"``; for the file of a `Memory` see `from_memory`.
         serde: Serializes values; by default LangGraph's own. Metadata is stored as JSON and never
             passes through it: to encrypt everything, give `key`.
         key: Encrypts the whole file: a passphrase, or 32 raw bytes. Only with a path.
@@ -167,17 +172,10 @@ class HoldfastSaver(SyncSaver):
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
         """Async twin of `list`."""
-        query = listing.read_query(config, filter, before)
-        ids, page = await self._pool.run(self._first, query, limit)
-        left, pages = limit, listing.pages(ids)
-        while True:
-            for found in page[:left]:
+        pages = self._pages(listing.read_query(config, filter, before, limit))
+        while (page := await self._pool.run(next, pages, None)) is not None:
+            for found in page:
                 yield found
-                left = None if left is None else left - 1
-            following = next(pages, None) if left != 0 else None
-            if following is None:
-                return
-            page = await self._pool.run(self._page, query, following)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]

@@ -1,18 +1,16 @@
 """Storing a checkpoint or a task's writes: serialize first, then one short transaction.
 
-The bytes are made before the file's pen is taken, from what is known of the thread. If the thread
-has been swept or deleted meanwhile, the transaction changes nothing and all starts over.
+The bytes are made before the write begins, from what is known of the thread. If the thread has been
+pruned or deleted meanwhile, the transaction changes nothing and all starts over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
-from holdfast import Connection, Database
+from holdfast.tables import Database
 from langgraph.checkpoint.base import (
     WRITES_IDX_MAP,
     ChannelVersions,
@@ -20,196 +18,165 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
 )
 
-from holdfast_langgraph.checkpoint import filing
+from holdfast_langgraph.checkpoint import rows
 from holdfast_langgraph.checkpoint.address import Address
-from holdfast_langgraph.checkpoint.cutting import MSGPACK
-from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.forms import (
-    MOST_CARRIED,
+from holdfast_langgraph.checkpoint.recent import NO_HEAD, Digest, Head, RecentThreads, ThreadState
+from holdfast_langgraph.checkpoint.serializer import MSGPACK
+from holdfast_langgraph.checkpoint.stored import (
     Blobs,
-    Digest,
     Draft,
     Stored,
-    carried_numbers,
-    pasts_of,
-    placed,
-    settle,
-    settled,
+    previous_lists,
+    resolve,
+    resolve_all,
 )
-from holdfast_langgraph.checkpoint.pruning import Retention, is_due, prune, retained
-from holdfast_langgraph.checkpoint.reading import digests_of
-from holdfast_langgraph.checkpoint.recent import NO_HEAD, Head, Known, Recent
-from holdfast_langgraph.checkpoint.writing import (
-    CheckpointThereError,
-    ThreadMovedError,
-    add_blobs,
-    add_next,
-    add_thread,
-    add_writes,
-    checkpoint_row,
-    find_thread,
-    take_back,
-)
+from holdfast_langgraph.checkpoint.threads import Retention, is_due, prune, retained
+from holdfast_langgraph.checkpoint.values import Codec
 
-# A part is a message or a run of some; larger blobs are values of their own.
-MOST_PART = 1 << 16
-HEAVIEST = 1 << 17  # bytes that a checkpoint's row carries
+# A chunk is a message or a run of some; larger blobs are values of their own.
+MOST_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What storing works with.
-
-    Attributes:
-        inside: As many entries as threads are writing just now.
-    """
+class WriteContext:
+    """What a write works with."""
 
     database: Database
     codec: Codec
-    recent: Recent
+    recent: RecentThreads
     retention: Retention | None
-    inside: list[None] = field(default_factory=list)
-
-    def open(self, *, single: bool) -> AbstractContextManager[Connection]:
-        """Open what a write needs: one statement is a transaction of its own, and quicker so.
-
-        With full durability writers that wait for one another share a commit, so they need one.
-        """
-        if single and (len(self.inside) == 1 or self.database.durability == "normal"):
-            return self.database.bare()
-        return self.database.write()
 
 
 def store_checkpoint(
-    desk: Desk,
+    context: WriteContext,
     address: Address,
     checkpoint: Checkpoint,
     metadata: CheckpointMetadata,
     new_versions: ChannelVersions,
 ) -> None:
-    """Store a checkpoint under its parent's address; then let go what retention does not keep."""
-    body = desk.codec.dump_body(checkpoint)
-    row = checkpoint_row(address, checkpoint["id"], metadata, body)
+    """Store a checkpoint under its parent's address; then delete what retention does not keep."""
+    codec, retention = context.codec, context.retention
+    columns = rows.checkpoint_columns(
+        address, checkpoint["id"], metadata, codec.dump_body(checkpoint)
+    )
 
-    def attempt(known: Known, carrying: bool = True) -> None:
-        head = _latest(desk, known, address)
-        drafts, blobs = _draft(desk.codec, known.salt, head, address, checkpoint, new_versions)
-        numbers, plain, sealed = _sort(desk.codec, known, blobs)
-        carried = sealed if carrying and _is_light(sealed) else {}
-        goes_on = carried is sealed and _goes_on(desk, known, head, address, checkpoint["id"])
-        with desk.open(single=goes_on) as connection:
-            thread = known.no or add_thread(connection, address.thread_id, known.salt)
-            if carried:
-                numbers |= carried_numbers(0, carried)
-            elif sealed:
-                numbers |= add_blobs(connection, thread, sealed)
-            manifest = settled(drafts, numbers)
-            add = add_next if goes_on else filing.add_filed
-            at = add(connection, (thread, known.epoch), row, manifest, carried)
-            if desk.retention and is_due(connection, thread, address.ns, desk.retention):
-                prune(connection, thread, retained(desk.retention))
-                desk.database.expect_erasure(connection)
-                desk.recent.drop(address.thread_id)
-                return
-        if carried:
-            numbers |= carried_numbers(at, carried)
-            manifest = {channel: placed(value, at) for channel, value in manifest.items()}
-        known.note(thread, numbers)
-        if plain:
-            known.note_plain(desk.codec, _parts(plain, numbers))
-        known.note_head(address.ns, _head(checkpoint, drafts, manifest, head))
-        desk.recent.keep(address.thread_id, known)
-        if goes_on and filing.is_due(at):
-            filing.file_all(desk.database)
+    def attempt(state: ThreadState) -> None:
+        head = _head(context, state, address)
+        drafts, blobs = _draft(codec, state.salt, head, address, checkpoint, new_versions)
+        ids, added, sealed = _divide(codec, state, blobs)
+        with context.database.write() as connection:
+            thread = state.no or rows.add_thread(connection, address.thread_id, state.salt)
+            if address.owner not in state.owners:
+                rows.add_owner(connection, thread, address.owner)
+            ids |= rows.add_blobs(connection, thread, sealed)
+            manifest = resolve_all(drafts, ids)
+            rows.add_checkpoint(connection, (thread, state.epoch), columns, manifest)
+            pruned = retention is not None and is_due(connection, thread, address.ns, retention)
+            if retention is not None and pruned:
+                prune(connection, thread, retained(retention))
+                context.database.expect_erasure(connection)
+        if pruned:
+            context.recent.drop(address.thread_id)
+            return
+        state.note_head(address.ns, _next_head(checkpoint, drafts, manifest, head))
+        _keep(context, address, state, thread, ids, added)
 
-    try:
-        _settle(desk, address.thread_id, attempt)
-    except CheckpointThereError:
-        _settle(desk, address.thread_id, partial(attempt, carrying=False))
+    _retry(context, address.thread_id, attempt)
 
 
 def store_writes(
-    desk: Desk, address: Address, writes: Sequence[tuple[str, Any]], task: tuple[str, str]
+    context: WriteContext,
+    address: Address,
+    writes: Sequence[tuple[str, Any]],
+    task: tuple[str, str],
 ) -> None:
     """Store the writes of a task (its id and path) after the checkpoint at an address."""
-    codec = desk.codec
+    codec = context.codec
     channels = [channel for channel, _ in writes]
     indexes = [WRITES_IDX_MAP.get(channel, at) for at, channel in enumerate(channels)]
     replaces = max(indexes) < 0  # errors, interrupts and the like, and nothing else
 
-    def attempt(known: Known) -> None:
+    def attempt(state: ThreadState) -> None:
         blobs: Blobs = {}
-        drafts = [codec.encode_write(value, known.salt, blobs) for _, value in writes]
-        numbers, plain, sealed = _sort(codec, known, blobs)
-        single = known.no is not None and not sealed and not replaces
-        with desk.open(single=single) as connection:
-            thread = known.no or add_thread(connection, address.thread_id, known.salt)
-            if sealed:
-                numbers |= add_blobs(connection, thread, sealed)
+        drafts = [codec.encode_write(value, state.salt, blobs) for _, value in writes]
+        ids, added, sealed = _divide(codec, state, blobs)
+        with context.database.write() as connection:
+            thread = state.no or rows.add_thread(connection, address.thread_id, state.salt)
+            if address.owner not in state.owners:
+                rows.add_owner(connection, thread, address.owner)
+            ids |= rows.add_blobs(connection, thread, sealed)
             if replaces:
-                take_back(connection, thread, address, task[0], indexes)
-            stored = [settle(draft, numbers) for draft in drafts]
+                rows.remove_writes(
+                    connection,
+                    (thread, address.ns, address.checkpoint_id),
+                    lambda task_id, write: task_id == task[0] and write[0] in indexes,
+                )
+            stored = [resolve(draft, ids) for draft in drafts]
             numbered = tuple(zip(indexes, channels, stored, strict=True))
-            at = add_writes(connection, (thread, known.epoch), address, task, numbered)
-        if blobs or known.no is None:
-            known.note(thread, numbers)
-            known.note_plain(codec, _parts(plain, numbers))
-            desk.recent.keep(address.thread_id, known)
-        if filing.is_due(at):
-            filing.file_all(desk.database)
+            rows.add_writes(connection, (thread, state.epoch), address, task, numbered)
+        if blobs or state.no is None or address.owner not in state.owners:
+            _keep(context, address, state, thread, ids, added)
 
-    _settle(desk, address.thread_id, attempt)
+    _retry(context, address.thread_id, attempt)
 
 
-def _is_light(blobs: Blobs) -> bool:
-    """Say whether a row can carry these blobs; filing it reads them once more."""
-    if len(blobs) > MOST_CARRIED:
-        return False
-    return not blobs or sum([len(data) for _, data in blobs.values()]) <= HEAVIEST
-
-
-def _goes_on(desk: Desk, known: Known, head: Head, address: Address, checkpoint_id: str) -> bool:
-    """Say whether a checkpoint follows the one written last, so that nobody can have put it."""
-    follows = address.checkpoint_id == head.checkpoint_id < checkpoint_id
-    return follows and known.no is not None and desk.retention is None
-
-
-def _sort(codec: Codec, known: Known, blobs: Blobs) -> tuple[dict[Digest, int], Blobs, Blobs]:
-    """Return the numbers of the blobs that the thread has, and the others, plain and sealed."""
-    if not blobs:
-        return {}, {}, {}
-    numbers, plain = known.sorted(blobs)
-    return numbers, plain, {digest: codec.seal(*blob) for digest, blob in plain.items()}
-
-
-def _latest(desk: Desk, known: Known, address: Address) -> Head:
-    """Return the checkpoint written last; if that is not the parent, learn what the parent names.
-
-    So a message is not stored again by the next process, or in a fork.
-    """
-    head = known.heads.get(address.ns, NO_HEAD)
-    if address.checkpoint_id not in (None, head.checkpoint_id) and known.no is not None:
-        with desk.database.read() as connection:
-            known.note_numbers(digests_of(connection, known.no, address))
-    return head
-
-
-def _settle(desk: Desk, thread_id: str, attempt: Callable[[Known], None]) -> None:
+def _retry(context: WriteContext, thread_id: str, attempt: Callable[[ThreadState], None]) -> None:
     """Attempt a write until the thread was as it was known."""
     while True:
-        known = desk.recent.get(thread_id)
-        if known is None:
-            with desk.database.read() as connection:
-                known = find_thread(connection, thread_id) or Known.nothing()
-        desk.inside.append(None)
+        state = context.recent.get(thread_id)
+        if state is None:
+            with context.database.read() as connection:
+                state = rows.find_thread(connection, thread_id) or ThreadState.new()
         try:
-            attempt(known)
-        except ThreadMovedError:
-            desk.recent.drop(thread_id)
+            attempt(state)
+        except rows.ThreadMovedError:
+            context.recent.drop(thread_id)
         else:
             return
-        finally:
-            desk.inside.pop()
+
+
+def _divide(
+    codec: Codec, state: ThreadState, blobs: Blobs
+) -> tuple[dict[Digest, int], Blobs, Blobs]:
+    """Return the ids of the blobs that the thread has, and the others, plain and for the file."""
+    ids = {digest: state.ids[digest] for digest in blobs if digest in state.ids}
+    plain = {digest: blob for digest, blob in blobs.items() if digest not in ids}
+    return ids, plain, {digest: codec.seal(*blob) for digest, blob in plain.items()}
+
+
+def _keep(
+    context: WriteContext,
+    address: Address,
+    state: ThreadState,
+    thread: int,
+    ids: Mapping[Digest, int],
+    added: Blobs,
+) -> None:
+    """Remember what a write has committed."""
+    state.no = thread
+    state.owners.add(address.owner)
+    if ids:
+        state.note_ids(ids)
+    chunks = {
+        ids[digest]: data
+        for digest, (type_, data) in added.items()
+        if type_ == MSGPACK and len(data) <= MOST_CHUNK
+    }
+    if chunks:
+        state.note_plain(context.codec, chunks)
+    context.recent.keep(address.thread_id, state)
+
+
+def _head(context: WriteContext, state: ThreadState, address: Address) -> Head:
+    """Return the checkpoint written last; where it is not the parent, read what the parent names.
+
+    So a message is not stored again by another process, or in a fork.
+    """
+    head = state.heads.get(address.ns, NO_HEAD)
+    if address.checkpoint_id not in (None, head.checkpoint_id) and state.no is not None:
+        with context.database.read() as connection:
+            state.note_ids(rows.digests_of(connection, state.no, address))
+    return head
 
 
 def _draft(
@@ -226,36 +193,13 @@ def _draft(
     blobs: Blobs = {}
     drafts: dict[str, Draft] = {}
     for channel, value in checkpoint.get("channel_values", {}).items():
-        if codec.spares(value):
+        if codec.keeps_plain(value):
             drafts[channel] = None, value
         elif channel not in new_versions and _unchanged(channel, versions, parent):
             drafts[channel] = parent.manifest[channel]
         else:
-            drafts[channel] = codec.encode(value, salt, blobs, head.pasts.get(channel))
+            drafts[channel] = codec.encode(value, salt, blobs, head.lists.get(channel))
     return drafts, blobs
-
-
-def _head(
-    checkpoint: Checkpoint,
-    drafts: Mapping[str, Draft],
-    manifest: Mapping[str, Stored],
-    before: Head,
-) -> Head:
-    """Return what is worth knowing of the checkpoint just stored."""
-    versions, pasts, weight = checkpoint.get("channel_versions", {}), before.pasts, before.weight
-    if manifest is not drafts:
-        pasts = {**pasts, **pasts_of(drafts, manifest)}
-        weight = sum([past.weight for past in pasts.values()])
-    return Head(checkpoint["id"], dict(versions), manifest, pasts, weight)
-
-
-def _parts(blobs: Blobs, numbers: Mapping[Digest, int]) -> dict[int, bytes]:
-    """Return the plain bytes of what may be parts of a list, by number."""
-    return {
-        numbers[digest]: data
-        for digest, (type_, data) in blobs.items()
-        if type_ == MSGPACK and len(data) <= MOST_PART
-    }
 
 
 def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
@@ -263,3 +207,17 @@ def _unchanged(channel: str, versions: ChannelVersions, head: Head) -> bool:
     return (
         version is not None and version == head.versions.get(channel) and channel in head.manifest
     )
+
+
+def _next_head(
+    checkpoint: Checkpoint,
+    drafts: Mapping[str, Draft],
+    manifest: Mapping[str, Stored],
+    before: Head,
+) -> Head:
+    """Return what is worth knowing of the checkpoint just stored."""
+    versions, lists, weight = checkpoint.get("channel_versions", {}), before.lists, before.weight
+    if manifest is not drafts:
+        lists = {**lists, **previous_lists(drafts, manifest)}
+        weight = sum([one.weight for one in lists.values()])
+    return Head(checkpoint["id"], dict(versions), manifest, lists, weight)

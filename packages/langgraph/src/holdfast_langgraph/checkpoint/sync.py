@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from holdfast import Connection, Database, InvalidInputError
+from holdfast import InvalidInputError
+from holdfast.tables import Database
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     BaseCheckpointSaver,
@@ -19,23 +20,14 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
-from holdfast_langgraph.checkpoint import (
-    copying,
-    delta,
-    listing,
-    pruning,
-    reading,
-    storing,
-    writing,
-)
+from holdfast_langgraph.checkpoint import delta, listing, rows, storing, threads
 from holdfast_langgraph.checkpoint.address import Address, config_of
 from holdfast_langgraph.checkpoint.capture import Capture
-from holdfast_langgraph.checkpoint.encoding import Codec
-from holdfast_langgraph.checkpoint.file import File
-from holdfast_langgraph.checkpoint.forms import references
-from holdfast_langgraph.checkpoint.keys import digest_key
-from holdfast_langgraph.checkpoint.pruning import Retention
-from holdfast_langgraph.checkpoint.recent import Known, Recent
+from holdfast_langgraph.checkpoint.file import File, digest_key
+from holdfast_langgraph.checkpoint.recent import RecentThreads, ThreadState
+from holdfast_langgraph.checkpoint.stored import references
+from holdfast_langgraph.checkpoint.threads import Retention
+from holdfast_langgraph.checkpoint.values import Codec
 
 
 class SyncSaver(BaseCheckpointSaver[Any]):
@@ -52,8 +44,8 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         self._file = file
         self._retention = retention
         self._capture = capture
-        self._recent = Recent()
-        self._made_desk: storing.Desk | None = None
+        self._recent = RecentThreads()
+        self._made: storing.WriteContext | None = None
 
     def setup(self) -> None:
         """Open the file and bring its tables up to date; every operation does so by itself.
@@ -68,44 +60,48 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """The file, opened now if it was not yet."""
         return self._file.open()
 
-    def _codec(self) -> Codec:
-        return self._desk().codec
-
-    def _desk(self) -> storing.Desk:
+    def _context(self) -> storing.WriteContext:
         # `serde` may be set anew at any time, and is on a shallow copy (`with_allowlist`).
-        desk = self._made_desk
-        if desk is None or desk.codec.serde is not self.serde:
+        context = self._made
+        if context is None or context.codec.serde is not self.serde:
             codec = Codec(self.serde, digest_key(self.database, self.serde))
-            desk = storing.Desk(self.database, codec, self._recent, self._retention)
-            self._made_desk = desk
-        return desk
+            context = storing.WriteContext(self.database, codec, self._recent, self._retention)
+            self._made = context
+        return context
 
     # -- reading --------------------------------------------------------------------------------
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Return the checkpoint a config names, or its thread's latest; None if there is none."""
-        database, codec, address = self.database, self._codec(), Address.of(config)
-        with database.read() as connection:
-            row = reading.find(connection, address)
+        codec, address = self._context().codec, Address.of(config)
+        with self.database.read() as connection:
+            row = rows.find(connection, address)
             if row is None:
                 return None
             plain = self._opened(codec, [row])
-            [fetched] = reading.fetch(connection, [row], plain)
+            [fetched] = listing.fetch(connection, [row], plain)
         if address.checkpoint_id:
-            return reading.assemble(codec, fetched, config, plain)
-        found = reading.assemble(codec, fetched, None, plain)
+            return listing.assemble(codec, fetched, config, plain)
+        found = listing.assemble(codec, fetched, None, plain)
         self._remember(codec, row, plain)
         return found
 
-    def _remember(self, codec: Codec, row: reading.Row, plain: Mapping[int, bytes]) -> None:
-        """Keep the opened parts of a thread's latest checkpoint, where the thread goes on."""
-        known = self._recent.get(row.thread_id)
-        if known is None or (known.no, known.epoch) != (row.thread, row.epoch):
-            known = Known(row.thread, row.salt, row.epoch)
+    def _remember(self, codec: Codec, row: rows.CheckpointRow, plain: Mapping[int, bytes]) -> None:
+        """Keep the opened chunks of a thread's latest checkpoint, from where the thread goes on."""
+        state = self._recent.get(row.thread_id)
+        if state is None or (state.no, state.epoch) != (row.thread, row.epoch):
+            state = ThreadState(row.thread, row.salt, row.epoch)
         if plain:
-            needed = {number for value in row.manifest.values() for number in references(value)}
-            known.note_plain(codec, {part: plain[part] for part in needed if part in plain})
-        self._recent.keep(row.thread_id, known)
+            needed = {id for value in row.manifest.values() for id in references(value)}
+            state.note_plain(codec, {id: plain[id] for id in needed if id in plain})
+        self._recent.keep(row.thread_id, state)
+
+    def _opened(self, codec: Codec, found: Sequence[rows.CheckpointRow]) -> dict[int, bytes]:
+        """Return the opened chunks that are known of the one thread these checkpoints are of."""
+        if len({row.thread for row in found}) != 1:
+            return {}
+        state = self._recent.get(found[0].thread_id)
+        return state.opened(codec, found[0].thread, found[0].epoch) if state is not None else {}
 
     def list(
         self,
@@ -129,47 +125,23 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         Raises:
             FilterError: A filter key is malformed.
         """
-        query = listing.read_query(config, filter, before)
-        ids, page = self._first(query, limit)
-        left, pages = limit, listing.pages(ids)
-        while True:
-            for found in page[:left]:
-                yield found
-                left = None if left is None else left - 1
-            following = next(pages, None) if left != 0 else None
-            if following is None:
-                return
-            page = self._page(query, following)
+        for page in self._pages(listing.read_query(config, filter, before, limit)):
+            yield from page
 
-    def _first(
-        self, query: listing.Query, limit: int | None
-    ) -> tuple[Sequence[int], Sequence[CheckpointTuple]]:
-        """Return the row ids of the checkpoints in question, and the first of them."""
-        database, codec = self.database, self._codec()
-        with database.read() as connection:
-            ids = listing.find(connection, query, limit)
-            fetched, plain = self._fetched(connection, codec, query, ids[: listing.FIRST_PAGE])
-        return ids, [reading.assemble(codec, one, None, plain) for one in fetched]
-
-    def _page(self, query: listing.Query, ids: Sequence[int]) -> Sequence[CheckpointTuple]:
-        database, codec = self.database, self._codec()
-        with database.read() as connection:
-            fetched, plain = self._fetched(connection, codec, query, ids)
-        return [reading.assemble(codec, one, None, plain) for one in fetched]
-
-    def _fetched(
-        self, connection: Connection, codec: Codec, query: listing.Query, ids: Sequence[int]
-    ) -> tuple[Sequence[reading.Fetched], dict[int, bytes]]:
-        rows = listing.read_page(connection, query, ids)
-        plain = self._opened(codec, rows)  # neighbours share most of their parts
-        return reading.fetch(connection, rows, plain), plain
-
-    def _opened(self, codec: Codec, rows: Sequence[reading.Row]) -> dict[int, bytes]:
-        """Return the opened parts that are known of the one thread these checkpoints are of."""
-        if len({row.thread for row in rows}) != 1:
-            return {}
-        known = self._recent.get(rows[0].thread_id)
-        return known.opened(codec, rows[0].thread, rows[0].epoch) if known is not None else {}
+    def _pages(self, query: listing.Query) -> Iterator[Sequence[CheckpointTuple]]:
+        """Yield what a query finds, page by page; each is read in a transaction of its own."""
+        codec, left = self._context().codec, query.limit
+        ids: Sequence[int] | None = None
+        begin, size = 0, listing.FIRST_PAGE
+        while ids is None or (begin < len(ids) and left != 0):
+            with self.database.read() as connection:
+                ids = listing.find_listed(connection, query) if ids is None else ids
+                page = listing.read_page(connection, query, ids[begin : begin + size])[:left]
+                plain = self._opened(codec, page)  # neighbours share most of their chunks
+                fetched = listing.fetch(connection, page, plain)
+            yield [listing.assemble(codec, one, None, plain) for one in fetched]
+            left = None if left is None else left - len(page)
+            begin, size = begin + size, min(2 * size, listing.LARGEST_PAGE)
 
     def get_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
@@ -186,10 +158,10 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         if not channels:
             return {}
-        database, codec = self.database, self._codec()
-        with database.read() as connection:
-            trails, blobs = delta.trace(connection, Address.of(config), channels)
-        return delta.tell(codec, trails, blobs)
+        codec = self._context().codec
+        with self.database.read() as connection:
+            histories, blobs = delta.read_history(connection, Address.of(config), channels)
+        return delta.decode_history(codec, histories, blobs)
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -225,7 +197,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         address = Address.of(config)
         full = get_checkpoint_metadata(config, metadata)
-        storing.store_checkpoint(self._desk(), address, checkpoint, full, new_versions)
+        storing.store_checkpoint(self._context(), address, checkpoint, full, new_versions)
         return config_of(config["configurable"]["thread_id"], address.ns, checkpoint["id"])
 
     def put_writes(
@@ -247,7 +219,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             task_path: Its path, by which writes are ordered.
         """
         if writes:
-            storing.store_writes(self._desk(), Address.of(config), writes, (task_id, task_path))
+            storing.store_writes(self._context(), Address.of(config), writes, (task_id, task_path))
 
     # -- threads --------------------------------------------------------------------------------
 
@@ -261,10 +233,10 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         What a later checkpoint's delta channel rests on stays, invisible, so that no state of
         another run changes. A thread without checkpoints is deleted.
         """
-        keep = pruning.without_runs(frozenset(map(str, run_ids)))
+        keep = threads.without_runs(frozenset(map(str, run_ids)))
         with self.database.erasing() as connection:
-            for thread in pruning.threads_of_runs(connection, list(map(str, run_ids))):
-                pruning.prune(connection, thread, keep)
+            for thread in threads.threads_of_runs(connection, list(map(str, run_ids))):
+                threads.prune(connection, thread, keep)
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy a thread with all its history to another id; a missing source copies nothing.
@@ -273,7 +245,7 @@ class SyncSaver(BaseCheckpointSaver[Any]):
         """
         self._recent.drop(str(target_thread_id))
         with self.database.write() as connection:
-            copying.copy_thread(connection, str(source_thread_id), str(target_thread_id))
+            threads.copy_thread(connection, str(source_thread_id), str(target_thread_id))
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete old checkpoints of these threads.
@@ -290,17 +262,21 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             raise InvalidInputError(
                 f"unknown strategy {strategy!r}; allowed are 'keep_latest' and 'delete'"
             )
-        self._erase(thread_ids, pruning.latest if strategy == "keep_latest" else None)
+        self._erase(thread_ids, threads.latest if strategy == "keep_latest" else None)
 
-    def _erase(self, thread_ids: Sequence[str], keep: pruning.Keep | None) -> None:
+    def _erase(self, thread_ids: Sequence[str], keep: threads.Keep | None) -> None:
         """Prune threads in one transaction, whole without `keep`, and clear the log behind it."""
         if not thread_ids:
             return
         with self.database.erasing() as connection:
             for thread_id in map(str, thread_ids):
-                known = writing.find_thread(connection, thread_id)
-                if known is not None and known.no is not None:
-                    pruning.erase(connection, known.no, keep)
+                state = rows.find_thread(connection, thread_id)
+                if state is None or state.no is None:
+                    continue
+                if keep is None:
+                    threads.delete_thread(connection, state.no)
+                else:
+                    threads.prune(connection, state.no, keep)
         if keep is None and self._capture is not None:
             self._capture.forget(list(map(str, thread_ids)))
 
@@ -315,10 +291,10 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             return 0
         database, deleted = self.database, 0
         with database.read() as connection:
-            threads = pruning.all_threads(connection)
-        for thread in threads:
+            every = threads.all_threads(connection)
+        for thread in every:
             with database.write() as connection:
-                gone = pruning.retire(connection, thread, retention)
+                gone = threads.retire(connection, thread, retention)
                 if gone:
                     database.expect_erasure(connection)
             deleted += gone
@@ -328,9 +304,9 @@ class SyncSaver(BaseCheckpointSaver[Any]):
     def get_next_version(self, current: int | str | float | None, channel: None) -> Any:
         """Return the version after `current`: a count.
 
-        Other savers add a random tail, for they file values under their version and a fork would
-        write over its sibling. Here values are filed by content. A thread that came from another
-        saver goes on in that saver's form.
+        Other savers add a random tail, because they store values under their version and a fork
+        would write over its sibling. Here values are stored by content. A thread that came from
+        another saver goes on in that saver's form.
         """
         if isinstance(current, str):
             return f"{int(current.split('.')[0]) + 1:032}.{random.random():016}"

@@ -32,7 +32,7 @@ class Claim:
 
     @property
     def start_known(self) -> bool:
-        """Whether `holds_from` is an event's time, not merely when somebody mentioned it."""
+        """Whether `holds_from` is an event's time, not merely when it was mentioned."""
         return self.holds_from != self.said_at
 
     def holds_at(self, moment: datetime) -> bool:
@@ -46,7 +46,7 @@ def repeats(new: Claim, old: Claim, similarity: float | None) -> str | None:
     Args:
         new: What was said.
         old: What is known.
-        similarity: Their cosine; None where nobody measured, then only the words decide.
+        similarity: Their cosine; None: not measured, then only the words decide.
     """
     if not old.holds_at(new.holds_from) or not _comparable(new.text, old.text):
         return None
@@ -86,7 +86,7 @@ Order = Literal["new ends old", "old ends new", "unclear"]
 def order(new: Claim, old: Claim) -> Order:
     """Say which of two conflicting claims is over where the other begins.
 
-    Who speaks later of a later time wins. "I moved in 2019", said after somebody mentioned
+    Who speaks later of a later time wins. "I moved in 2019", said after a mention of
     another home, may be history or news: unclear, unless the other's own start is known.
     """
     new_is_later = new.said_at >= old.said_at

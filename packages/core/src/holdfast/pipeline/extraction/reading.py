@@ -233,7 +233,7 @@ class _Reader:
         )
 
     def _subject(self, subject: str, turn: Turn) -> str:
-        """Settle who "I" and "the user" are: where several people speak, whoever spoke."""
+        """Resolve "I" and "the user": the speaker, where several people speak."""
         if turn.role == "assistant" and normalise(subject) in FIRST_PERSON:
             return turn.role
         known = canonical_subject(subject, self._speaker)

@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeAlias, cast, get_args
 
 from holdfast.checks import check_time
 from holdfast.errors import FilterError, shown
+from holdfast.types import IDS
 
 Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "contains", "exists"]
 Value: TypeAlias = "str | int | float | bool | datetime | tuple[Value, ...] | None"
@@ -31,7 +32,6 @@ TIME_FIELDS = frozenset({"created_at", "updated_at", "occurred_at", "expires_at"
 TEXT_FIELDS = frozenset({"id", "kind", "role", "speaker", "text"})
 NUMBER_FIELDS = frozenset({"importance", "version"})
 RECORD_FIELDS = TIME_FIELDS | TEXT_FIELDS | NUMBER_FIELDS
-SCOPE_IDS = frozenset({"user_id", "agent_id", "run_id", "app_id"})
 
 MAX_DEPTH = 32
 MAX_PARTS = 6_000
@@ -172,7 +172,7 @@ def _path(name: str, own_fields: bool) -> tuple[str, ...]:
     """Return ``("kind",)`` for the record's own field, ``("metadata", ...)`` for a path."""
     if own_fields and name in RECORD_FIELDS:
         return (name,)
-    if own_fields and name in SCOPE_IDS:
+    if own_fields and name in IDS:
         raise FilterError(
             f"{name} is no filter but an argument of its own, {name}=...; metadata of that name is "
             f"'metadata.{name}'"

@@ -26,7 +26,7 @@ class GraphQuery:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Somebody or something that facts name.
+    """A person, place or thing that facts name.
 
     Attributes:
         name: Its most frequent spelling.

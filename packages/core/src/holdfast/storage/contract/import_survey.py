@@ -9,6 +9,7 @@ from typing import Any, Final
 from holdfast.errors import InvalidInputError
 from holdfast.storage.contract.exports import Line
 from holdfast.storage.contract.reach import NAMESPACE_BITS
+from holdfast.storage.contract.tables import RowCheck, find
 from holdfast.types import Scope
 
 NUMBER: Final = (1 << NAMESPACE_BITS) - 1
@@ -24,12 +25,14 @@ class Space:
         scope: None: of items.
         past: What its log says happened (`is_past`), each entry as its hash.
         rows: How many it has.
+        head: The position of the last entry of its log so far.
     """
 
     next: int
     scope: Scope | None
     past: set[int] = field(default_factory=set)
     rows: int = 0
+    head: int = 0
 
 
 class Survey:
@@ -43,6 +46,7 @@ class Survey:
         self._within = within
         self.spaces: dict[int, Space] = {}
         self.versions: dict[int, tuple[str, int]] = {}  # row id -> key and version
+        self.packages: dict[str, RowCheck] = {}
         self._turns: set[int] = set()
         self._seen: set[Any] = set()  # what may come but once
         self._open: set[str] = set()
@@ -57,7 +61,16 @@ class Survey:
         Raises:
             InvalidInputError: It does not fit the lines before it.
         """
-        getattr(self, f"_take_{line.table}")(line.values)
+        tables = find(line.table)
+        if tables is None:
+            getattr(self, f"_take_{line.table}")(line.values)
+            return
+        if self._within is not None:
+            raise InvalidInputError(
+                f"rows of {line.table} may hold objects of Python, so an import into a scope takes "
+                "none: import the whole export, if you trust its source"
+            )
+        self.packages.setdefault(line.table, tables.row_check()).take(line.values)
 
     def finish(self) -> None:
         """Look at what only the whole can tell.
@@ -65,6 +78,8 @@ class Survey:
         Raises:
             InvalidInputError: Something is missing, or erased and there.
         """
+        for check in self.packages.values():
+            check.finish()
         for row_id, key in self._named:
             if row_id in self.versions and self.versions[row_id][0] != key:
                 raise InvalidInputError("an entry of the log names a version of another record")
@@ -112,6 +127,9 @@ class Survey:
 
     def _take_log(self, values: Mapping[str, Any]) -> None:
         space = self._space(values["namespace"])
+        if values["position"] <= space.head:
+            raise InvalidInputError("positions in the log of a namespace must rise")
+        space.head = values["position"]
         of_items = values["operation"] == "PUT"
         if of_items != (space.scope is None) or (of_items and values["key"] is not None):
             raise InvalidInputError("PUT is what happens to items, and nothing else does")

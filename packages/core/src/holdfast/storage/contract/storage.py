@@ -34,7 +34,7 @@ from holdfast.storage.contract.pipeline import (
 )
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
-from holdfast.types import Change, Kind, Metadata, Page, Record, Scope
+from holdfast.types import Change, Changes, Kind, Metadata, Page, Record, Scope
 
 Durability: TypeAlias = Literal["normal", "full"]
 """What an acknowledged write survives: the end of the process, or also of the machine."""
@@ -92,11 +92,11 @@ class MemoryStorage(Protocol):
             EmbedderMismatchError: The vectors are of another embedder than the storage's.
         """
 
-    def erase(self, reach: Reach, key: str) -> Change:
-        """Erase what a reach holds of a record, and what rested on it alone.
+    def erase(self, reach: Reach, keys: Sequence[str]) -> Changes:
+        """Erase what a reach holds of some records, and what rested on them alone.
 
         Raises:
-            RecordNotFoundError: It is not in the reach.
+            RecordNotFoundError: Some are not in the reach, which it names; none was erased.
         """
 
     def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
@@ -111,6 +111,16 @@ class MemoryStorage(Protocol):
         Raises:
             RecordNotFoundError: It is not in the reach.
         """
+
+    def get_many(self, reach: Reach, keys: Sequence[str]) -> list[Record]:
+        """Return records in the order of their keys.
+
+        Raises:
+            RecordNotFoundError: Some are not in the reach, which it names.
+        """
+
+    def count(self, reach: Reach, tree: Filter | None, kinds: Sequence[Kind]) -> int:
+        """Return how many records hold now."""
 
     def history(self, reach: Reach, key: str) -> list[Change]:
         """Return a record's changes, oldest first."""
@@ -300,6 +310,9 @@ class MaintenanceStorage(Protocol):
 
     def check(self) -> list[str]:
         """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
+
+    def unowned(self) -> list[str]:
+        """Return the names of what packages keep in tables of their own that is no user's."""
 
     def size(self) -> int:
         """Return how many bytes the storage takes."""

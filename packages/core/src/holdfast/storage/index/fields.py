@@ -133,8 +133,6 @@ class _Field:
 
     def _read(self, loader: Loader, ids: list[int]) -> list[Value]:
         """Return kind and value at each position; passages of a row share its value."""
-        wanted = tuple(dict.fromkeys(ids))
-        found = loader.field(self._table, self._path, wanted)
-        if len(found) == len(ids):  # one passage each, and all are there, in this order
-            return list(found.values())
+        # The loader may return rows in another order than that of the positions.
+        found = loader.field(self._table, self._path, tuple(dict.fromkeys(ids)))
         return [found.get(row_id, (None, None)) for row_id in ids]

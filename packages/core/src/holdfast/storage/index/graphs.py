@@ -47,8 +47,8 @@ class GraphView:
         self._roots: dict[Node, Node] = {}
         self._members: dict[Node, list[Node]] = {}
         self._stale = True
-        self._namespaces: list[int] = []
-        self._seq = 0
+        self._cursor: dict[int, int] = {}  # positions in the log, by namespace
+        self._version = 0
 
     def __len__(self) -> int:
         """Return how many rows state something."""
@@ -58,26 +58,27 @@ class GraphView:
 
     def follow(self, loader: Loader) -> None:
         """Bring the view to the loader's snapshot."""
-        newest = loader.newest()
-        if newest == self._seq and self._namespaces:
+        version = loader.version()
+        if version == self._version and self._cursor:
             return
         try:
-            self._follow(loader, newest)
+            self._follow(loader, version)
         except BaseException:  # interrupted half-way
             self.clear()
             raise
 
-    def _follow(self, loader: Loader, newest: int) -> None:
-        written = loader.touched(self._namespaces, self._seq)
-        if written is None:
+    def _follow(self, loader: Loader, version: int) -> None:
+        touched = loader.touched(self._cursor, self._version)
+        if touched is None:
             self.clear()
-        known = self._namespaces[-1] if self._namespaces else 0
-        fresh = loader.namespaces(self.reading.reach, known)
+        written, moved = touched or ((), {})
+        fresh = loader.namespaces(self.reading.reach, self._cursor)
         for number in fresh:
             self._load(loader.facts(self.reading, number))
-        self._reload(loader, written or [])
-        self._namespaces += fresh
-        self._seq = newest
+        self._reload(loader, written)
+        self._cursor.update(moved)
+        self._cursor.update(fresh)
+        self._version = version
 
     def _reload(self, loader: Loader, row_ids: Sequence[int]) -> None:
         for row_id in row_ids:

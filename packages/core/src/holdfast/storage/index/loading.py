@@ -50,17 +50,27 @@ class GraphReading:
 class Loader(Protocol):
     """One snapshot of a backend: everything it returns is of the same moment."""
 
-    def newest(self) -> int:
-        """Return the number of the last entry of the log; 0: nothing was written."""
+    def version(self) -> int:
+        """Return a number that every commit changes; 0: nothing was written."""
 
-    def namespaces(self, reach: Reach, after: int = 0) -> list[int]:
-        """Return the namespaces of a reach numbered above `after`, in order."""
+    def namespaces(self, reach: Reach, known: Mapping[int, int]) -> Mapping[int, int]:
+        """Return the namespaces of a reach that are not known yet, each with its position.
 
-    def touched(self, namespaces: Sequence[int], after: int) -> list[int] | None:
-        """Return the rows of these namespaces written since an entry of the log, oldest first.
+        Positions count the entries of a namespace in the order in which they are committed.
+        """
+
+    def touched(
+        self, cursor: Mapping[int, int], since: int
+    ) -> tuple[Sequence[int], Mapping[int, int]] | None:
+        """Return the rows of namespaces that were written behind a cursor.
+
+        Args:
+            cursor: A position by namespace.
+            since: The version when the cursor stood there.
 
         Returns:
-            Row ids; None if so many that reading everything anew costs less.
+            Row ids, oldest first, and the positions that changed; None if so many that reading
+            everything anew costs less.
         """
 
     def streaming(self) -> AbstractContextManager[None]:

@@ -19,22 +19,26 @@ from holdfast.storage.index.views import View
 Score: TypeAlias = Callable[[Floats, Floats], Floats]
 """Of cosines and keyword scores; it never falls as a cosine rises."""
 
-# How many the scan returns at first: so many times what is wanted, and not fewer than these. More
-# cost it little. Of real texts one and a half times as many as are wanted can be told apart by
-# nothing but their vectors, of random ones five times; the scan's own bound is twice as wide.
-_FIRST: Final = 8
-_LEAST: Final = 250
-_FURTHER: Final = 4  # and so many times more whenever those were not all
+_FURTHER: Final = 4  # how many times more a scan returns whenever those before were not all
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of a view of codes: a unit vector, and which positions may answer."""
+    """What is asked of a view of codes: a unit vector, and which positions may answer.
+
+    Attributes:
+        first: How many times what is wanted the first scan returns; more cost it little. Of real
+            texts one and a half times as many as are wanted can be told apart by nothing but their
+            vectors, of random ones five times; the scan's own bound is twice as wide.
+        least: And not fewer than these.
+    """
 
     loader: Loader
     view: View
     vector: Floats
     allowed: Bools
+    first: int = 8
+    least: int = 250
 
     def cosines(self, places: Positions) -> Floats:
         """Return exact cosines."""
@@ -54,7 +58,7 @@ class Question:
     def _possible(self, most: int) -> Positions:
         """Return all positions that may be among the `most` nearest."""
         everything = int(np.count_nonzero(self.allowed))
-        asked = max(_FIRST * most, _LEAST)
+        asked = max(self.first * most, self.least)
         while asked < everything:
             places, beyond = self.view.vectors.scan(self.vector, asked, self.allowed)
             low, high = self.bounds(places)

@@ -73,11 +73,11 @@ class View:
         self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self.unembedded: set[int] = set()
-        self._namespaces: list[int] = []
-        self._seq = 0
+        self._cursor: dict[int, int] = {}  # positions in the log, by namespace
+        self._version = 0
         self._dead = 0
         self._bytes = 0  # fields left out: they grow by what is asked
-        self.change = 0  # the newest entry of the log when this view last changed
+        self.change = 0  # the version of the storage when this view last changed
 
     def fit(self, dimension: int) -> None:
         """Begin anew if vectors are of another dimension, as when the first ones come."""
@@ -133,44 +133,48 @@ class View:
 
     # -- following the log ----------------------------------------------------------------------
 
-    def follow(self, loader: Loader, newest: int | None = None) -> None:
+    def follow(self, loader: Loader, version: int | None = None) -> None:
         """Bring the view to the loader's snapshot.
 
         Args:
             loader: A snapshot.
-            newest: The last entry of its log, where it is known.
+            version: Its version, where it is known.
         """
-        if newest is None:
-            newest = loader.newest()
-        if newest == self._seq and self._namespaces:
+        if version is None:
+            version = loader.version()
+        if version == self._version and self._cursor:
             return
         written = self._written(loader)
         if written is None or not self._catch_up(loader, written):
             self.clear()
-        with nullcontext() if self._namespaces else loader.streaming():
+        with nullcontext() if self._cursor else loader.streaming():
             fresh = self._extend(loader)
         if written or written is None or fresh:
-            self.change = newest
+            self.change = version
             self._bytes = self._weigh()
-        self._seq = newest
+        self._version = version
 
     def _extend(self, loader: Loader) -> bool:
-        """Add the namespaces of the reach that are not here yet; say whether there are any."""
-        after = self._namespaces[-1] if self._namespaces else 0
-        fresh = loader.namespaces(self.reading.reach, after)
+        """Add the namespaces of the reach that are not here yet; return whether there are any."""
+        fresh = loader.namespaces(self.reading.reach, self._cursor)
         if not self._read(loader, fresh):
             self.clear()
-            fresh = loader.namespaces(self.reading.reach)
+            fresh = loader.namespaces(self.reading.reach, {})
             self._read(loader, fresh, ordered=True)
-        self._namespaces += fresh
+        self._cursor.update(fresh)
         return bool(fresh)
 
-    def _written(self, loader: Loader) -> list[int] | None:
-        if not self._namespaces:
+    def _written(self, loader: Loader) -> Sequence[int] | None:
+        if not self._cursor:
             return []
         if self._dead > FEW_DEAD and self._dead > MOST_DEAD * len(self.rows):
             return None
-        return loader.touched(self._namespaces, self._seq)
+        touched = loader.touched(self._cursor, self._version)
+        if touched is None:
+            return None
+        written, moved = touched
+        self._cursor.update(moved)
+        return written
 
     def _catch_up(self, loader: Loader, written: Sequence[int]) -> bool:
         """Apply what was written; False when only building anew keeps the order of turns."""
@@ -218,7 +222,7 @@ class View:
         if link is not None:
             self.keywords.relink(*link)
 
-    def _read(self, loader: Loader, numbers: Sequence[int], *, ordered: bool = False) -> bool:
+    def _read(self, loader: Loader, numbers: Iterable[int], *, ordered: bool = False) -> bool:
         """Append all rows of namespaces, some thousand at a time.
 
         Rows come as they lie, for to sort them is to hold them all. A turn's new version lies

@@ -100,6 +100,10 @@ _RULES = {
         "SELECT count(*) FROM log l JOIN records r ON r.id IN (l.before, l.after)"
         " WHERE l.key IS NOT NULL AND r.key <> l.key"
     ),
+    "entries of the log beyond their namespace's head": (
+        "SELECT count(*) FROM log l JOIN namespaces n ON n.no = l.namespace"
+        " WHERE l.position > n.head"
+    ),
     "queued turns that are missing": (
         "SELECT count(*) FROM queue q WHERE NOT EXISTS"
         " (SELECT 1 FROM records r WHERE r.id = q.record)"

@@ -167,10 +167,9 @@ def drop(connection: Connection, row_ids: Sequence[int], now: int) -> None:
             f"DELETE FROM {table} WHERE id IN (SELECT value FROM json_each(?))", (ids,)
         )
     log.expect_erasure(connection, now)
-    connection.execute(
-        "INSERT INTO log (namespace, operation, at, before)"
-        f" SELECT value >> {NAMESPACE_BITS}, 'PUT', ?, value FROM json_each(?)",
-        (now, ids),
+    log.append(
+        connection,
+        (log.Entry(row_id >> NAMESPACE_BITS, "PUT", now, row_id) for row_id in row_ids),
     )
     connection.execute(
         f"DELETE FROM namespaces AS n WHERE n.no IN (SELECT value >> {NAMESPACE_BITS}"

@@ -140,7 +140,7 @@ class _Erasure:
         return [*follow, *erasure_effects.bereaved(self._connection, gone, self._now)]
 
     def _note(self, rows: Iterable[Row], chosen: bool) -> None:
-        """Keep what was said until it is known that nobody repeats it, and what to read again."""
+        """Note what was said, for the search for residue, and which sources to read again."""
         for row in rows:
             if row.stated:
                 self._said.note(self._connection, row.id, row.text, row.speaker)
@@ -174,8 +174,9 @@ class _Erasure:
             if not row.stated and row.kind == "fact" and row.key not in left:
                 sources.setdefault(row.key, []).extend(codec.from_json(row.sources))
         self._connection.executemany(
-            "UPDATE log SET sources = ? WHERE key = ? AND operation = 'ERASE' AND at = ?",
-            [(codec.to_json(sorted(set(of))), key, self._now) for key, of in sources.items()],
+            "UPDATE log SET sources = ? WHERE seq ="
+            " (SELECT max(seq) FROM log WHERE key = ? AND operation = 'ERASE')",
+            [(codec.to_json(sorted(set(of))), key) for key, of in sources.items()],
         )
 
     def _read_again(self) -> None:
@@ -226,12 +227,13 @@ def _drop(connection: Connection, doomed: Rows, left: Iterable[str], now: int) -
         now: Record time.
     """
     listed = codec.to_json(sorted(row_id for row_ids in doomed.values() for row_id in row_ids))
-    firsts = codec.to_json([row_ids[0] for row_ids in doomed.values()])
-    connection.execute(  # history names a key once
-        "INSERT INTO log (namespace, operation, at, before, key)"
-        f" SELECT id >> {NAMESPACE_BITS}, 'ERASE', ?, id, iif(id IN {_LISTED}, key, NULL)"
-        f" FROM records WHERE id IN {_LISTED} ORDER BY id",
-        (now, firsts, listed),
+    keys = {row_ids[0]: key for key, row_ids in doomed.items()}  # history names a key once
+    log.append(
+        connection,
+        (
+            log.Entry(row_id >> NAMESPACE_BITS, "ERASE", now, row_id, key=keys.get(row_id))
+            for row_id in codec.from_json(listed)
+        ),
     )
     for table, column in _HANGING:
         connection.execute(f"DELETE FROM {table} WHERE {column} IN {_LISTED}", (listed,))

@@ -129,27 +129,30 @@ def reopen(connection: Connection, key: str, operation: Operation, now: int) -> 
 
     Another end stays: it was born with it, another turn said so, or the caller took it back.
     """
-    row_id, retired, closed_at, ended = connection.execute(
-        f"SELECT id, {_since('r.retired_at')}, closed_at, {_since('r.closed_at')}"
+    row_id, retired, closed_by, ended = connection.execute(
+        f"SELECT id, {_done('r.retired_by')}, closed_by, {_done('r.closed_by')}"
         " FROM records r WHERE key = ? ORDER BY version DESC LIMIT 1",
         (operation, operation, key),
     ).fetchone()
     if not (retired or ended):
         return
-    had = validity_ends.before(connection, row_id, closed_at) if ended else {}
+    had = validity_ends.before(connection, row_id, closed_by) if ended else {}
     assigned = "".join(f", {column} = ?" for column in had)
     connection.execute(
-        f"UPDATE records SET retired_at = NULL{assigned} WHERE id = ?", (*had.values(), row_id)
+        f"UPDATE records SET retired_at = NULL, retired_by = NULL{assigned} WHERE id = ?",
+        (*had.values(), row_id),
     )
     log.append(
         connection, [log.Entry(row_id >> NAMESPACE_BITS, "UPDATE", now, None, row_id, key, "undo")]
     )
 
 
-def _since(moment: str) -> str:
-    """Return SQL: an operation did it to the row ``r`` then, and what came of it is gone."""
+def _done(change: str) -> str:
+    """Return SQL: the change did it to the row ``r``, and what came of it is gone."""
     return (
-        f"EXISTS (SELECT 1 FROM log l WHERE l.key = r.key AND l.before = r.id AND l.at = {moment}"
+        f"EXISTS (SELECT 1 FROM log l WHERE l.namespace = {change} >> {NAMESPACE_BITS}"
+        f" AND l.position = {change} & {(1 << NAMESPACE_BITS) - 1}"
+        " AND l.key = r.key AND l.before = r.id"
         " AND l.operation = ? AND l.reason IS NOT 'undo'"
         " AND NOT EXISTS (SELECT 1 FROM records a WHERE a.id = l.after))"
     )

@@ -1,8 +1,9 @@
 """Export: every table of memories as JSON Lines, lossless, a page at a time.
 
 The first line names the format and the embedder; then one line a row: ``namespace``, ``record``
-(every version, with its vectors), ``item``, ``log``, ``erasure``, ``queue``. Row ids are of this
-file only: an import numbers anew and keeps the keys.
+(every version, with its vectors), ``item``, ``log``, ``erasure``, ``queue``; then the rows of
+packages' own tables, by the package's name. Row ids are of this file only: an import numbers anew
+and keeps the keys.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.exports import FORMAT, VERSION
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.sqlite import document_rows, validity_ends
+from holdfast.storage.sqlite import document_rows, package_tables, validity_ends
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.layout import COLUMNS, LAYOUT
 from holdfast.storage.sqlite.namespaces import within
@@ -28,12 +29,12 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "item": ("items", document_rows.COLUMNS),
     "log": (
         "log",
-        ("seq", "namespace", "operation", "before", "after", "key", "at", "reason", "sources"),
+        ("namespace", "position", "operation", "before", "after", "key", "at", "reason", "sources"),
     ),
     "queue": ("queue", ("record", "attempts", "due_at", "parked", "error")),
     "erasure": ("erasures", ("key", "namespace", "at", "message")),
 }
-# Which column pages a table. The log comes in its own order, whosever it is.
+# Which column pages a table. The log comes in the order of writes, across namespaces.
 _PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
 # What else is told of a record: JSON arrays.
 _BESIDE = {
@@ -76,6 +77,7 @@ def lines(connection: Connection, reach: Reach | None) -> Iterator[Line]:
         with damage.Reading(f"a row of {table}s"):
             for line in _rows(connection, table, codec.to_json(sorted(numbers))):
                 yield _within(line, numbers) if table == "log" else line
+    yield from package_tables.export(connection, reach)
 
 
 def _rows(connection: Connection, table: str, spaces: str) -> Iterator[Line]:
@@ -88,7 +90,7 @@ def _rows(connection: Connection, table: str, spaces: str) -> Iterator[Line]:
     told = (
         *columns,
         *(_BESIDE if table == "record" else {}).values(),
-        *(["content"] * bool(layout)),
+        "content" if layout is not None else page,
     )
     after: Any = "" if table == "erasure" else 0
     while True:
@@ -104,7 +106,7 @@ def _rows(connection: Connection, table: str, spaces: str) -> Iterator[Line]:
             yield _line(table, columns, row)
         if len(rows) < PAGE:
             return
-        after = rows[-1][columns.index(page)]
+        after = rows[-1][-1] if layout is None else rows[-1][columns.index(page)]
 
 
 def _line(table: str, columns: Sequence[str], row: Sequence[Any]) -> Line:

@@ -63,7 +63,7 @@ class File:
             self.database.migrate("core", STEPS)
             for name in indexed:
                 self._index(name)
-        except BaseException:  # nobody else could close it
+        except BaseException:  # no caller holds it yet
             self.database.close()
             raise
         renewed(self)

@@ -17,12 +17,14 @@ from holdfast.storage.contract import codec
 from holdfast.storage.contract.exports import Line
 from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_past
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
+from holdfast.storage.contract.tables import RowWriter
 from holdfast.storage.sqlite import (
     document_rows,
     erasure,
     layout,
     log,
     namespaces,
+    package_tables,
     queue,
     records,
     validity_ends,
@@ -50,10 +52,18 @@ _LOGGED: Final = ("operation", "at", "key", "reason", "sources")
 
 @dataclass(slots=True)
 class _Target:
-    """Where a namespace of the export goes: its number here, and whether it is written."""
+    """Where a namespace of the export goes.
+
+    Attributes:
+        number: Its number here.
+        written: Whether it is written.
+        head: The position behind which its log is written: views here may stand there.
+        before: The rows that were here.
+    """
 
     number: int
     written: bool
+    head: int = 0
     before: set[int] = field(default_factory=set)
 
 
@@ -71,6 +81,7 @@ class Importer:
         self._targets: dict[int, _Target] = {}
         self._erasures: dict[str, Mapping[str, Any]] = {}
         self._keys: set[str] = set()
+        self._packages: dict[str, RowWriter] = {}
 
     def write(self, line: Line) -> None:
         """Write one line.
@@ -78,7 +89,12 @@ class Importer:
         Raises:
             InvalidInputError: It does not fit what the file holds.
         """
-        getattr(self, f"_write_{line.table}")(line.values)
+        if line.table in self._survey.packages:
+            if line.table not in self._packages:
+                self._packages[line.table] = package_tables.writer(self._connection, line.table)
+            self._packages[line.table].write(line.values)
+        else:
+            getattr(self, f"_write_{line.table}")(line.values)
 
     def finish(self) -> int:
         """Let erasures hold; return how many records and items are new.
@@ -87,7 +103,14 @@ class Importer:
             InvalidInputError: A record lies elsewhere in this file, too.
         """
         self._refuse_elsewhere()
+        self._connection.executemany(
+            "UPDATE namespaces SET head = max(head, (SELECT coalesce(max(position), 0) FROM log"
+            " WHERE namespace = no)) WHERE no = ?",
+            [(target.number,) for target in self._targets.values()],
+        )
         self._erase()
+        if self._packages:  # a newer row took an older one's place
+            log.expect_erasure(self._connection, self._now)
         new = 0
         for number, target in self._targets.items():
             if not target.written:
@@ -104,14 +127,16 @@ class Importer:
     def _write_namespace(self, values: Mapping[str, Any]) -> None:
         space = self._survey.spaces[values["no"]]
         known = self._connection.execute(
-            "SELECT no FROM namespaces WHERE path = ?", (values["path"],)
+            "SELECT no, head FROM namespaces WHERE path = ?", (values["path"],)
         ).fetchone()
         if known is None:
             ids = (values[name] for name in ("user_id", "agent_id", "run_id", "app_id"))
             number = namespaces.make(self._connection, values["path"], *ids)
             target = _Target(number, True)
         else:
-            target = _Target(known[0], self._is_newer(known[0], space))
+            target = _Target(known[0], self._is_newer(known[0], space), known[1])
+            if target.head + space.head > NUMBER:
+                raise InvalidInputError("a namespace has no more room in its log: use a new file")
             if target.written:
                 target.before = _rows(self._connection, target.number)
                 _empty(self._connection, target.number)
@@ -147,9 +172,15 @@ class Importer:
             return
         row_id = self._moved(values["id"])
         row = {**values, "id": row_id, "place": self._moved(values["place"])}
+        row |= {name: self._change(values[name]) for name in ("retired_by", "closed_by")}
         layout.insert(self._connection, [[row[name] for name in layout.COLUMNS]])
         records.link(self._connection, row_id, codec.from_json(values["sources"]), values["slots"])
-        validity_ends.keep(self._connection, row_id, values.get("ends", ()))
+        ends = [
+            (by, had_to, had_since, self._change(had_by))
+            for closed_by, had_to, had_since, had_by in values.get("ends", ())
+            if (by := self._change(closed_by)) is not None
+        ]
+        validity_ends.keep(self._connection, row_id, ends)
         if not values["vectors"]:
             queue.put_unembedded(self._connection, [row_id])
         self._keys.add(values["key"])
@@ -165,10 +196,11 @@ class Importer:
             return
         rows = (None if values[name] is None else self._moved(values[name]) for name in _BOTH)
         self._connection.execute(
-            f"INSERT INTO log (namespace, words, before, after, {', '.join(_LOGGED)})"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f"INSERT INTO log (namespace, position, words, before, after, {', '.join(_LOGGED)})"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 target.number,
+                target.head + values["position"],
                 log.words(values["reason"], values["sources"]),
                 *rows,
                 *(values[name] for name in _LOGGED),
@@ -185,6 +217,13 @@ class Importer:
 
     def _write_erasure(self, values: Mapping[str, Any]) -> None:
         self._erasures[values["key"]] = values
+
+    def _change(self, number: int | None) -> int | None:
+        """Return the number that a change of the export has here; None: it is not exported."""
+        target = None if number is None else self._targets.get(number >> NAMESPACE_BITS)
+        if number is None or target is None:
+            return None
+        return log.change_of(target.number, target.head + (number & NUMBER))
 
     def _target(self, row_id: int) -> _Target:
         return self._targets[row_id >> NAMESPACE_BITS]

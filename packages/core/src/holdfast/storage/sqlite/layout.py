@@ -25,10 +25,12 @@ COLUMNS = [
     "created_at",
     "recorded_at",
     "retired_at",
+    "retired_by",
     "occurred_at",
     "valid_from",
     "valid_to",
     "closed_at",
+    "closed_by",
     "expires_at",
     "message_id",
     "sources",
@@ -99,7 +101,7 @@ def record(row: Sequence[Any]) -> Record:
 def read(row: Sequence[Any]) -> Record:
     """Return a row of `COLUMNS` and the ids of its scope as a record."""
     _, key, version, _, kind, role, speaker, text, metadata, importance = row[:10]
-    created, recorded, retired, occurred, valid_from, valid_to, _, expires = row[10:18]
+    created, recorded, retired, _, occurred, valid_from, valid_to, _, _, expires = row[10:20]
     created_at = codec.from_micros(created)
     return Record(  # in the order of its fields: names take a third of a microsecond
         key,
@@ -118,6 +120,6 @@ def read(row: Sequence[Any]) -> Record:
         codec.maybe_moment(expires),
         importance,
         version,
-        tuple(codec.from_json(row[19])),
-        row[18],
+        tuple(codec.from_json(row[21])),
+        row[20],
     )

@@ -75,23 +75,37 @@ def page(
         InvalidInputError: An unknown order, or a cursor of another list.
     """
     column, sign, way = _order(order)
-    where = [VISIBLE, f"r.kind IN ({','.join('?' * len(kinds))})"]
-    values: list[Any] = [now, now, *kinds]
+    chosen, values = _chosen(reach, now, tree, kinds)
+    if cursor is not None:
+        chosen += f" AND ({column}, r.id) {sign} (?, ?)"
+        values += _read_cursor(cursor, order)
+    rows = connection.execute(
+        f"SELECT r.id, {column} {chosen} ORDER BY {column} {way}, r.id {way} LIMIT ?",
+        (*values, limit + 1),
+    ).fetchall()
+    more = _write_cursor(order, rows[limit - 1]) if len(rows) > limit else None
+    return Page(tuple(_whole(connection, [row[0] for row in rows[:limit]])), more)
+
+
+def count(
+    connection: Connection, reach: Reach, now: int, tree: Filter | None, kinds: Sequence[Kind]
+) -> int:
+    """Return how many records hold now."""
+    chosen, values = _chosen(reach, now, tree, kinds)
+    return int(connection.execute(f"SELECT count(*) {chosen}", values).fetchone()[0])
+
+
+def _chosen(
+    reach: Reach, now: int, tree: Filter | None, kinds: Sequence[Kind]
+) -> tuple[str, list[Any]]:
+    """Return the SQL from FROM on of the records that hold now, and its values."""
+    where = [within(reach).condition, VISIBLE, f"r.kind IN ({','.join('?' * len(kinds))})"]
+    values: list[Any] = [*within(reach).parameters, now, now, *kinds]
     if tree is not None:
         condition = Condition("r.metadata")
         where.append(condition.sql(tree))
         values += condition.values
-    if cursor is not None:
-        where.append(f"({column}, r.id) {sign} (?, ?)")
-        values += _read_cursor(cursor, order)
-    rows = connection.execute(
-        f"SELECT r.id, {column} FROM namespaces n JOIN records r ON {RECORDS}"
-        f" WHERE {within(reach).condition} AND {' AND '.join(where)}"
-        f" ORDER BY {column} {way}, r.id {way} LIMIT ?",
-        (*within(reach).parameters, *values, limit + 1),
-    ).fetchall()
-    more = _write_cursor(order, rows[limit - 1]) if len(rows) > limit else None
-    return Page(tuple(_whole(connection, [row[0] for row in rows[:limit]])), more)
+    return f"FROM namespaces n JOIN records r ON {RECORDS} WHERE {' AND '.join(where)}", values
 
 
 def _whole(connection: Connection, row_ids: Sequence[int]) -> list[Record]:

@@ -71,17 +71,19 @@ class SqliteLoader:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
 
-    def newest(self) -> int:
+    def version(self) -> int:
         """See `Loader`."""
         return log.last(self.connection)
 
-    def namespaces(self, reach: Reach, after: int = 0) -> list[int]:
+    def namespaces(self, reach: Reach, known: Mapping[int, int]) -> Mapping[int, int]:
         """See `Loader`."""
-        return namespaces.numbers(self.connection, reach, after)
+        return namespaces.heads(self.connection, reach, max(known, default=0))
 
-    def touched(self, numbers: Sequence[int], after: int) -> list[int] | None:
+    def touched(
+        self, cursor: Mapping[int, int], since: int
+    ) -> tuple[Sequence[int], Mapping[int, int]] | None:
         """See `Loader`."""
-        return log.touched(self.connection, numbers, after)
+        return log.touched(self.connection, cursor, since)
 
     def streaming(self) -> AbstractContextManager[None]:
         """See `Loader`."""

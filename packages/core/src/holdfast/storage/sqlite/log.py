@@ -1,9 +1,15 @@
-"""The log: every write, in order. Views follow it, history is read from it."""
+"""The log: every write. Views follow it, history is read from it.
+
+A change is named by its namespace and its position there, ``namespace << 32 | position``: positions
+count the entries of a namespace in the order in which they are committed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from zlib import crc32
 
 from holdfast.storage.contract.codec import to_json
@@ -35,20 +41,42 @@ class Entry:
 
 
 _APPEND = (
-    "INSERT INTO log (namespace, operation, at, before, after, key, reason, sources, words)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO log"
+    " (namespace, operation, at, before, after, key, reason, sources, words, position)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
 def append(connection: Connection, entries: Iterable[Entry]) -> int:
-    """Write entries in order; return the number of the last, 0 if there are none."""
+    """Write entries in order; return the change that the last one is, 0 if there are none."""
     rows = [_row(entry) for entry in entries]
-    if rows[:-1]:
-        connection.executemany(_APPEND, rows[:-1])
-    return connection.execute(_APPEND, rows[-1]).lastrowid or 0 if rows else 0
+    if not rows:
+        return 0
+    heads = {
+        namespace: advance(connection, namespace, count) - count
+        for namespace, count in Counter(row[0] for row in rows).items()
+    }
+    for number, row in enumerate(rows):
+        heads[row[0]] += 1
+        rows[number] = (*row, heads[row[0]])
+    connection.executemany(_APPEND, rows)
+    return change_of(rows[-1][0], rows[-1][-1])
 
 
-def _row(entry: Entry) -> tuple[object, ...]:
+def advance(connection: Connection, namespace: int, count: int) -> int:
+    """Take the next positions of a namespace; return the last of them."""
+    row = connection.execute(
+        "UPDATE namespaces SET head = head + ? WHERE no = ? RETURNING head", (count, namespace)
+    ).fetchone()
+    return int(row[0])
+
+
+def change_of(namespace: int, position: int) -> int:
+    """Return the number by which a change is known."""
+    return namespace << NAMESPACE_BITS | position
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
     sources = to_json(list(entry.sources)) if entry.sources else None
     return (
         entry.namespace,
@@ -81,32 +109,38 @@ def last(connection: Connection) -> int:
     return int(row[0] or 0)
 
 
-def touched(connection: Connection, namespaces: Sequence[int], after: int) -> list[int] | None:
-    """Return the rows of these namespaces that were written since entry `after`, oldest first.
+def touched(
+    connection: Connection, cursor: Mapping[int, int], since: int
+) -> tuple[list[int], dict[int, int]] | None:
+    """Return the rows of namespaces that were written behind a cursor, oldest first.
 
     An entry may name a row of another namespace: what a fact of one session became in the next.
-    Whoever follows these namespaces must not see it, so it is left out.
+    A view of these namespaces must not show it, so it is left out.
+
+    Args:
+        connection: An open transaction.
+        cursor: A position by namespace.
+        since: The number of the last entry when the cursor stood there.
 
     Returns:
-        Row ids; None if so much was written that building anew costs less.
+        Row ids, and the positions that changed; None if so much was written that building anew
+        costs less.
     """
-    wanted = set(namespaces)
-    if len(namespaces) > FEW and last(connection) - after > TOO_FAR:
+    if len(cursor) <= FEW:
+        rows = [row for one in cursor.items() for row in connection.execute(_BEHIND, one)]
+        rows.sort()
+    elif last(connection) - since > TOO_FAR:
         return None
-    if len(namespaces) <= FEW:
-        marks = ",".join("?" * len(namespaces))
-        rows = connection.execute(
-            f"SELECT seq, before, after FROM log WHERE namespace IN ({marks}) AND seq > ?"
-            f" ORDER BY seq LIMIT {TOO_FAR + 1}",
-            (*namespaces, after),
-        ).fetchall()
-        pairs = [(before, behind) for _, before, behind in rows]
     else:
-        rows = connection.execute(
-            "SELECT namespace, before, after FROM log WHERE seq > ? ORDER BY seq", (after,)
-        ).fetchall()
-        pairs = [(before, behind) for namespace, before, behind in rows if namespace in wanted]
-    if len(pairs) > TOO_FAR:
+        entries = connection.execute(_SINCE, (since,))
+        rows = [row for row in entries if row[1] in cursor and row[2] > cursor[row[1]]]
+    if len(rows) > TOO_FAR:
         return None
-    written = dict.fromkeys(row for pair in pairs for row in pair if row is not None)
-    return [row for row in written if row >> NAMESPACE_BITS in wanted]
+    written = dict.fromkeys(row_id for row in rows for row_id in row[3:] if row_id is not None)
+    moved = {namespace: position for _, namespace, position, _, _ in rows}
+    return [row_id for row_id in written if row_id >> NAMESPACE_BITS in cursor], moved
+
+
+_ENTRY = "SELECT seq, namespace, position, before, after FROM log"
+_BEHIND = f"{_ENTRY} WHERE namespace = ? AND position > ? ORDER BY position LIMIT {TOO_FAR + 1}"
+_SINCE = f"{_ENTRY} WHERE seq > ? ORDER BY seq"

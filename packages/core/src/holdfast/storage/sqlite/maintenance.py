@@ -15,6 +15,7 @@ from holdfast.storage.sqlite import (
     erasure,
     export_lines,
     import_rows,
+    package_tables,
     queue,
     reembedding,
     view_check,
@@ -45,7 +46,7 @@ class SqliteMaintenance:
         """
         self._file.database.verify()
         with self._file.database.read() as connection:
-            wrong = check.rows(connection)
+            wrong = [*check.rows(connection), *package_tables.check(connection)]
         for reading in self._file.views.readings():
             with self._file.viewing(reading) as seen:
                 wrong += view_check.view(*seen)
@@ -53,6 +54,11 @@ class SqliteMaintenance:
             with self._file.graph(known) as (connection, network):
                 wrong += view_check.graph(connection, network)
         return wrong
+
+    def unowned(self) -> list[str]:
+        """See `MaintenanceStorage`."""
+        with self._file.database.read() as connection:
+            return list(package_tables.unowned(connection))
 
     # -- transfer -------------------------------------------------------------------------------
 
@@ -81,6 +87,8 @@ class SqliteMaintenance:
             InvalidInputError: They mix with other memories of this file.
             EmbedderMismatchError: The export's vectors are of another embedder.
         """
+        for name in survey.packages:
+            package_tables.prepare(self._file.database, name)
         with self._file.database.write() as connection:
             if header.embedder is not None and header.dimension is not None:
                 self._file.claim_embedder(connection, header.embedder, header.dimension)

@@ -133,10 +133,12 @@ def holds(connection: Connection, reach: Reach, row_id: int) -> bool:
     return bool(found[0])
 
 
-def numbers(connection: Connection, reach: Reach, after: int = 0) -> list[int]:
-    """Return the namespaces of a reach numbered above `after`, in order."""
-    rows = connection.execute(
-        f"SELECT n.no FROM namespaces n WHERE {within(reach).condition} AND n.no > ? ORDER BY n.no",
-        (*within(reach).parameters, after),
+def heads(connection: Connection, reach: Reach, after: int = 0) -> dict[int, int]:
+    """Return the namespaces of a reach numbered above `after`, in order, with their positions."""
+    where, values = within(reach)
+    return dict(
+        connection.execute(
+            f"SELECT n.no, n.head FROM namespaces n WHERE {where} AND n.no > ? ORDER BY n.no",
+            (*values, after),
+        ).fetchall()
     )
-    return [int(row[0]) for row in rows]

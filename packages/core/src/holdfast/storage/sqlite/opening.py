@@ -209,7 +209,7 @@ class Opening:
             raise StorageError(f"{self.path} is in use; close it elsewhere, then rekey it")
 
     def move_wal(self, connection: Any) -> None:
-        """Move of the write-ahead log into the file what nobody needs there; wait for nobody."""
+        """Checkpoint the write-ahead log as far as no reader needs it, without waiting."""
         connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def empty_wal(self, connection: Any, patience: int) -> bool:

@@ -2,7 +2,7 @@
 
 SQLite keeps a table of the locks that its process holds, since the kernel's locks are a process's
 and not a connection's. A forked child inherits the table and none of the locks: connections that
-it opens beside inherited ones would hold no lock, and whoever closes the file next would remove
+it opens beside inherited ones would hold no lock, and the next process to close it would remove
 the log that they write to. So nothing is open while a process forks: operations that would begin
 wait, those under way may end, idle connections are closed. Both sides open new ones when they need
 them.
@@ -157,7 +157,7 @@ class Pool:
                 self._forget(connection)
 
     def discard(self, connection: Any) -> None:
-        """Close a lent connection that nobody may use again; giving it back does nothing then."""
+        """Close a lent connection for good; giving it back does nothing then."""
         connection.close()
         with self._lock:
             self._forget(connection)
@@ -178,7 +178,7 @@ class Pool:
         self.close_idle()
 
     def close_idle(self) -> None:
-        """Close the connections that nobody uses."""
+        """Close the idle connections."""
         mark = _Mark()
         with self._lock:
             idle, self._idle = self._idle, []

@@ -26,8 +26,8 @@ FIRST_DELAY = 2_000_000  # microseconds; doubles with each attempt
 MOST_DOUBLED = 10  # times
 SKEW = 60_000_000  # microseconds by which clocks may differ
 
-# Whether a turn is due, and whether somebody holds it (or a summary), at a moment that is bound.
-# What lies further ahead than anybody puts it is of a clock that was wrong: such a turn is due,
+# Whether a turn is due, and whether a worker holds it (or a summary), at a moment that is bound.
+# A time further ahead than any that is written comes of a wrong clock: such a turn is due,
 # and such a claim is none.
 _LATEST = (FIRST_DELAY << MOST_DOUBLED) + SKEW
 _LONGEST = int(LEASE * 1e6) + SKEW
@@ -37,7 +37,7 @@ _HELD = f"(claimed_until - ? BETWEEN 1 AND {_LONGEST})"
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Who takes turns, when, and until when nobody else may (microseconds)."""
+    """A worker, when it takes turns, and until when no other may (microseconds)."""
 
     worker: str
     now: int
@@ -268,7 +268,7 @@ def summarised(connection: Connection, worker: str, namespace: int, left: int) -
 
 
 def release_summary(connection: Connection, worker: str, namespace: int, until: int) -> None:
-    """Give up the claim on a summary; nobody tries again before `until`."""
+    """Give up the claim on a summary; it is not due before `until`."""
     connection.execute(
         "UPDATE summaries SET worker = NULL, claimed_until = ? WHERE namespace = ? AND worker = ?",
         (until, namespace, worker),

@@ -30,12 +30,12 @@ class Written:
     Attributes:
         rows: Row ids, in order.
         records: The records, as they would be read.
-        seq: Number of the last one's entry in the log; the others' lie before it.
+        change: The last one's entry in the log; the others' lie before it.
     """
 
     rows: tuple[int, ...]
     records: tuple[Record, ...]
-    seq: int
+    change: int
 
 
 def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int) -> Written:
@@ -48,7 +48,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
     ]
     layout.insert(connection, rows)
     _link(connection, zip(ids, drafts, strict=True))
-    seq = log.append(
+    change = log.append(
         connection,
         (
             log.Entry(
@@ -60,7 +60,7 @@ def add(connection: Connection, scope: Scope, drafts: Sequence[Draft], now: int)
     given = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
     whose = [None if one is None else str(one) for one in given]  # a `Within` writes at itself
     made = tuple(layout.read((*row, *whose)) for row in rows)
-    return Written(tuple(ids), made, seq)
+    return Written(tuple(ids), made, change)
 
 
 def add_version(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
@@ -83,7 +83,8 @@ def copy_version(connection: Connection, old: int, now: int, changes: Metadata) 
         "SELECT max(version) FROM records WHERE key = ?", (row["key"],)
     ).fetchone()[0]
     row_id = namespaces.take_ids(connection, old >> NAMESPACE_BITS, 1)[0]
-    row |= {"id": row_id, "version": newest + 1, "recorded_at": now, "retired_at": None, **changes}
+    row |= {"id": row_id, "version": newest + 1, "recorded_at": now}
+    row |= {"retired_at": None, "retired_by": None, **changes}
     layout.insert(connection, [tuple(row.values())])
     for table, name in (("sources", "source"), ("slots", "slot")):
         connection.execute(
@@ -121,14 +122,14 @@ def text_columns(text: str, indexed: Indexed) -> dict[str, Any]:
     }
 
 
-def retire(connection: Connection, row_ids: Iterable[int], now: int) -> None:
-    """Let another version take the place of these; they stay readable as of before.
+def retire(connection: Connection, row_ids: Iterable[int], now: int, change: int) -> None:
+    """Let a change put another version in the place of these; they stay readable as of before.
 
     What was retired earlier keeps its time: a second version must not come back in between.
     """
     connection.executemany(
-        "UPDATE records SET retired_at = ? WHERE id = ? AND retired_at IS NULL",
-        [(now, row_id) for row_id in row_ids],
+        "UPDATE records SET retired_at = ?, retired_by = ? WHERE id = ? AND retired_at IS NULL",
+        [(now, change, row_id) for row_id in row_ids],
     )
 
 
@@ -159,10 +160,12 @@ def _row(
         created,
         now,
         None,
+        None,
         occurred,
         codec.maybe_micros(draft.valid_from),
         codec.maybe_micros(draft.valid_to),
         None if draft.valid_to is None else now,
+        None,
         codec.maybe_micros(draft.expires_at),
         draft.message_id,
         codec.to_json(list(draft.sources)),
@@ -231,23 +234,44 @@ def current(connection: Connection, reach: Reach, key: str, now: int) -> tuple[i
     return row[0], record
 
 
+def current_of_each(
+    connection: Connection, reach: Reach, keys: Sequence[str], now: int
+) -> list[Record]:
+    """Return what several keys stand for now, in their order.
+
+    Raises:
+        RecordNotFoundError: The reach lacks some of them; it names all that are missing.
+    """
+    found, missing = [], []
+    for key in keys:
+        try:
+            found.append(current(connection, reach, key, now)[1])
+        except RecordNotFoundError:
+            missing.append(key)
+    if missing:
+        raise RecordNotFoundError(*missing)
+    return found
+
+
 def check_key(key: str) -> str:
     """Return a key that SQLite can look for.
 
     Raises:
         RecordNotFoundError: It is no string, or holds a lone surrogate: nothing is stored under it.
     """
-    if not isinstance(key, str):
+    if not _storable(key):
         raise RecordNotFoundError(key)
-    try:
-        key.encode()
-    except UnicodeEncodeError as error:
-        raise RecordNotFoundError(key) from error
     return key
+
+
+def _storable(key: object) -> bool:
+    return isinstance(key, str) and not any("\ud800" <= character <= "\udfff" for character in key)
 
 
 def is_here(connection: Connection, reach: Reach, key: str) -> bool:
     """Say whether any version of a key lies in a reach, even one that is damaged."""
+    if not _storable(key):
+        return False
     row = connection.execute(
         f"SELECT 1 FROM records r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
         f" WHERE r.key = ? AND {within(reach).condition}",

@@ -6,7 +6,7 @@ rests on an erased turn is found by its sources; the rest is found here, by its 
 only erased turns and statements held may stand in nothing that a model wrote for the same user.
 
 A row's index terms are stored as hashes, so most rows are not read again. Function words are left
-out, for everybody says them. Two common words that only stood together in an erased turn, and a
+out, because every text has them. Two common words that only stood together in an erased turn, and a
 paraphrase or a translation of it, are not found.
 """
 

@@ -28,18 +28,21 @@ STATE = {
     "records": (
         "coalesce(retired_at, 1) % 2147483647 * 3 + coalesce(valid_to, 1) % 2147483647 * 5"
         " + coalesce(closed_at, 1) % 2147483647 * 7"
+        " + coalesce(retired_by, 1) % 2147483647 * 11"
+        " + coalesce(closed_by, 1) % 2147483647 * 13"
     ),
     "items": "coalesce(expires_at, 1) % 2147483647",
     "log": (
         "coalesce(before, 1) % 2147483647 * 3 + coalesce(after, 1) % 2147483647 * 5"
-        " + at % 2147483647 * 7"
+        " + at % 2147483647 * 7 + position * 11"
     ),
 }
 
 STEPS: tuple[str, ...] = (
     f"""
 -- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
--- followed by the unit separator, so that a prefix is a range. `next` numbers its rows.
+-- followed by the unit separator, so that a prefix is a range. `next` numbers its rows; `head` is
+-- the position of the last entry of its log.
 CREATE TABLE namespaces (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
     path TEXT NOT NULL UNIQUE,
@@ -47,7 +50,8 @@ CREATE TABLE namespaces (
     agent_id TEXT,
     run_id TEXT,
     app_id TEXT,
-    next INTEGER NOT NULL DEFAULT 1
+    next INTEGER NOT NULL DEFAULT 1,
+    head INTEGER NOT NULL DEFAULT 0
 );
 
 CREATE INDEX namespaces_user ON namespaces(user_id) WHERE user_id IS NOT NULL;
@@ -60,7 +64,8 @@ CREATE INDEX namespaces_app ON namespaces(app_id) WHERE app_id IS NOT NULL;
 
 -- Memories, one row a version. Two times: `recorded_at` to `retired_at` is when this row was what
 -- the memory knew; `valid_from` to `valid_to` is when it was true (`closed_at` is the record
--- time at which its end became known). `place` orders the turns of a session over versions.
+-- time at which its end became known). `retired_by` and `closed_by` are the changes that did it,
+-- ``namespace << 32 | position`` in the log. `place` orders the turns of a session over versions.
 -- `content` is a digest of what never changes, `state` a sum of what does: `damage`, `check`.
 CREATE TABLE records (
     id INTEGER PRIMARY KEY,
@@ -76,10 +81,12 @@ CREATE TABLE records (
     created_at INTEGER NOT NULL,
     recorded_at INTEGER NOT NULL,
     retired_at INTEGER,
+    retired_by INTEGER,
     occurred_at INTEGER NOT NULL,
     valid_from INTEGER,
     valid_to INTEGER,
     closed_at INTEGER,
+    closed_by INTEGER,
     expires_at INTEGER,
     message_id TEXT,
     sources TEXT NOT NULL,
@@ -133,13 +140,15 @@ CREATE TABLE entities (
 
 CREATE UNIQUE INDEX entities_record ON entities(record, name);
 
--- The end that a version had before it was closed at a moment, and since when that was known.
+-- The end that a version had before a change closed it, since when that was known, and by which
+-- change.
 CREATE TABLE ends (
     record INTEGER NOT NULL,
-    closed_at INTEGER NOT NULL,
+    closed_by INTEGER NOT NULL,
     had_to INTEGER NOT NULL,
     had_since INTEGER NOT NULL,
-    PRIMARY KEY (record, closed_at)
+    had_by INTEGER,
+    PRIMARY KEY (record, closed_by)
 ) WITHOUT ROWID;
 
 -- A framework's own documents: a key in a namespace, a JSON value, several vectors.
@@ -164,13 +173,16 @@ CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
 
 CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
 
--- Every write, in order. Views follow it; history is read from it; deleted rows leave their trace.
+-- Every write. Views follow it; history is read from it; deleted rows leave their trace.
+-- `position` counts the entries of a namespace in the order in which they are committed. `seq`
+-- is of this file alone: one writer at a time, so it is in that order, too.
 -- `before` and `after` are row ids of versions. The log loses no entry, so the next number is the
 -- largest and one: counting them in a table of SQLite's own (AUTOINCREMENT) is a page more.
 -- `words` is a sum of reason and sources, `state` one of the numbers; see `check`.
 CREATE TABLE log (
     seq INTEGER PRIMARY KEY,
     namespace INTEGER NOT NULL,
+    position INTEGER NOT NULL,
     operation TEXT NOT NULL,
     before INTEGER,
     after INTEGER,
@@ -186,7 +198,7 @@ CREATE TABLE log (
 CREATE TRIGGER log_words AFTER UPDATE OF reason, sources ON log
     BEGIN UPDATE log SET words = NULL WHERE seq = new.seq; END;
 
-CREATE INDEX log_namespace ON log(namespace, seq);
+CREATE UNIQUE INDEX log_namespace ON log(namespace, position);
 
 CREATE INDEX log_sources ON log(namespace) WHERE sources IS NOT NULL;
 

@@ -17,7 +17,15 @@ from holdfast.storage.contract.search import Found, Probe
 from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite import erasure, listing, log, queue, records, versions
+from holdfast.storage.sqlite import (
+    erasure,
+    listing,
+    log,
+    package_tables,
+    queue,
+    records,
+    versions,
+)
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.documents import Documents
 from holdfast.storage.sqlite.embedding import SqliteEmbedding
@@ -26,7 +34,7 @@ from holdfast.storage.sqlite.graph import SqliteGraph
 from holdfast.storage.sqlite.maintenance import SqliteMaintenance
 from holdfast.storage.sqlite.pipeline import SqlitePipeline
 from holdfast.storage.sqlite.searches import find_records
-from holdfast.types import KINDS, Change, Kind, Metadata, Page, Record, Scope
+from holdfast.types import KINDS, Change, Changes, Kind, Metadata, Page, Record, Scope
 
 # Turns of the run at hand that a context may show.
 RECENT = 6
@@ -131,7 +139,7 @@ class SqliteStorage:
                 claim = self.pipeline.claiming(now) if hold else None
                 queue.put(connection, new.rows, now, claim)
                 queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
-        first = new.seq - len(new.rows) + 1
+        first = new.change - len(new.rows) + 1
         changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
         return Added(tuple(changes), new.rows, others)
 
@@ -173,37 +181,39 @@ class SqliteStorage:
             versions.rewrite(connection, old, text, indexed, columns, now, "caller")
             return versions.changes_since(connection, seq)[0]
 
-    def erase(self, reach: Reach, key: str) -> Change:
-        """Erase what a reach holds of a record, and what rested on it alone.
+    def erase(self, reach: Reach, keys: Sequence[str]) -> Changes:
+        """Erase what a reach holds of some records, and what rested on them alone.
 
         The bytes go as soon as readers allow.
 
         Raises:
-            RecordNotFoundError: It is not in the reach.
+            RecordNotFoundError: Some are not in the reach; none was erased.
         """
         with self.database.write() as connection:
             # Also what has expired, ended or was undone: its words are still in the file.
-            if not records.is_here(connection, reach, records.check_key(key)):
-                raise RecordNotFoundError(key)
-            now = self.file.now()
-            erasure.erase(connection, [key], now, keep_away=True, reach=reach)
-            past = versions.history(connection, reach, key)
-            gone = next(change for change in reversed(past) if change.event == "DELETE")
+            missing = [key for key in keys if not records.is_here(connection, reach, key)]
+            if missing:
+                raise RecordNotFoundError(*missing)
+            erasure.erase(connection, keys, self.file.now(), keep_away=True, reach=reach)
+            gone = tuple(versions.erased(connection, reach, key) for key in keys)
         self.database.finish_erasure()
-        return gone
+        return Changes(gone)
 
     def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
-        """Erase the records of a reach that a filter lets through; return how many."""
+        """Erase a reach, or its records that a filter lets through; return how many records."""
         with self.database.write() as connection:
-            gone = erasure.erase_reach(connection, reach, self.file.now(), tree)
+            now = self.file.now()
+            gone = erasure.erase_reach(connection, reach, now, tree)
+            if tree is None and package_tables.erase(connection, reach):
+                log.expect_erasure(connection, now)
         self.database.finish_erasure()
         return gone
 
     def undo(self, reach: Reach, change: Change) -> Change:
         """Take back the newest change of a record; see `versions.undo`."""
         with self.database.write() as connection:
-            seq = versions.undo(connection, reach, change, self.file.now())
-            return versions.change(connection, reach, seq)
+            undone = versions.undo(connection, reach, change, self.file.now())
+            return versions.change(connection, reach, undone)
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -215,6 +225,15 @@ class SqliteStorage:
         """
         with self.database.read() as connection:
             return records.current(connection, reach, key, self.file.now())[1]
+
+    def get_many(self, reach: Reach, keys: Sequence[str]) -> list[Record]:
+        """Return records in the order of their keys.
+
+        Raises:
+            RecordNotFoundError: Some are not in the reach.
+        """
+        with self.database.read() as connection:
+            return records.current_of_each(connection, reach, keys, self.file.now())
 
     def history(self, reach: Reach, key: str) -> list[Change]:
         """Return a record's changes, oldest first."""
@@ -243,6 +262,11 @@ class SqliteStorage:
                 limit=limit,
                 cursor=cursor,
             )
+
+    def count(self, reach: Reach, tree: Filter | None, kinds: Sequence[Kind]) -> int:
+        """Return how many records hold now."""
+        with self.database.read() as connection:
+            return listing.count(connection, reach, self.file.now(), tree, kinds)
 
     def scopes(self, reach: Reach) -> list[Scope]:
         """Return the scopes of a reach under which something is stored."""
@@ -316,7 +340,13 @@ def _first_of_each(drafts: Sequence[Draft]) -> Iterator[Draft]:
             yield draft
 
 
-def _added(record: Record, seq: int) -> Change:
+def _added(record: Record, position: int) -> Change:
     return Change(
-        "ADD", record.id, None, record, sources=record.sources, at=record.created_at, seq=seq
+        "ADD",
+        record.id,
+        None,
+        record,
+        sources=record.sources,
+        at=record.created_at,
+        position=position,
     )

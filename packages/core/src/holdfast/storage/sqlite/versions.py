@@ -36,10 +36,10 @@ def supersede(
     `caused_by` are the turns that said so, the last of its sources: where a model merged its words
     out of more, the others stand before them.
     """
-    validity_ends.close(connection, old, valid_to, now)
     new = records.add_version(connection, scope, old, draft, now)
     cause = draft.sources if caused_by is None else caused_by
-    _log(connection, "UPDATE", old, new, now, draft.reason, cause)
+    change = _log(connection, "UPDATE", old, new, now, draft.reason, cause)
+    validity_ends.close(connection, old, valid_to, now, change)
     return new
 
 
@@ -83,8 +83,8 @@ def is_newest(connection: Connection, row_id: int) -> bool:
 def amend(connection: Connection, old: int, columns: Metadata, now: int, reason: str) -> int:
     """Add a version with other columns (not another text), and retire the old one."""
     new = records.copy_version(connection, old, now, columns)
-    records.retire(connection, [old], now)
-    _log(connection, "UPDATE", old, new, now, reason)
+    change = _log(connection, "UPDATE", old, new, now, reason)
+    records.retire(connection, [old], now, change)
     return new
 
 
@@ -113,21 +113,21 @@ def rewrite(
         written["relations"] = "[]"
     written |= columns
     if until is not None and until <= now:
-        written |= {"valid_to": None, "closed_at": None}
+        written |= {"valid_to": None, "closed_at": None, "closed_by": None}
     new = records.copy_version(connection, old, now, written)
     if not again:
         connection.execute("DELETE FROM slots WHERE record = ?", (new,))
+    change = _log(connection, "UPDATE", old, new, now, reason)
     if until is None or until > now:
-        validity_ends.close(connection, old, now, now)
-    _log(connection, "UPDATE", old, new, now, reason)
+        validity_ends.close(connection, old, now, now, change)
     return new
 
 
 def replace(connection: Connection, scope: Scope, old: int, draft: Draft, now: int) -> int:
     """Add the next version of what was not wrong, only older; return its row id."""
-    records.retire(connection, [old], now)
     new = records.add_version(connection, scope, old, draft, now)
-    _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    change = _log(connection, "UPDATE", old, new, now, draft.reason, draft.sources)
+    records.retire(connection, [old], now, change)
     return new
 
 
@@ -141,8 +141,8 @@ def end(
     sources: Sequence[str],
 ) -> None:
     """End a version with nothing in its place; `namespace` is where that was said."""
-    validity_ends.close(connection, old, valid_to, now)
-    _log(connection, "DELETE", old, None, now, reason, sources, namespace)
+    change = _log(connection, "DELETE", old, None, now, reason, sources, namespace)
+    validity_ends.close(connection, old, valid_to, now, change)
 
 
 def confirm(
@@ -162,17 +162,22 @@ def _log(
     reason: str,
     sources: Sequence[str] = (),
     namespace: int | None = None,
-) -> None:
-    """Log a change once with its key, where it was caused; and wherever else a view must see it."""
+) -> int:
+    """Log a change with its key where it was caused, and without one where else views follow it.
+
+    Returns:
+        The change with its key (`log.change_of`).
+    """
     touched = [row for row in (after, before) if row is not None]
     key = connection.execute("SELECT key FROM records WHERE id = ?", touched[:1]).fetchone()[0]
     home = touched[0] >> NAMESPACE_BITS if namespace is None else namespace
-    entries = [log.Entry(home, operation, now, before, after, key, reason or None, sources)]
+    entry = log.Entry(home, operation, now, before, after, key, reason or None, sources)
+    entries: list[log.Entry] = []
     elsewhere = {row >> NAMESPACE_BITS for row in touched} - {home}
-    entries += [log.Entry(other, operation, now, before, after) for other in elsewhere]
+    entries += [log.Entry(other, operation, now, before, after) for other in sorted(elsewhere)]
     if before is not None and after is not None and before != after:
         entries += _expiring_otherwise(connection, key, before, after, now)
-    log.append(connection, entries)
+    return log.append(connection, [*entries, entry])
 
 
 def _expiring_otherwise(
@@ -195,7 +200,7 @@ def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
         RecordNotFoundError: The reach never had it.
     """
     rows = connection.execute(
-        "SELECT l.seq, l.operation, l.before, l.after, l.at, l.reason, l.sources"
+        "SELECT l.namespace, l.position, l.operation, l.before, l.after, l.at, l.reason, l.sources"
         " FROM log l JOIN namespaces n ON n.no = l.namespace"
         f" WHERE l.key = ? AND {within(reach).condition} ORDER BY l.seq",
         (records.check_key(key), *within(reach).parameters),
@@ -206,26 +211,41 @@ def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
     return [_change(key, row, known) for row in rows]
 
 
+def erased(connection: Connection, reach: Reach, key: str) -> Change:
+    """Return the newest change that took a record away."""
+    past = history(connection, reach, key)
+    return next(change for change in reversed(past) if change.event == "DELETE")
+
+
 def changes_since(connection: Connection, seq: int) -> list[Change]:
     """Return what this transaction has logged of records since entry `seq`, in order."""
     rows = connection.execute(
-        "SELECT seq, operation, before, after, at, reason, sources, key FROM log"
+        "SELECT namespace, position, operation, before, after, at, reason, sources, key FROM log"
         " WHERE seq > ? AND key IS NOT NULL ORDER BY seq",
         (seq,),
     ).fetchall()
-    touched = {row_id for row in rows for row_id in row[2:4] if row_id is not None}
+    touched = {row_id for row in rows for row_id in row[3:5] if row_id is not None}
     known = records.fetch(connection, list(touched))
-    return [_change(row[7], row[:7], known) for row in rows]
+    return [_change(row[8], row[:8], known) for row in rows]
 
 
-def change(connection: Connection, reach: Reach, seq: int) -> Change:
+def change(connection: Connection, reach: Reach, number: int) -> Change:
     """Return one entry of the log as a change."""
-    key = connection.execute("SELECT key FROM log WHERE seq = ?", (seq,)).fetchone()[0]
-    return next(item for item in history(connection, reach, key) if item.seq == seq)
+    key = _logged(connection, "key", number)[0]
+    return next(item for item in history(connection, reach, key) if item.position == number)
+
+
+def _logged(connection: Connection, columns: str, number: int) -> tuple[Any, ...]:
+    """Return columns of the entry of the log that a change is."""
+    row: tuple[Any, ...] = connection.execute(
+        f"SELECT {columns} FROM log WHERE namespace = ? AND position = ?",
+        (number >> NAMESPACE_BITS, number & (1 << NAMESPACE_BITS) - 1),
+    ).fetchone()
+    return row
 
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
-    seq, operation, before, after, at, reason, sources = row
+    namespace, position, operation, before, after, at, reason, sources = row
     if operation not in OPERATIONS:
         raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
@@ -237,12 +257,12 @@ def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change
         reason=reason or ("erased" if operation == "ERASE" else ""),
         sources=tuple(codec.from_json(sources)) if sources else (),
         at=codec.from_micros(at),
-        seq=seq,
+        position=log.change_of(namespace, position),
     )
 
 
 def undo(connection: Connection, reach: Reach, taken_back: Change, now: int) -> int:
-    """Take back the newest change of a record; return the log number of the undoing.
+    """Take back the newest change of a record; return the change that does.
 
     Raises:
         RecordNotFoundError: The record is not in the reach.
@@ -254,31 +274,34 @@ def undo(connection: Connection, reach: Reach, taken_back: Change, now: int) -> 
         raise InvalidInputError(f"undo takes a Change, as history() lists, not {shown(taken_back)}")
     past = history(connection, reach, taken_back.id)
     newest = next((item for item in reversed(past) if item.event != "NONE"), None)
-    if newest is None or newest.seq != taken_back.seq:
+    if newest is None or newest.position != taken_back.position:
         raise InvalidInputError(
             f"only the newest change of {taken_back.id} can be undone; history() lists them"
         )
-    before, after, at = connection.execute(
-        "SELECT before, after, at FROM log WHERE seq = ?", (newest.seq,)
-    ).fetchone()
+    before, after = _logged(connection, "before, after", newest.position)
     _check_reach(connection, reach, newest.id, [before, after, _last(connection, newest.id)])
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
     # To a version that is gone, as an erasure or an import may leave it, there is no way back.
     before = None if newest.before is None else before
     after = None if newest.after is None else after
-    records.retire(connection, [row for row in (before, after) if row is not None], now)
+    undone = _take_back(connection, newest.position, before, after, now)
+    records.retire(connection, [row for row in (before, after) if row is not None], now, undone)
+    return undone
+
+
+def _take_back(
+    connection: Connection, number: int, before: int | None, after: int | None, now: int
+) -> int:
+    """Let the version before a change be the newest again; return the change that does."""
     if before is None:
-        _log(connection, "DELETE", after, None, now, "undo")
-    else:
-        restored, ended = _restore(connection, before, at, now)
-        if after is None and not ended:  # it had been taken away whole, and comes back so
-            _log(connection, "ADD", None, restored, now, "undo")
-            return _newest(connection, taken_back.id)
-        # An entry without a key is no history; it tells views that this row changed as well.
-        log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
-        _log(connection, "UPDATE", after or before, restored, now, "undo")
-    return _newest(connection, taken_back.id)
+        return _log(connection, "DELETE", after, None, now, "undo")
+    restored, ended = _restore(connection, before, number, now)
+    if after is None and not ended:  # it had been taken away whole, and comes back so
+        return _log(connection, "ADD", None, restored, now, "undo")
+    # An entry without a key is no history; it tells views that this row changed as well.
+    log.append(connection, [log.Entry(before >> NAMESPACE_BITS, "UPDATE", now, before)])
+    return _log(connection, "UPDATE", after or before, restored, now, "undo")
 
 
 def _last(connection: Connection, key: str) -> int:
@@ -290,14 +313,9 @@ def _last(connection: Connection, key: str) -> int:
     return int(row[0]) << NAMESPACE_BITS
 
 
-def _restore(connection: Connection, before: int, at: int, now: int) -> tuple[int, bool]:
-    """Copy a version as it was before the change at `at`; say whether that change had ended it."""
-    closed = connection.execute("SELECT closed_at FROM records WHERE id = ?", (before,)).fetchone()
-    ended = closed[0] == at
-    reopened = validity_ends.before(connection, before, at) if ended else {}
+def _restore(connection: Connection, before: int, number: int, now: int) -> tuple[int, bool]:
+    """Copy a version as it was before a change; return whether that change had ended it."""
+    closed = connection.execute("SELECT closed_by FROM records WHERE id = ?", (before,)).fetchone()
+    ended = closed[0] == number
+    reopened = validity_ends.before(connection, before, number) if ended else {}
     return records.copy_version(connection, before, now, reopened), ended
-
-
-def _newest(connection: Connection, key: str) -> int:
-    row = connection.execute("SELECT max(seq) FROM log WHERE key = ?", (key,)).fetchone()
-    return int(row[0])

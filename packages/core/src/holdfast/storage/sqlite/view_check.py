@@ -78,7 +78,7 @@ def _speakers(some: View) -> Held:
 def _sessions(some: View) -> Held:
     """Return of each position the first one of its session, the one before it, the one behind."""
     places, table = _places(some), some.rows.table
-    ranks = np.full(len(table) + 1, -1)  # the last one: nobody
+    ranks = np.full(len(table) + 1, -1)  # the last one stands for none
     ranks[places] = np.arange(len(places))
     rows = table[places]
     _, first, which = np.unique(rows["session"], return_index=True, return_inverse=True)

@@ -1,9 +1,9 @@
 """When the write-ahead log is moved into the file, so that a copy of an open file holds something.
 
 SQLite moves it when it has grown (`opening.CHECKPOINT_PAGES`) or when the last connection closes.
-Until then the file itself is empty, and whoever copies it while it is open copies nothing. So it is
+Until then the file itself is empty, and a copy of it while it is open holds nothing. So it is
 moved behind the first write too, then ever more seldom, at most about once a second: a copy lacks
-what was written since. It waits for nobody: what a reader still needs stays for the next time.
+what was written since. It does not wait: what a reader still needs stays for the next time.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ pages stay in the write-ahead log until that is emptied, which has to wait for r
 file itself notes that an erasure is pending, and these finish it:
 
 * the deletion, which waits some milliseconds for readers (`BREATH`), and `purge`;
-* whoever opens the file, and whoever closes it, without waiting;
+* opening and closing the file, without waiting;
 * of each process's writes the first one after every `EVERY` seconds, behind its commit and without
   waiting. Until then a write looks at the clock, and then it asks the file once. (Items note an
   erasure with each value that is replaced: so the log is emptied at this rate, not at theirs.)
@@ -17,8 +17,8 @@ a few rows (of 1,000 erased ones, some four) stay in the free room of the old pa
 is written anew. Only VACUUM does that for certain. So the file notes that too, and `purge` writes
 it anew, as closing does while it is small.
 
-None of it has a thread of its own. Where nobody writes, opens or closes, the bytes stay until
-somebody does; `stats` shows it.
+None of it has a thread of its own: without a write, an opening or a closing the bytes stay, and
+`stats` shows that they are pending.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Caretaker:
         database.after_write = self._pass
 
     def look(self, patience: int = 0) -> bool:
-        """Finish what is pending if nobody is in the way; say whether nothing is left.
+        """Truncate the log unless a reader blocks it; return whether nothing is left.
 
         Nothing depends on it: what fails (a full disk, a closed file) is still pending, as `stats`
         shows, and the write before it has committed.

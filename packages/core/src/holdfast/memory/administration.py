@@ -14,11 +14,11 @@ from holdfast.memory.handle import Handle
 from holdfast.runtime import SYNC, run
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite.database import Database
-from holdfast.types import Scope
+from holdfast.types import Ids, Scope, Unpack, given_ids
 
 
-class Keeping(Handle):
-    """`items` and `database` for adapters; `stats`, `export`, `import_`, `reembed` and others."""
+class FileVerbs(Handle):
+    """`stats`, `export`, `import_`, `reembed` and others; `items` for adapters."""
 
     @property
     def items(self) -> Items:
@@ -32,7 +32,7 @@ class Keeping(Handle):
 
     @property
     def database(self) -> Database:
-        """The file itself, for a package that keeps tables of its own in it.
+        """Internal, for packages of this project that still keep tables of their own.
 
         Raises:
             ScopeError: This handle is bound to a scope.
@@ -60,29 +60,30 @@ class Keeping(Handle):
     def _checked(self, check: bool) -> Reach | None:
         if check:
             self._need_whole_file("stats(check=True)")
-        return self._reach()
+        return self._whole()
 
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
-        """Write the records and items this handle can reach as JSON Lines; return how many lines.
+        """Write everything this handle can reach as JSON Lines; return how many lines.
 
-        Of those it is lossless: versions, history, vectors, what waits for extraction. What
-        adapters keep in tables of their own (LangGraph's checkpoints, chat logs) is not in it. A
-        file encrypted with a key is exported in clear text; only its owner may read it (mode 0600).
+        It is lossless: versions, history, vectors, items, what waits for extraction, and LangGraph
+        threads, of a bound handle those that no one else wrote to. A file encrypted with a key is
+        exported in clear text; only its owner may read it (mode 0600).
 
         Raises:
             InvalidInputError: The path is the memory's own file, or no path of a file.
-            StorageError: It cannot be written; what was there before is as it was.
+            StorageError: It cannot be written, or a package with tables in this file is not
+                installed; what was there before is as it was.
             DamagedFileError: A record is not as it was written; it is named.
         """
         return transferring.export(
-            self._storage, self._reach(), check_path(path), arguments.callback("progress", progress)
+            self._storage, self._whole(), check_path(path), arguments.callback("progress", progress)
         )
 
     async def aexport(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None
     ) -> int:
         """Async twin of `export`."""
-        reach = self._reach()
+        reach = self._whole()
         return await self._async.store(
             transferring.export,
             self._storage,
@@ -92,20 +93,14 @@ class Keeping(Handle):
         )
 
     def import_(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        progress: Progress | None = None,
+        self, path: str | os.PathLike[str], *, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> int:
         """Read an export into this file; return how many records and items were new.
 
         Everything is checked before anything is written, and written in one transaction: others
         who write wait for it. What this file or the export has erased stays erased. A newer export
-        of the same memories takes an older one's place.
+        of the same memories takes an older one's place. LangGraph threads hold objects of Python:
+        they are taken without ids only, from a source that you trust.
 
         Args:
             path: An export.
@@ -118,23 +113,16 @@ class Keeping(Handle):
                 memories outside the scope, or this file has other memories in its scopes.
             EmbedderMismatchError: It was written with another embedder than this file.
         """
-        within = self._import_scope(user_id, agent_id, run_id, app_id)
+        within = self._import_scope(ids)
         return transferring.import_(
             self._storage, within, check_path(path), arguments.callback("progress", progress)
         )
 
     async def aimport_(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-        progress: Progress | None = None,
+        self, path: str | os.PathLike[str], *, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> int:
         """Async twin of `import_`."""
-        within = self._import_scope(user_id, agent_id, run_id, app_id)
+        within = self._import_scope(ids)
         return await self._async.store(
             transferring.import_,
             self._storage,
@@ -143,8 +131,8 @@ class Keeping(Handle):
             arguments.callback("progress", progress),
         )
 
-    def _import_scope(self, *ids: str | None) -> Scope | None:
-        return self._bound if all(value is None for value in ids) else self._scope(*ids)
+    def _import_scope(self, ids: Ids) -> Scope | None:
+        return self._scope(ids) if given_ids(ids) else self._bound
 
     def vacuum(self) -> int:
         """Give what deletions have freed back to the file system; return how many bytes.

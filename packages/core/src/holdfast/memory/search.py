@@ -1,4 +1,4 @@
-"""Verbs that find what matters now."""
+"""Verbs that find what a question or a prompt needs."""
 
 from __future__ import annotations
 
@@ -6,36 +6,31 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from holdfast.checks import check_time
 from holdfast.context import compiling, compression
 from holdfast.context.compression import Chat
 from holdfast.context.reading import ScopeReader
 from holdfast.context.tokens import Counter, checked
+from holdfast.graph import Graph
 from holdfast.ingestion import messages
 from holdfast.ingestion.messages import check_question
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.retrieval import conductor as retrieval
 from holdfast.runtime import SYNC, Runtime, run
-from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.reach import Reach
-from holdfast.types import Context, Kind, Match, Scope
+from holdfast.types import Context, Ids, Kind, Match, Scope, Unpack
 
 # A summary says again what its turns say: found only when asked for.
 SEARCHED: tuple[Kind, ...] = ("turn", "fact", "procedure")
 
 
-class Searching(Handle):
-    """`search`, and what a prompt needs of it: `context`, `compress`."""
+class SearchVerbs(Handle):
+    """`search`, what a prompt needs of it (`context`, `compress`), and `graph`."""
 
     def search(
         self,
         query: str,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         limit: int = 10,
         filters: Mapping[str, Any] | None = None,
         kinds: Sequence[Kind] | None = None,
@@ -44,6 +39,7 @@ class Searching(Handle):
         min_score: float | None = None,
         explain: bool = False,
         graph: bool = False,
+        **ids: Unpack[Ids],
     ) -> list[Match]:
         """Find the most relevant memories.
 
@@ -51,7 +47,7 @@ class Searching(Handle):
             query: A question or a few words.
             user_id, agent_id, run_id, app_id: Every id given must match; others are open.
             limit: How many at most.
-            filters: See `holdfast.storage.contract.filters`; settled before anything is scored.
+            filters: See docs/filters.md; applied before anything is scored.
             kinds: Only these; by default all but summaries.
             as_of: Read what the memory knew then (record time).
             valid_at: Read what was true then (event time).
@@ -69,7 +65,7 @@ class Searching(Handle):
             EmbedderMismatchError: The file was written with another embedder.
             ProviderError: The embedder or the reranker failed.
         """
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         asked = self._redacted(query)
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
@@ -80,10 +76,6 @@ class Searching(Handle):
         self,
         query: str,
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         limit: int = 10,
         filters: Mapping[str, Any] | None = None,
         kinds: Sequence[Kind] | None = None,
@@ -92,10 +84,11 @@ class Searching(Handle):
         min_score: float | None = None,
         explain: bool = False,
         graph: bool = False,
+        **ids: Unpack[Ids],
     ) -> list[Match]:
         """Async twin of `search`."""
         await self._async.turn()
-        reach = self._region(user_id, agent_id, run_id, app_id)
+        reach = self._reach(ids)
         asked = self._redacted(query)
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
@@ -120,10 +113,7 @@ class Searching(Handle):
         messages: Sequence[object] | None = None,
         max_tokens: int = 1_000,
         model: str | Counter | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Context:
         """Compile what matters now into a token budget, ready for a prompt.
 
@@ -143,7 +133,7 @@ class Searching(Handle):
             ScopeError, InvalidInputError: No scope, or no usable budget.
             EmbedderMismatchError, ProviderError: As in `search`.
         """
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         return run(self._context(SYNC, scope, query, messages, max_tokens, model))
 
     async def acontext(
@@ -153,13 +143,10 @@ class Searching(Handle):
         messages: Sequence[object] | None = None,
         max_tokens: int = 1_000,
         model: str | Counter | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> Context:
         """Async twin of `context`."""
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         return await self._context(self._async, scope, query, messages, max_tokens, model)
 
     async def _context(
@@ -191,10 +178,7 @@ class Searching(Handle):
         max_tokens: int,
         *,
         model: str | Counter | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> list[Chat | dict[str, str]]:
         """Shorten a live conversation: old turns give way to memory, new ones stay verbatim.
 
@@ -214,7 +198,7 @@ class Searching(Handle):
         Raises:
             InvalidInputError: The budget is no whole number, or negative.
         """
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         return run(self._compress(SYNC, scope, messages, max_tokens, model))
 
     async def acompress(
@@ -223,13 +207,10 @@ class Searching(Handle):
         max_tokens: int,
         *,
         model: str | Counter | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        **ids: Unpack[Ids],
     ) -> list[Chat | dict[str, str]]:
         """Async twin of `compress`."""
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         return await self._compress(self._async, scope, messages, max_tokens, model)
 
     async def _compress(
@@ -248,6 +229,21 @@ class Searching(Handle):
             cache=self._contexts,
         )
 
+    # -- the graph ------------------------------------------------------------------------------
+
+    def graph(self, **ids: Unpack[Ids]) -> Graph:
+        """Return the graph of a scope: entities, relations, neighbours, paths, exports.
+
+        Args:
+            user_id, agent_id, run_id, app_id: Every id given must match; others are open.
+
+        Raises:
+            InvalidInputError: This memory has ``graph=False``.
+        """
+        self._need_graph()
+        scope = self._scope(ids)
+        return Graph(self._storage, self._embedder, self._async, scope, self._bound)
+
 
 def _question(
     query: str,
@@ -263,10 +259,10 @@ def _question(
     return retrieval.Question(
         messages.check_text(query),
         arguments.limit(limit),
-        None if filters is None else parse(filters),
+        arguments.filters(filters),
         arguments.kinds(SEARCHED if kinds is None else kinds),
-        None if as_of is None else check_time("as_of", as_of),
-        None if valid_at is None else check_time("valid_at", valid_at),
+        arguments.time("as_of", as_of),
+        arguments.time("valid_at", valid_at),
         arguments.min_score(min_score),
         explain,
         graph,

@@ -1,12 +1,12 @@
-"""Verbs that take in what was said, and what follows from it."""
+"""Verbs that store what was said or stated, and what follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, StorageError, shown
+from holdfast.graph import stating
 from holdfast.ingestion import conductor as ingestion
 from holdfast.ingestion import messages
 from holdfast.ingestion.embedding import embed_waiting
@@ -17,20 +17,16 @@ from holdfast.memory.handle import Handle
 from holdfast.pipeline import conductor
 from holdfast.runtime import SYNC, Runtime, run
 from holdfast.storage.contract.reach import Reach
-from holdfast.types import KINDS, Changes, Kind, Metadata, Scope
+from holdfast.types import KINDS, Changes, Ids, Kind, Metadata, Scope, Unpack
 
 
-class Adding(Handle):
-    """`add`, and the pipeline behind it: `flush`, `distil`."""
+class AddVerbs(Handle):
+    """`add`, `add_relations`, and the pipeline behind them: `flush`, `add_procedure`."""
 
     def add(
         self,
         messages: Given | Sequence[Given],
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         metadata: Metadata | None = None,
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
@@ -38,6 +34,7 @@ class Adding(Handle):
         importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
+        **ids: Unpack[Ids],
     ) -> Changes:
         """Remember what was said, verbatim, and with an LLM the facts that follow from it.
 
@@ -48,7 +45,7 @@ class Adding(Handle):
             user_id, agent_id, run_id, app_id: Stored under exactly the ids given.
             metadata: JSON, filterable; a message's own metadata goes first.
             occurred_at: When it was said, if not now.
-            expires_at: From then on nobody finds it.
+            expires_at: From this time on no read returns it.
             kind: ``"fact"`` for what you state yourself rather than quote.
             importance: 0 (trivial) to 1 (vital).
             infer: Let the LLM derive facts, if there is one.
@@ -66,7 +63,7 @@ class Adding(Handle):
             ProviderError: A model failed (with ``wait=True``). If it was the embedder, nothing was
                 stored; if it was the LLM, the turns are stored and wait in the queue.
         """
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
@@ -76,10 +73,6 @@ class Adding(Handle):
         self,
         messages: Given | Sequence[Given],
         *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
         metadata: Metadata | None = None,
         occurred_at: datetime | None = None,
         expires_at: datetime | None = None,
@@ -87,10 +80,11 @@ class Adding(Handle):
         importance: float = 0.5,
         infer: bool = True,
         wait: bool = True,
+        **ids: Unpack[Ids],
     ) -> Changes:
         """Async twin of `add`."""
         await self._async.turn()
-        scope = self._scope(user_id, agent_id, run_id, app_id)
+        scope = self._scope(ids)
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
@@ -114,7 +108,7 @@ class Adding(Handle):
             scope,
             messages.read(given, occurred_at, metadata, self._redact),
             kind,
-            None if expires_at is None else check_time("expires_at", expires_at),
+            arguments.time("expires_at", expires_at),
             ingestion.check_importance(importance),
             extract=infer and kind == "turn" and self._llm is not None,
             wait=wait,
@@ -147,17 +141,45 @@ class Adding(Handle):
         told = Changes(changes, derived.usage, derived.pending, derived.problems)
         return self._shown(told)
 
+    # -- relations ------------------------------------------------------------------------------
+
+    def add_relations(self, relations: Sequence[stating.Given], **ids: Unpack[Ids]) -> Changes:
+        """State relations yourself, as facts: without a model, in one transaction.
+
+        A new object of a single-valued relation (``lives_in``) ends the old one; what is known
+        already is confirmed.
+
+        Args:
+            relations: `holdfast.graph.Triple`, (subject, relation, object), or mappings with the
+                fields of a triple.
+            user_id, agent_id, run_id, app_id: Stored under exactly the ids given.
+
+        Raises:
+            ScopeError: No scope, or a malformed id.
+            InvalidInputError: One cannot be stored; none of them was.
+            RecordNotFoundError: The scope has no record of an id in ``sources``.
+            EmbedderMismatchError, ProviderError: As in `add`.
+        """
+        scope = self._scope(ids)
+        triples = stating.read(relations, self._redact)
+        return self._shown(run(stating.add(self._stating(SYNC), scope, triples)))
+
+    async def aadd_relations(
+        self, relations: Sequence[stating.Given], **ids: Unpack[Ids]
+    ) -> Changes:
+        """Async twin of `add_relations`."""
+        scope = self._scope(ids)
+        triples = stating.read(relations, self._redact)
+        return self._shown(await stating.add(self._stating(self._async), scope, triples))
+
+    def _stating(self, runtime: Runtime) -> stating.Stating:
+        self._need_graph()
+        return stating.Stating(runtime, self._storage, self._embedder, bool(self._graph))
+
     # -- the pipeline ---------------------------------------------------------------------------
 
     def flush(
-        self,
-        *,
-        retry: bool = False,
-        progress: Progress | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        self, *, retry: bool = False, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> Changes:
         """Embed and extract all that waits and is due, and refresh the summaries that are.
 
@@ -177,21 +199,14 @@ class Adding(Handle):
             EmbedderMismatchError: The file was written with another embedder.
             ScopeError: A malformed id, or one outside a bound scope.
         """
-        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        reach = self._reach_or_whole(ids)
         return run(self._flush(SYNC, reach, retry, progress))
 
     async def aflush(
-        self,
-        *,
-        retry: bool = False,
-        progress: Progress | None = None,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
+        self, *, retry: bool = False, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> Changes:
         """Async twin of `flush`."""
-        reach = self._reach_of(user_id, agent_id, run_id, app_id)
+        reach = self._reach_or_whole(ids)
         return await self._flush(self._async, reach, retry, progress)
 
     async def _flush(
@@ -205,15 +220,7 @@ class Adding(Handle):
             self._pipeline(runtime)  # raises
         return self._shown(changes)
 
-    def distil(
-        self,
-        task: str = "",
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Changes:
+    def add_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
         """Write down what an agent did in a run, step by step, as a ``procedure`` to follow again.
 
         Args:
@@ -224,18 +231,10 @@ class Adding(Handle):
             InvalidInputError: The scope holds no turn, or this memory has no LLM.
             ProviderError: The LLM failed; nothing was stored.
         """
-        scope = self._scope(user_id, agent_id, run_id, app_id)
-        return run(conductor.distil(self._pipeline(SYNC), scope, self._redacted(task)))
+        scope = self._scope(ids)
+        return run(conductor.add_procedure(self._pipeline(SYNC), scope, self._redacted(task)))
 
-    async def adistil(
-        self,
-        task: str = "",
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        run_id: str | None = None,
-        app_id: str | None = None,
-    ) -> Changes:
-        """Async twin of `distil`."""
-        scope = self._scope(user_id, agent_id, run_id, app_id)
-        return await conductor.distil(self._pipeline(self._async), scope, self._redacted(task))
+    async def aadd_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
+        """Async twin of `add_procedure`."""
+        scope, pipeline = self._scope(ids), self._pipeline(self._async)
+        return await conductor.add_procedure(pipeline, scope, self._redacted(task))
