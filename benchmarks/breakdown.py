@@ -4,11 +4,11 @@
 
 (Not called `profile.py`: beside a script of that name the standard library's `cProfile` breaks.)
 
-Four operations: `Memory.add` of one message, `Memory.search`, `Items.put` and a vector search of
-`Items`, each at both durability levels where it writes. Texts have about 120 characters, vectors
-384 random numbers, handed in: embedding costs nothing here. Time is that of a sampling profiler,
-which counts time in C for the line that called it. Limits: SQLite, FAISS, JSON and numpy on the
-same bytes with nothing around them. Every figure is in microseconds.
+Four operations: `Memory.add` of one message, `Memory.search`, `Documents.put` and a vector search
+of documents, each at both durability levels where it writes. Texts have about 120 characters,
+vectors 384 random numbers, handed in: embedding costs nothing here. Time is that of a sampling
+profiler, which counts time in C for the line that called it. Limits: SQLite, FAISS, JSON and numpy
+on the same bytes with nothing around them. Every figure is in microseconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from pathlib import Path
 import holdfast
 import physical
 from holdfast import Memory
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 from holdfast.storage.sqlite.database import Durability
 from material import Asked, Handed, Memo, memos, questions
 from physical import Limit
@@ -90,7 +90,9 @@ class Bench:
     def put(self, at: int) -> object:
         """Put one item."""
         memo = self.more[at]
-        return self.memory.items.batch([Put(SPACE, memo.key, memo.value, [memo.text])], strict=True)
+        return self.memory.documents.batch(
+            [Put(SPACE, memo.key, memo.value, [memo.text])], strict=True
+        )
 
     def search(self, at: int) -> object:
         """Search the records."""
@@ -98,7 +100,7 @@ class Bench:
 
     def find(self, at: int) -> object:
         """Search the items by vector."""
-        return self.memory.items.search(Search(SPACE, self.asked[at].text, mode="vector"))
+        return self.memory.documents.search(SPACE, self.asked[at].text, mode="vector")
 
 
 @contextmanager
@@ -113,7 +115,7 @@ def bench(folder: Path, durability: Durability, records: int, repeats: int) -> I
         for start in range(0, records, 500):
             some = stored[start : start + 500]
             memory.add([one.text for one in some], user_id=USER, infer=False)
-            memory.items.batch([Put(SPACE, one.key, one.value, [one.text]) for one in some])
+            memory.documents.batch([Put(SPACE, one.key, one.value, [one.text]) for one in some])
         yield Bench(memory, embedder, more, asked)
 
 
@@ -205,12 +207,12 @@ def measured(folder: Path, records: int, repeats: int) -> list[Operation]:
     found = []
     with bench(folder, "normal", records, repeats) as place:
         least = physical.of_finding(folder, place.asked, records)
-        for name, step in (("Memory.search", place.search), ("Items.search", place.find)):
+        for name, step in (("Memory.search", place.search), ("Documents.search", place.find)):
             found.append(taken_apart(f"{name}, {records:,} records", place, step, repeats))
             found[-1].limits = least
     for durability in DURABILITIES:
         with bench(folder, durability, records, repeats) as place:
-            for name, step in (("Memory.add", place.add), ("Items.put", place.put)):
+            for name, step in (("Memory.add", place.add), ("Documents.put", place.put)):
                 found.append(taken_apart(f"{name}, {durability}", place, step, repeats))
                 source = folder / f"{name} {durability}.db"
                 found[-1].limits = adding(source, durability, name, repeats)

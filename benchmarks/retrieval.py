@@ -46,7 +46,7 @@ class Way:
     rank: Callable[..., Any] | None = None
     change: Callable[[cues.Cues, str], cues.Cues] | None = None
     names: bool = True
-    lent: tuple[float, ...] = keywords.LENT
+    lent: tuple[float, ...] = keywords.NEIGHBOUR_WEIGHTS
     kinds: tuple[Kind, ...] = ("turn", "fact")
 
 
@@ -59,9 +59,9 @@ OWN = (1.0, 0.0, 0.0, 0.0)  # no words but a turn's own
 PLAIN = {"change": plain, "names": False, "lent": OWN}
 WAYS = (
     Way("holdfast"),
-    Way("dense", rank=ranking.items["vector"], **PLAIN),  # type: ignore[arg-type]
-    Way("keywords", rank=ranking.items["keyword"], **PLAIN),  # type: ignore[arg-type]
-    Way("lifted", rank=ranking.items["hybrid"], **PLAIN),  # type: ignore[arg-type]
+    Way("dense", rank=ranking.documents["vector"], **PLAIN),  # type: ignore[arg-type]
+    Way("keywords", rank=ranking.documents["keyword"], **PLAIN),  # type: ignore[arg-type]
+    Way("lifted", rank=ranking.documents["hybrid"], **PLAIN),  # type: ignore[arg-type]
 )
 
 
@@ -174,7 +174,7 @@ def once(matches: Sequence[Match]) -> Iterator[Match]:
 @contextmanager
 def searching(way: Way) -> Iterator[None]:
     """Search another way meanwhile."""
-    read, rank, lent = cues.read, ranking.rank, keywords.LENT
+    read, rank, lent = cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS
 
     def reading(query: str, speakers: Any, now: datetime) -> cues.Cues:
         found = read(query, speakers if way.names else (), now)
@@ -183,11 +183,11 @@ def searching(way: Way) -> Iterator[None]:
     def ranking_it(candidates: Any, cues: cues.Cues) -> Any:
         return way.rank(candidates) if way.rank else rank(candidates, cues, way.weights)
 
-    cues.read, ranking.rank, keywords.LENT = reading, ranking_it, way.lent  # type: ignore[assignment]
+    cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS = reading, ranking_it, way.lent  # type: ignore[assignment]
     try:
         yield
     finally:
-        cues.read, ranking.rank, keywords.LENT = read, rank, lent  # type: ignore[misc]
+        cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS = read, rank, lent  # type: ignore[misc]
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from holdfast import Embedder, Memory
-from holdfast.ingestion.conductor import conductor as ingestion
+from holdfast.ingestion import conductor as ingestion
 from holdfast.maintenance.conversations import Conversation
 from holdfast.runtime import SYNC, run
 from holdfast.storage.contract.memories import Draft

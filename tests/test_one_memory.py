@@ -167,7 +167,7 @@ def test_adapters_that_name_one_path_share_one_open_memory(tmp_path: Path) -> No
     with llamaindexs(tmp_path / "two.db", embedder=HashEmbedder()) as opened:
         assert handle.open() is opened
         handle.close()  # whoever connected closes it
-        assert opened.stats().items == 0
+        assert opened.stats().documents == 0
 
 
 def test_a_fact_corrected_under_one_face_is_corrected_under_the_others(memory: Memory) -> None:

@@ -93,7 +93,7 @@ _ROW = "one row of as many bytes as ours, in one transaction"
 SYSTEMS: dict[str, Entry] = {
     "holdfast": Entry(_MEMORY, PROCESS, "`Memory`: hybrid search", _NORMAL),
     "holdfast full": Entry(_MEMORY, MACHINE, "the same, `durability='full'`", _FULL),
-    "holdfast items": Entry(_ITEMS, PROCESS, "`Memory.items`, `mode='vector'`", _NORMAL),
+    "holdfast items": Entry(_ITEMS, PROCESS, "`Memory.documents`, `mode='vector'`", _NORMAL),
     "holdfast items full": Entry(_ITEMS, MACHINE, "the same, `durability='full'`", _FULL),
     "sqlite-vec": Entry(
         "peers.sqlite_vec:SqliteVec",

@@ -21,7 +21,7 @@ SAMPLE = 20
 
 
 class BareSqlite:
-    """One table; an add is one row of as many bytes as `Items.put` writes (the least of ours)."""
+    """One table; an add is one row of as many bytes as `Documents.put` writes."""
 
     def __init__(self, folder: Path, durability: Durability) -> None:
         known = folder / "payload.json"

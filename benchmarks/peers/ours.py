@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from holdfast import Memory
-from holdfast.documents import Item, ItemMatch, Put, Search
+from holdfast.documents import Document, DocumentMatch, Put
 from holdfast.storage.sqlite.database import Database, Durability
 from material import Asked, Handed, Memo
 
@@ -85,7 +85,7 @@ class Hybrid(_Ours):
 
 
 class VectorOnly(_Ours):
-    """Items in a namespace a user, searched by cosine alone."""
+    """Documents in a namespace a user, searched by cosine alone."""
 
     def bulk(self, memos: Sequence[Memo]) -> None:
         """Put a thousand items a transaction."""
@@ -104,32 +104,34 @@ class VectorOnly(_Ours):
             Put((memo.user,), memo.key, {"text": memo.text, **memo.value}, [memo.text])
             for memo in memos
         ]
-        self._memory.items.batch(puts, strict=True)
+        self._memory.documents.batch(puts, strict=True)
 
     def search(self, asked: Asked, topic: str | None) -> list[Found]:
         """Search by vector."""
         self._embedder.known = {asked.text: asked.vector}
         filters = None if topic is None else {"topic": topic}
-        search = Search((asked.user,), asked.text, filters, limit=LIMIT, mode="vector", exact=True)
-        return [_found(match) for match in self._memory.items.search(search)]
+        found = self._memory.documents.search(
+            (asked.user,), asked.text, filters=filters, limit=LIMIT, mode="vector", exact=True
+        )
+        return [_found(match) for match in found]
 
     def get(self, memo: Memo) -> str:
         """Read by key."""
-        item = self._memory.items.get((memo.user,), memo.key)
-        assert isinstance(item, Item)
+        item = self._memory.documents.get((memo.user,), memo.key)
+        assert isinstance(item, Document)
         return str(item.value["text"])
 
     def delete(self, memo: Memo) -> None:
         """Delete an item."""
-        self._memory.items.delete((memo.user,), memo.key)
+        self._memory.documents.delete((memo.user,), memo.key)
 
     def delete_all(self, user: str) -> None:
         """Delete every item of a namespace."""
-        items = self._memory.items
-        found = items.search(Search((user,), limit=1_000_000, exact=True))
-        puts = [Put((user,), match.item.key, None) for match in found]
+        items = self._memory.documents
+        found = items.search((user,), limit=1_000_000, exact=True)
+        puts = [Put((user,), match.document.key, None) for match in found]
         items.batch(puts, strict=True)
 
 
-def _found(match: ItemMatch) -> Found:
-    return Found(match.item.key, match.item.value["text"])
+def _found(match: DocumentMatch) -> Found:
+    return Found(match.document.key, match.document.value["text"])

@@ -72,8 +72,8 @@ def test_one_add_and_one_search_are_taken_apart(
     found = json.loads(figures.read_text())
     assert [one["name"].split(",")[0] for one in found] == [
         "Memory.search",
-        "Items.search",
-        *["Memory.add", "Items.put"] * 2,
+        "Documents.search",
+        *["Memory.add", "Documents.put"] * 2,
     ]
     adding = found[2]
     assert any(sql.startswith("INSERT INTO records") for sql in adding["statements"])

@@ -215,7 +215,7 @@ def test_stats_count_what_lives(face: Face) -> None:
     assert counted.embedder == "hash/64"
     assert counted.problems == ()
     assert counted.erasure_pending is False
-    assert (counted.waiting, counted.parked, counted.items) == (0, 0, 0)
+    assert (counted.waiting, counted.parked, counted.documents) == (0, 0, 0)
 
 
 def test_stats_leave_out_what_has_expired(face: Face) -> None:

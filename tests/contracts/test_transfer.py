@@ -17,7 +17,6 @@ from holdfast import (
     ScopeError,
     StorageClosedError,
 )
-from holdfast.documents import Search
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.faces import Face
 from support.flows import decision, decisions, facts
@@ -40,9 +39,9 @@ def fill(face: Face) -> None:
     face.delete(third.id, user_id="ada")
     face.add("Ada likes tea", user_id="ada", kind="fact")
     face.add("Bob likes coffee", user_id="bob")
-    face.items.put(("docs", "x\x1fy"), "k", {"n": [1, None]}, texts=["a text", "another"])
-    face.items.put(("docs",), "gone", {"n": 1})
-    face.items.delete(("docs",), "gone")
+    face.documents.put(("docs", "x\x1fy"), "k", {"n": [1, None]}, texts=["a text", "another"])
+    face.documents.put(("docs",), "gone", {"n": 1})
+    face.documents.delete(("docs",), "gone")
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -85,7 +84,7 @@ def test_an_import_reads_searches_and_remembers_like_the_original(
         ]
     resent = {"role": "assistant", "content": "Noted", "id": "m1"}
     assert len(other.add(resent, user_id="ada", run_id="r1")) == 0
-    assert other.items.get(("docs", "x\x1fy"), "k").value == {"n": [1, None]}
+    assert other.documents.get(("docs", "x\x1fy"), "k").value == {"n": [1, None]}
 
 
 def test_importing_twice_writes_nothing_twice(face: Face, opened: Opened, tmp_path: Path) -> None:
@@ -251,9 +250,8 @@ def test_a_bound_handle_neither_reembeds_nor_purges_nor_vacuums(face: Face) -> N
     for call in (handle.reembed, handle.purge, handle.vacuum):
         with pytest.raises(ScopeError, match="bound to a scope"):
             call()
-    for name in ("items", "database"):
-        with pytest.raises(ScopeError, match="bound to a scope"):
-            getattr(handle, name)
+    with pytest.raises(ScopeError, match="bound to a scope"):
+        _ = handle.database
 
 
 def test_export_tells_its_progress_and_leaves_no_draft(face: Face, tmp_path: Path) -> None:
@@ -318,8 +316,8 @@ def test_another_embedder_is_refused_until_reembed_is_done(opened: Opened) -> No
         lambda: face.add("more", user_id="ada"),
         lambda: face.search("tea", user_id="ada"),
         lambda: face.update(before.records[0].id, "x", user_id="ada"),
-        lambda: face.items.put(("docs",), "k", {}, texts=["x"]),
-        lambda: face.items.search(Search((), "x")),
+        lambda: face.documents.put(("docs",), "k", {}, texts=["x"]),
+        lambda: face.documents.search((), "x"),
     ):
         with pytest.raises(EmbedderMismatchError, match=r"'hash/64.*'other/48.*reembed"):
             call()

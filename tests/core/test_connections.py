@@ -56,7 +56,7 @@ def test_the_last_handle_closes_what_handles_opened(path: Path) -> None:
     one, other = take(path), take(path)
     assert one is other
     give_back(one)
-    assert one.memory.stats().items == 0
+    assert one.memory.stats().documents == 0
     give_back(other)
     with pytest.raises(StorageClosedError):
         one.memory.stats()
@@ -64,7 +64,7 @@ def test_the_last_handle_closes_what_handles_opened(path: Path) -> None:
 
 def test_handles_never_close_what_somebody_connected_to(opened: Memory, path: Path) -> None:
     give_back(take(path))
-    assert opened.stats().items == 0
+    assert opened.stats().documents == 0
 
 
 @needs_encryption

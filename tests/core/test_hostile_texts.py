@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from holdfast import Answer, FilterError, HoldfastError, Memory
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 from holdfast.graph import Triple
 from holdfast.language.mentions import Speakers
 from holdfast.language.names import bare
@@ -49,8 +49,8 @@ CALLS: dict[str, Callable[[Memory, str], Any]] = {
     "a relation's name": lambda memory, text: memory.add_relations(
         [("Ann", text, "tea")], user_id="u"
     ),
-    "an item": lambda memory, text: memory.items.batch([Put(("n",), "k", 1, [text])]),
-    "search of items": lambda memory, text: memory.items.search(Search(("n",), text)),
+    "an item": lambda memory, text: memory.documents.batch([Put(("n",), "k", 1, [text])]),
+    "search of items": lambda memory, text: memory.documents.search(("n",), text),
 }
 
 
@@ -58,7 +58,7 @@ CALLS: dict[str, Callable[[Memory, str], Any]] = {
 def memory() -> Memory:
     opened = Memory(":memory:", embedder=HashEmbedder(16), graph=True)
     opened.add({"role": "user", "content": "I met Bob in Oslo", "name": "Ann"}, user_id="u")
-    opened.items.put(("n",), "first", {"a": 1}, texts=["tea"])
+    opened.documents.put(("n",), "first", {"a": 1}, texts=["tea"])
     opened.search("warm up on 3 May 2024", user_id="u")
     return opened
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from holdfast import Answer, HoldfastError, Memory, ProviderError, StorageError
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 from holdfast.errors import shown
 from holdfast.graph import Triple
 from holdfast.testing import HashEmbedder, ScriptedLLM, WordReranker
@@ -79,12 +79,12 @@ CALLS: dict[str, Callable[[Memory, Any], Any]] = {
     ),
     "name": lambda memory, odd: memory.graph(user_id="u").neighbours(odd),
     "path": lambda memory, odd: memory.graph(user_id="u").paths(odd, "b"),
-    "lifetime": lambda memory, odd: memory.items.put(("n",), "k", 1, lifetime=odd),
-    "texts": lambda memory, odd: memory.items.put(("n",), "k", 1, texts=odd),
-    "operations": lambda memory, odd: memory.items.batch([odd], strict=True),
-    "item query": lambda memory, odd: memory.items.search(Search(("n",), odd)),
-    "mode": lambda memory, odd: memory.items.search(Search(("n",), "x", mode=odd)),
-    "item": lambda memory, odd: memory.items.batch([Put(odd, odd, odd)], strict=True),
+    "lifetime": lambda memory, odd: memory.documents.put(("n",), "k", 1, lifetime=odd),
+    "texts": lambda memory, odd: memory.documents.put(("n",), "k", 1, texts=odd),
+    "operations": lambda memory, odd: memory.documents.batch([odd], strict=True),
+    "item query": lambda memory, odd: memory.documents.search(("n",), odd),
+    "mode": lambda memory, odd: memory.documents.search(("n",), "x", mode=odd),
+    "item": lambda memory, odd: memory.documents.batch([Put(odd, odd, odd)], strict=True),
     "indexed": lambda _, odd: Memory(":memory:", embedder=HashEmbedder(16), indexed=odd).close(),
     "budget": lambda _, odd: Memory(":memory:", embedder=HashEmbedder(16), view_budget=odd).close(),
 }

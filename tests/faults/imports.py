@@ -21,7 +21,6 @@ from faults.mutations import Victim, mutate
 from faults.parts import Counts, Report, quiet
 from faults.talker import opened, talker
 from holdfast import HoldfastError, Memory, Scope
-from holdfast.documents import Search
 
 WHOLE = 4_000
 _SECRET = "victimsword"
@@ -82,8 +81,10 @@ def _fill(memory: Memory, user: str, word: str) -> None:
     memory.update(first[1].id, f"Noted again {word}", user_id=user)
     memory.delete(memory.add("to be erased", user_id=user, infer=False)[0].id, user_id=user)
     memory.add("I like boats", user_id=user, run_id="friday", wait=False)
-    memory.items.put((user, "notes"), "k1", {"a": word, "n": 1}, texts=[f"note of {word}", "two"])
-    memory.items.put((user, "notes"), "k2", {"b": [1, {"c": None}]}, lifetime=timedelta(900))
+    memory.documents.put(
+        (user, "notes"), "k1", {"a": word, "n": 1}, texts=[f"note of {word}", "two"]
+    )
+    memory.documents.put((user, "notes"), "k2", {"b": [1, {"c": None}]}, lifetime=timedelta(900))
 
 
 # -- one mutation ----------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def try_one(bench: Bench, counts: Counts, name: str, text: bytes) -> None:
 
 def _sizes(memory: Memory) -> tuple[Any, ...]:
     now = memory.stats()
-    return dict(now.records), now.items, now.namespaces, now.characters, now.waiting, now.parked
+    return dict(now.records), now.documents, now.namespaces, now.characters, now.waiting, now.parked
 
 
 def _texts(memory: Memory, user: str) -> list[str]:
@@ -141,9 +142,9 @@ def _accepted(memory: Memory, counts: Counts, name: str, theirs: list[str]) -> N
                 if _SECRET in told:
                     counts.fail(f"{name}: {scope} is told another tenant's words")
         step = "items"
-        memory.items.namespaces()
-        memory.items.search(Search(("eve",), "note", limit=50))
-        memory.items.search(Search(("eve",)))
+        memory.documents.namespaces()
+        memory.documents.search(("eve",), "note", limit=50)
+        memory.documents.search(("eve",))
         step = "whole file"
         memory.export(memory.database.path.with_suffix(".out"))
         _check(memory, counts, f"{name}: accepted")

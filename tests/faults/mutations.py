@@ -78,7 +78,7 @@ def _value(rng: random.Random, lines: Lines, victim: Victim) -> str:
 
 def _nested(rng: random.Random, lines: Lines, victim: Victim) -> str:
     """Change a value within a column that holds JSON."""
-    line = _pick(rng, lines, "record", "item", "log")
+    line = _pick(rng, lines, "record", "document", "log")
     names = [
         n for n, v in line.items() if isinstance(v, str) and v[:1] in ("[", "{") and len(v) > 2
     ]
@@ -133,7 +133,7 @@ def _added(rng: random.Random, lines: Lines, victim: Victim) -> str:
 def _table(rng: random.Random, lines: Lines, victim: Victim) -> str:
     line = _pick(rng, lines)
     line["table"] = rng.choice(
-        ["records", "properties", "sqlite_master", "", 1, None, [], "log", "record", "item"]
+        ["records", "properties", "sqlite_master", "", 1, None, [], "log", "record", "document"]
     )
     return f"a line of table {line['table']!r}"
 
@@ -182,7 +182,7 @@ def _blob(rng: random.Random, lines: Lines, victim: Victim) -> str:
 
 def _foreign(rng: random.Random, lines: Lines, victim: Victim) -> str:
     """Name what is another tenant's: its key, its id, its path, its row."""
-    line = _pick(rng, lines, "record", "item", "log", "erasure", "namespace", "queue")
+    line = _pick(rng, lines, "record", "document", "log", "erasure", "namespace", "queue")
     kind = rng.choice(["key", "every key", "sources", "ids", "path", "both", "user", "no ids"])
     own = line.get("key")
     match kind:

@@ -27,7 +27,6 @@ from faults.parts import Counts, Report, quiet
 from faults.planting import PLANTS, Ground, Plant
 from faults.talker import answer, opened
 from holdfast import Memory, Scope
-from holdfast.documents import Search
 from holdfast.testing import ScriptedLLM
 
 KEY = bytes(range(32))
@@ -88,7 +87,7 @@ def one_round(seed: int, key: bytes | None = None, durability: str = "normal") -
             garden = _plant(memory, folder, random.Random(seed))
             said = [repr(plant.erase()) for plant in garden.gone]
             memory.purge()
-            told = [*said, repr(memory), repr(memory.stats()), repr(memory.items)]
+            told = [*said, repr(memory), repr(memory.stats()), repr(memory.documents)]
             if memory.stats().erasure_pending:
                 counts.fail(f"seed {seed}: an erasure is still pending after purge()")
             problems = memory.stats(check=True).problems
@@ -128,7 +127,7 @@ def _places(memory: Memory, folder: Path, encrypted: bool) -> dict[str, Any]:
     memory.export(folder / "out.jsonl")
     found: dict[str, Any] = {"export": (folder / "out.jsonl").read_text()}
     (folder / "out.jsonl").unlink()
-    read: list[Any] = [memory.items.namespaces(), memory.items.search(Search((), limit=1_000))]
+    read: list[Any] = [memory.documents.namespaces(), memory.documents.search((), limit=1_000)]
     for scope in _scopes(memory):
         ids = scope.ids()
         listed = memory.list(limit=1_000, **ids)

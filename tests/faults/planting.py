@@ -13,7 +13,7 @@ from typing import Any
 from agent_framework import Message as FrameworkMessage
 from autogen_core.memory import MemoryContent
 from holdfast import Memory
-from holdfast.documents import Collection, Entry
+from holdfast.documents import Collection, Put
 from holdfast_autogen import HoldfastMemory as AutoGenMemory
 from holdfast_autogen.agent_framework import HoldfastHistoryProvider
 from holdfast_langgraph import HoldfastSaver
@@ -223,7 +223,7 @@ def expired(ground: Ground) -> Plant:
 def item(ground: Ground) -> Plant:
     """A document, the only one of its namespace: its labels go with it."""
     label, key, value, *text = ground.words(12)
-    items = ground.memory.items
+    items = ground.memory.documents
     items.put(("memories", label), key, {"v": value, value: [value]}, texts=[_text(text)])
     return Plant(
         [label, key, value, *text],
@@ -234,7 +234,7 @@ def item(ground: Ground) -> Plant:
 
 def replaced_item(ground: Ground) -> Plant:
     """A document whose value gave way to another before it went."""
-    first, second, items = ground.word(), ground.word(), ground.memory.items
+    first, second, items = ground.word(), ground.word(), ground.memory.documents
     items.put(("kept",), first, {"v": first}, texts=[first])
     items.put(("kept",), first, {"v": second}, texts=[second])
     return Plant([second], lambda: items.delete(("kept",), first), forgotten=[first])
@@ -242,7 +242,7 @@ def replaced_item(ground: Ground) -> Plant:
 
 def expired_item(ground: Ground) -> Plant:
     """A document whose lifetime ends; `sweep` deletes it."""
-    word, items = ground.word(), ground.memory.items
+    word, items = ground.word(), ground.memory.documents
     items.put(("short",), word, {"v": word}, texts=[word])
 
     def erase() -> Any:
@@ -258,7 +258,7 @@ def document(ground: Ground) -> Plant:
     vector = [ground.rng.uniform(-1, 1) for _ in range(32)]
     fingerprint = ground.memory.stats().embedder or "hash/32"
     store = Collection(ground.folder / "m.db", ("c",), fingerprint=fingerprint, key=_key(ground))
-    store.put([Entry((label,), key, {"v": value}, _text(text), vector)])
+    store.put([Put((label,), key, {"v": value}, [_text(text)], vectors=[vector])])
     ((_, unit),) = store.get([key], (label,))
     return Plant(
         [label, key, value],

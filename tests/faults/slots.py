@@ -17,7 +17,8 @@ from typing import Any
 import holdfast
 from faults.talker import opened, talker
 from holdfast import Change, Memory
-from holdfast.documents import Collection, Entry, Get, Items, ListNamespaces, Put, Search
+from holdfast.documents import Collection, Documents, Get, ListNamespaces, Put, Search
+from holdfast.documents.checks import SearchOptions
 
 IDS = ("user_id", "agent_id", "run_id", "app_id")
 # They end what the other calls need, or take the file away; `rekey` is tried on a file of its own.
@@ -36,10 +37,10 @@ class Room:
         (self.turn,) = self.memory.add("tea in Rome with Rosa", infer=False, **ids)
         self.memory.add("I live in Paris", run_id="r", **ids)
         self.memory.add_relations([("Ada", "knows", "Rosa"), ("Rosa", "knows", "Paul")], **ids)
-        self.memory.items.put(("n",), "k", {"a": "tea"}, texts=["tea"])
+        self.memory.documents.put(("n",), "k", {"a": "tea"}, texts=["tea"])
         self.bound = self.memory.scoped(user_id="ada")
         self.collection = Collection(self.folder / "c.db", ("c",), fingerprint="f")
-        self.collection.put([Entry(("x",), "k", {"a": "tea"}, "tea", [1.0, 0.0])])
+        self.collection.put([Put(("x",), "k", {"a": "tea"}, ["tea"], vectors=[[1.0, 0.0]])])
 
     def close(self) -> None:
         self.memory.close()
@@ -50,7 +51,7 @@ class Room:
         made: dict[str, Callable[[], Any]] = {
             "Memory": lambda: self.memory,
             "bound Memory": lambda: self.bound,
-            "Items": lambda: self.memory.items,
+            "Documents": lambda: self.memory.documents,
             "Graph": lambda: self.bound.graph(),
             "Collection": lambda: self.collection,
             "holdfast": lambda: holdfast,
@@ -73,7 +74,7 @@ class Slot:
 OWNERS: dict[str, type | types.ModuleType] = {
     "Memory": Memory,
     "bound Memory": Memory,
-    "Items": Items,
+    "Documents": Documents,
     "Graph": holdfast.Graph,
     "Collection": Collection,
     "holdfast": holdfast,
@@ -87,7 +88,7 @@ def _plain(room: Room, owner: str, method: str, name: str) -> Any:
     if name == "messages" and method == "compress":
         return [{"role": "user", "content": "tea"}]
     if owner == "Collection":
-        special: dict[str, Any] = {"keys": ["k"], "vector": [1.0, 0.0], "field": "a", "entries": []}
+        special: dict[str, Any] = {"keys": ["k"], "vector": [1.0, 0.0], "field": "a", "puts": []}
         if name in special:
             return special[name]
     values: dict[str, Any] = {
@@ -107,7 +108,6 @@ def _plain(room: Room, owner: str, method: str, name: str) -> Any:
         "namespace": ("n",),
         "key": "k",
         "value": {"a": 1},
-        "search": Search(("n",), "tea"),
         "matches": room.memory.search("tea", user_id="ada"),
         "count": len,
     }
@@ -175,22 +175,15 @@ def _operations(text: str) -> Iterator[tuple[str, Any]]:
     yield "get", [Get((text,), "k")]
     yield "labels", [ListNamespaces((text,))]
     yield "search", [Search(("n",), text)]
+    yield "words alone", [Search(("n",), text, mode="keyword")]
+    yield "mode", [Search(("n",), "tea", mode=text)]  # type: ignore[arg-type]
 
 
-def _search(text: str) -> Iterator[tuple[str, Any]]:
-    yield "query", Search(("n",), text)
-    yield "words alone", Search(("n",), text, mode="keyword")
-    yield "prefix", Search((text,), "tea")
-    yield "mode", Search(("n",), "tea", mode=text)  # type: ignore[arg-type]
-    for name, value in _filters(text):
-        yield f"filter {name}", Search(("n",), None, value)
-
-
-def _entries(text: str) -> Iterator[tuple[str, Any]]:
-    yield "text", [Entry(("x",), "k2", {"a": 1}, text, [1.0, 0.0])]
-    yield "value", [Entry(("x",), "k2", {"a": text}, "tea", [1.0, 0.0])]
-    yield "key", [Entry(("x",), text, {}, "tea", [1.0, 0.0])]
-    yield "label", [Entry((text,), "k2", {}, "tea", [1.0, 0.0])]
+def _puts(text: str) -> Iterator[tuple[str, Any]]:
+    yield "text", [Put(("x",), "k2", {"a": 1}, [text], vectors=[[1.0, 0.0]])]
+    yield "value", [Put(("x",), "k2", {"a": text}, ["tea"], vectors=[[1.0, 0.0]])]
+    yield "key", [Put(("x",), text, {}, ["tea"], vectors=[[1.0, 0.0]])]
+    yield "label", [Put((text,), "k2", {}, ["tea"], vectors=[[1.0, 0.0]])]
 
 
 _SHAPES: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {
@@ -198,12 +191,12 @@ _SHAPES: dict[str, Callable[[str], Iterator[tuple[str, Any]]]] = {
     "relations": _relations,
     "filters": _filters,
     "operations": _operations,
-    "search": _search,
-    "entries": _entries,
+    "puts": _puts,
     "metadata": lambda text: iter([("value", {"k": text}), ("field", {text: 1})]),
     "value": lambda text: iter([("inside", {"k": text}), ("whole", text)]),
     "kinds": lambda text: iter([("one", [text])]),
     "kind": lambda text: iter([("text", text)]),
+    "mode": lambda text: iter([("text", text)]),
     "change": lambda text: iter([("id", Change("ADD", text, None, None))]),
     "live": lambda text: iter([("one", [text])]),
     "matches": lambda text: iter(()),
@@ -214,7 +207,7 @@ _NO_TEXT = {
     "limit", "offset", "min_score", "explain", "graph", "as_of", "valid_at", "occurred_at",
     "expires_at", "valid_from", "importance", "infer", "wait", "retry", "progress", "check",
     "refresh", "strict", "depth", "max_hops", "max_tokens", "lifetime", "count", "summary",
-    "recent", "full_tokens", "vector", "self",
+    "recent", "full_tokens", "vector", "vectors", "exact", "expired", "unscored", "self",
 }  # fmt: skip
 
 
@@ -264,12 +257,15 @@ def _parameters() -> Iterator[tuple[str, str, str, inspect.Parameter]]:
 
 
 def _taken(found: Any) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a callable, the four ids in place of ``**ids: Unpack[Ids]``."""
+    """Return the parameters of a callable, the keys in place of ``**options: Unpack[...]``."""
     taken: dict[str, inspect.Parameter] = {}
     for name, parameter in inspect.signature(found).parameters.items():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            one = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None, annotation="str")
-            taken |= {id_: one.replace(name=id_) for id_ in IDS}
+            one = parameter.replace(kind=parameter.KEYWORD_ONLY, default=None)
+            options = dict.fromkeys(IDS, "str")
+            if "SearchOptions" in str(parameter.annotation):
+                options = SearchOptions.__annotations__
+            taken |= {key: one.replace(name=key, annotation=of) for key, of in options.items()}
         else:
             taken[name] = parameter
     return taken
@@ -320,6 +316,6 @@ def opening_slots() -> list[Slot]:
         Slot("Memory(path)", lambda room, text: opened(f"{room.folder}/{text}").close()),
         Slot("Memory(key)", opening(path=lambda text: ":memory:", key=str)),
         Slot("Memory(indexed)", opening(path=lambda text: ":memory:", indexed=lambda text: [text])),
-        Slot("Items.put(lifetime)", lambda room, text: room.memory.items.put(
+        Slot("Documents.put(lifetime)", lambda room, text: room.memory.documents.put(
             ("n",), text, 1, texts=[text], lifetime=timedelta(1))),
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 from faults.world import Step, Story, World, add_and_find, find, told
 from holdfast import InvalidInputError, Memory, StorageError
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 
 WHEN = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -140,42 +140,44 @@ def _items(world: World) -> Sequence[Step]:
 
     def put(number: int, words: str, **more: Any) -> Step:
         value = {"number": number, "words": words}
-        return lambda: world.memory.items.put(shelf, f"k{number}", value, texts=[words], **more)
+        return lambda: world.memory.documents.put(shelf, f"k{number}", value, texts=[words], **more)
 
     def batch(base: int, size: int) -> None:
         rows = [
             Put(other, f"n{n}", {"n": n, "long": "x" * 40 * n}, [f"note {n}"])
             for n in range(base, base + size)
         ]
-        world.memory.items.batch(rows, strict=True)
+        world.memory.documents.batch(rows, strict=True)
 
     return [
         *(put(number, f"tea {number}") for number in range(4)),
         put(1, "coffee instead"),
         partial(batch, 0, 20),
-        lambda: world.memory.items.delete(shelf, "k2"),
+        lambda: world.memory.documents.delete(shelf, "k2"),
         put(7, "gone in a century", lifetime=timedelta(days=36_500)),
         world.close,
         partial(batch, 10, 20),
         *(partial(_take_away, world, other, f"n{n}") for n in range(6)),
-        lambda: world.memory.items.sweep(),
+        lambda: world.memory.documents.sweep(),
         lambda: world.memory.purge(),
         put(8, "the last"),
     ]
 
 
 def _take_away(world: World, namespace: tuple[str, ...], key: str) -> None:
-    world.memory.items.delete(namespace, key)
+    world.memory.documents.delete(namespace, key)
 
 
 def _items_told(world: World) -> object:
-    found = world.memory.items.search(Search((), limit=1000))
-    return sorted(repr((one.item.namespace, one.item.key, one.item.value)) for one in found)
+    found = world.memory.documents.search((), limit=1000)
+    return sorted(
+        repr((one.document.namespace, one.document.key, one.document.value)) for one in found
+    )
 
 
 def _put_and_find(world: World) -> None:
-    world.memory.items.put(("after",), "k", {"words": "juniper"}, texts=["juniper"])
-    found = world.memory.items.get(("after",), "k")
+    world.memory.documents.put(("after",), "k", {"words": "juniper"}, texts=["juniper"])
+    found = world.memory.documents.get(("after",), "k")
     assert found is not None
     assert found.value == {"words": "juniper"}
 
@@ -192,4 +194,4 @@ def _facts_told(world: World) -> object:
 
 MEMORY = Story("memory verbs", _memory_verbs, _memory_told, add_and_find)
 FACTS = Story("facts, graph, summaries", _facts, _facts_told, add_and_find)
-ITEMS = Story("items", _items, _items_told, _put_and_find)
+ITEMS = Story("documents", _items, _items_told, _put_and_find)

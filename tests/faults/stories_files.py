@@ -21,15 +21,14 @@ from faults.world import (
     told,
 )
 from holdfast import Memory
-from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 
 SAID: Final = 100  # so many turns a run: an export of some more lines than one page of them
 
 
 def _told(world: World) -> object:
-    items = world.memory.items.search(Search((), limit=1000))
-    return told(world.memory), sorted(repr((one.item.key, one.item.value)) for one in items)
+    items = world.memory.documents.search((), limit=1000)
+    return told(world.memory), sorted(repr((one.document.key, one.document.value)) for one in items)
 
 
 # -- import -------------------------------------------------------------------------------------
@@ -56,7 +55,7 @@ def _fill(memory: Memory) -> None:
         memory.delete(ids[30], user_id="ada", run_id=run)
     memory.add_relations([("Ada", "works_with", "Bob")], user_id="ada")
     for number in range(20):
-        memory.items.put(("docs",), f"k{number}", {"n": number}, texts=[f"document {number}"])
+        memory.documents.put(("docs",), f"k{number}", {"n": number}, texts=[f"document {number}"])
 
 
 def _import(world: World) -> None:
@@ -107,7 +106,7 @@ def _exports(world: World) -> Sequence[Step]:
 
     def put(number: int) -> None:
         long = "".join(f"{number} {n} " for n in range(1500))
-        world.memory.items.put(("docs",), f"k{number}", {"long": long})
+        world.memory.documents.put(("docs",), f"k{number}", {"long": long})
 
     steps: list[Step] = [
         lambda: world.memory.add("green tea", user_id="ada", infer=False),
@@ -133,7 +132,9 @@ def _reembeds(world: World) -> Sequence[Step]:
         return lambda: world.memory.add(list(texts), user_id="ada", infer=False)
 
     def put(number: int) -> None:
-        world.memory.items.put(("docs",), f"k{number}", {"n": number}, texts=[f"document {number}"])
+        world.memory.documents.put(
+            ("docs",), f"k{number}", {"n": number}, texts=[f"document {number}"]
+        )
 
     return [
         say(*(f"cup {number} of tea" for number in range(70))),

@@ -10,7 +10,6 @@ from typing import Any
 from faults import twins
 from faults.parts import Counts, Report, quiet
 from faults.twins import Deed, Household, Side, World
-from holdfast.documents import Search
 
 WHOLE = 300_000
 _BASE = datetime(2024, 1, 1, tzinfo=timezone.utc)
@@ -252,13 +251,13 @@ def items(world: World, house: Household) -> Deed:
     labels = ("memories", owner or tenant.mark)
     key, text = f"k{rng.randrange(8)}", _text(world, house, 4)
     asked: list[Deed] = [
-        lambda side: side.whole.items.put(labels, key, {"text": text}, texts=[text]),
-        lambda side: side.whole.items.put(labels, key, {"text": text}, texts=[text]),
-        lambda side: side.whole.items.delete(labels, key),
-        lambda side: side.whole.items.get(labels, key),
-        lambda side: side.whole.items.search(Search(labels, text)),
-        lambda side: side.whole.items.search(Search(labels)),
-        lambda side: side.whole.items.namespaces(labels),
+        lambda side: side.whole.documents.put(labels, key, {"text": text}, texts=[text]),
+        lambda side: side.whole.documents.put(labels, key, {"text": text}, texts=[text]),
+        lambda side: side.whole.documents.delete(labels, key),
+        lambda side: side.whole.documents.get(labels, key),
+        lambda side: side.whole.documents.search(labels, text),
+        lambda side: side.whole.documents.search(labels),
+        lambda side: side.whole.documents.namespaces(labels),
     ]
     return rng.choice(asked)
 

@@ -11,7 +11,7 @@ def test_the_export_that_is_changed_imports_as_it_is(tmp_path: Path) -> None:
     imports.try_one(bench, counts, "unchanged", bench.export)
     assert counts["failures"] == 0, counts.verdict()
     assert counts["accepted"] == 1
-    tables = {"record", "item", "log", "queue", "erasure", "namespace"}
+    tables = {"record", "document", "log", "queue", "erasure", "namespace"}
     assert all(f'"table":"{name}"'.encode() in bench.export for name in tables)
 
 

@@ -8,7 +8,7 @@ from faults.patterns import FEW, patterns
 # Where a text of full length is read closest.
 CLOSELY = (
     "bound Memory.search(query|Memory.context(query|bound Memory.add(messages: text)"
-    "|Items.search(search: query)"
+    "|Documents.search(query"
 )
 # The others are the whole part's.
 QUICK = FEW[:10:3] + FEW[10:12]

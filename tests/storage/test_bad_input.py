@@ -191,11 +191,11 @@ def test_deep_metadata_is_stored_whole_or_refused(memory: Memory, levels: int) -
         assert len(memory.list(user_id="ada", filters={"NOT": {"b": 1}})) == 1
         assert len(memory.search("tea", user_id="ada", filters={"b": {"ne": 1}})) == 1
     try:
-        memory.items.put(("n",), "k", nested(levels))
+        memory.documents.put(("n",), "k", nested(levels))
     except InvalidInputError:
-        assert memory.items.get(("n",), "k") is None
+        assert memory.documents.get(("n",), "k") is None
     else:
-        assert memory.items.get(("n",), "k") is not None
+        assert memory.documents.get(("n",), "k") is not None
 
 
 def test_a_long_text_within_the_limit_is_stored_and_found(memory: Memory) -> None:
@@ -247,7 +247,7 @@ def test_vectors_that_are_none_are_a_provider_error_and_leave_nothing(answer: st
         embedder.answer = ANSWERS[answer]
         for call in (
             lambda: memory.add(["green tea", "black tea"], user_id="ada"),
-            lambda: memory.items.put(("n",), "k", {}, texts=["green tea", "black tea"]),
+            lambda: memory.documents.put(("n",), "k", {}, texts=["green tea", "black tea"]),
         ):
             with pytest.raises(ProviderError, match="embedder"):
                 call()

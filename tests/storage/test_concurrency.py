@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from holdfast import Memory
-from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption
 
@@ -81,13 +80,13 @@ def test_threads_share_one_memory(tmp_path: Path, where: str) -> None:
                     memory.update(change.id, f"{said} anew", user_id="ada")
                 elif number == 5:
                     memory.delete(change.id, user_id="ada")
-                memory.items.put(("n", str(name)), str(number), number, texts=[said])
+                memory.documents.put(("n", str(name)), str(number), number, texts=[said])
 
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(work, range(THREADS)))
         assert len(memory.list(user_id="ada", limit=1000)) == THREADS * 7
         assert len(memory.search("tea", user_id="ada", limit=1000)) == THREADS * 7
-        assert len(memory.items.search(Search(("n",), "tea", limit=1000))) == THREADS * 8
+        assert len(memory.documents.search(("n",), "tea", limit=1000)) == THREADS * 8
         assert memory.stats(check=True).problems == ()
 
 
@@ -122,8 +121,8 @@ def test_a_hundred_tasks_never_hold_the_event_loop(tmp_path: Path) -> None:
                 await memory.aupdate(change.id, f"tea {number} anew", user_id="ada")
                 await memory.alist(user_id="ada")
                 await memory.ahistory(change.id, user_id="ada")
-                await memory.items.aput(("n",), str(number), number, texts=["tea"])
-                await memory.items.asearch(Search((), "tea"))
+                await memory.documents.aput(("n",), str(number), number, texts=["tea"])
+                await memory.documents.asearch((), "tea")
                 await memory.adelete(change.id, user_id="ada")
                 await memory.aadd(f"coffee {number}", user_id="ada")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from holdfast import Memory
 from holdfast.storage.sqlite.wal_checkpoints import LONGEST, Moving
 from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
+from support.queued import outcomes
 
 
 def new(path: Path) -> Memory:
@@ -73,11 +75,14 @@ def test_a_log_that_cannot_be_moved_fails_no_write(path: Path) -> None:
 
 def test_writes_that_share_a_transaction_move_nothing_before_its_end(path: Path) -> None:
     database = Database(path)
-    with database.together():
-        for number in range(3):
-            with database.write() as connection:
-                connection.execute(f"CREATE TABLE t{number} (value)")
-            assert b"CREATE TABLE t0" not in path.read_bytes()
+
+    def make(number: int) -> bool:
+        with database.write() as connection:
+            connection.execute(f"CREATE TABLE t{number} (value)")
+        return b"CREATE TABLE t0" in path.read_bytes()
+
+    moved = outcomes("loop", database, *(partial(make, number) for number in range(3)))
+    assert moved == [False] * 3
     assert b"CREATE TABLE t2" in path.read_bytes()
     database.close()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from holdfast import DamagedFileError, Memory, StorageError
-from holdfast.documents import Search
 from holdfast.testing import HashEmbedder
 from support import full_story as story
 from support.drivers import needs_encryption
@@ -50,13 +49,13 @@ def test_a_damaged_record_is_named_and_never_answered(tmp_path: Path) -> None:
 def test_a_damaged_item_is_named_and_never_answered(tmp_path: Path) -> None:
     path = tmp_path / "m.db"
     with Memory(path, embedder=HashEmbedder()) as memory:
-        memory.items.put(("docs",), "k", {"rent": 640}, texts=["the rent"])
+        memory.documents.put(("docs",), "k", {"rent": 640}, texts=["the rent"])
     damaged(path, b'{"rent":640}', b'{"rent":740}')
     with Memory(path, embedder=HashEmbedder()) as memory:
         for call in (
-            lambda: memory.items.get(("docs",), "k"),
-            lambda: memory.items.search(Search(("docs",), "rent")),
-            lambda: memory.items.search(Search(("docs",))),
+            lambda: memory.documents.get(("docs",), "k"),
+            lambda: memory.documents.search(("docs",), "rent"),
+            lambda: memory.documents.search(("docs",)),
         ):
             with pytest.raises(DamagedFileError, match="damaged at item 'k'"):
                 call()

@@ -6,19 +6,20 @@ import os
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from holdfast import Memory
-from holdfast.documents import Search
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.sqlite.file import File
 from holdfast.storage.sqlite.records import add
 from holdfast.testing import HashEmbedder
 from holdfast.types import Scope
 from support.drivers import needs_encryption
+from support.queued import outcomes
 
 NOW = datetime.now(timezone.utc)
 PAST = NOW - timedelta(days=1)
@@ -242,16 +243,15 @@ def test_writes_that_share_a_transaction_finish_an_erasure_behind_it(path: Path)
     with Memory(path, embedder=HashEmbedder()) as reader:
         later = File(path, upkeep=0.0)
         leave_pending(reader, path)
-        with later.database.together():
-            for number in range(2):
-                with later.database.write() as connection:
-                    connection.execute("INSERT INTO properties VALUES (?, 1)", (str(number),))
-            assert reader.stats().erasure_pending is True
-            with reader.database.read() as connection:  # nothing was committed on the way
-                assert (
-                    connection.execute("SELECT 1 FROM properties WHERE name = '0'").fetchone()
-                    is None
-                )
+
+        def write(name: str) -> bool:
+            with later.database.write() as connection:
+                connection.execute("INSERT INTO properties VALUES (?, 1)", (name,))
+            return reader.stats().erasure_pending
+
+        assert (
+            outcomes("loop", later.database, partial(write, "a"), partial(write, "b")) == [True] * 2
+        )
         assert reader.stats().erasure_pending is False
         later.close()
 
@@ -292,16 +292,16 @@ def test_vectors_of_an_unfinished_reembedding_go_too(path: Path) -> None:
 
 def test_a_deleted_item_leaves_no_byte(memory: Memory, path: Path) -> None:
     for n in range(40):
-        memory.items.put(("docs",), str(n), {"said": filler(n)}, texts=[filler(n)])
+        memory.documents.put(("docs",), str(n), {"said": filler(n)}, texts=[filler(n)])
     secret = {"said": f"QUINOAXYZ {filler(7, 2000)} QUINOAXYZ"}
-    memory.items.put(("docs",), "QUINOAXYZ", secret, texts=["QUINOAXYZ"])
-    memory.items.put(("docs",), "QUINOAXYZ", {"said": "less QUINOAXYZ"})
-    memory.items.delete(("docs",), "QUINOAXYZ")
-    assert memory.items.search(Search((), "QUINOAXYZ", mode="keyword", min_score=0.1)) == []
+    memory.documents.put(("docs",), "QUINOAXYZ", secret, texts=["QUINOAXYZ"])
+    memory.documents.put(("docs",), "QUINOAXYZ", {"said": "less QUINOAXYZ"})
+    memory.documents.delete(("docs",), "QUINOAXYZ")
+    assert memory.documents.search((), "QUINOAXYZ", mode="keyword", min_score=0.1) == []
     memory.purge()
     assert on_disk(path, "QUINOAXYZ") == []
-    memory.items.put(("docs",), "k", secret, lifetime=timedelta(microseconds=1))
-    assert memory.items.sweep() == 1
+    memory.documents.put(("docs",), "k", secret, lifetime=timedelta(microseconds=1))
+    assert memory.documents.sweep() == 1
     memory.purge()
     assert memory.stats(check=True).erasure_pending is False
     assert on_disk(path, "QUINOAXYZ") == []
@@ -309,27 +309,27 @@ def test_a_deleted_item_leaves_no_byte(memory: Memory, path: Path) -> None:
 
 def test_labels_go_with_the_last_item_of_their_namespace(memory: Memory, path: Path) -> None:
     labels = ("memories", "QUINOAUSER")
-    memory.items.put(labels, "k", {"a": 1}, texts=["tea"])
-    memory.items.put(("memories", "bob"), "k", {"a": 1}, texts=["tea"])
-    assert len(memory.items.search(Search(("memories",), "tea"))) == 2
-    memory.items.delete(labels, "k")
+    memory.documents.put(labels, "k", {"a": 1}, texts=["tea"])
+    memory.documents.put(("memories", "bob"), "k", {"a": 1}, texts=["tea"])
+    assert len(memory.documents.search(("memories",), "tea")) == 2
+    memory.documents.delete(labels, "k")
     memory.purge()
     assert on_disk(path, "QUINOAUSER") == []
-    assert len(memory.items.search(Search(("memories",), "tea"))) == 1
+    assert len(memory.documents.search(("memories",), "tea")) == 1
 
 
 def test_a_namespace_that_was_emptied_can_be_filled_again(memory: Memory) -> None:
     for _ in range(3):
-        memory.items.put(("memories", "ada"), "k", {"a": 1}, texts=["tea"])
-        assert len(memory.items.search(Search(("memories",), "tea"))) == 1
-        memory.items.delete(("memories", "ada"), "k")
-        assert memory.items.search(Search(("memories",), "tea")) == []
+        memory.documents.put(("memories", "ada"), "k", {"a": 1}, texts=["tea"])
+        assert len(memory.documents.search(("memories",), "tea")) == 1
+        memory.documents.delete(("memories", "ada"), "k")
+        assert memory.documents.search(("memories",), "tea") == []
     assert memory.stats(check=True).problems == ()
 
 
 def test_a_replaced_value_leaves_the_log_with_the_next_purge(memory: Memory, path: Path) -> None:
-    memory.items.put(("docs",), "k", {"said": "QUINOAXYZ"})
-    memory.items.put(("docs",), "k", {"said": "nothing"})
+    memory.documents.put(("docs",), "k", {"said": "QUINOAXYZ"})
+    memory.documents.put(("docs",), "k", {"said": "nothing"})
     assert memory.stats().erasure_pending is True
     memory.purge()
     assert memory.stats().erasure_pending is False
@@ -340,9 +340,9 @@ def expire(path: Path) -> None:
     """Write a record and an item that have expired, and leave the file as a crash would."""
     with Memory(path, embedder=HashEmbedder()) as memory:
         memory.add("the password is QUINOAXYZ", user_id="ada", expires_at=NOW + timedelta(days=9))
-        memory.items.put(("QUINOAXYZ",), "k", {"a": 1}, lifetime=timedelta(days=9))
+        memory.documents.put(("QUINOAXYZ",), "k", {"a": 1}, lifetime=timedelta(days=9))
         with memory.database.write() as connection:
-            for table in ("records", "items"):
+            for table in ("records", "documents"):
                 connection.execute(f"UPDATE {table} SET expires_at = 1")
         memory.database.close()
 

@@ -8,4 +8,4 @@ from holdfast.storage.sqlite import document_rows, layout
 
 def test_lines_of_records_and_items_hold_exactly_their_columns() -> None:
     assert list(FIELDS["record"])[:-1] == layout.COLUMNS
-    assert tuple(FIELDS["item"]) == document_rows.COLUMNS
+    assert tuple(FIELDS["document"]) == document_rows.COLUMNS

@@ -195,7 +195,7 @@ def test_a_file_that_was_half_begun_can_be_opened(tmp_path: Path, statements: in
 def test_an_encrypted_file_shows_no_word(tmp_path: Path) -> None:
     with opened(tmp_path / "m.db", key=KEY) as memory:
         memory.add("the password is quinoa", user_id="ada-lovelace")
-        memory.items.put(("docs",), "k", {"secret": "spelt"}, texts=["barley"])
+        memory.documents.put(("docs",), "k", {"secret": "spelt"}, texts=["barley"])
         for file in tmp_path.iterdir():
             content = file.read_bytes()
             words = (b"quinoa", b"ada-lovelace", b"spelt", b"barley", b"CREATE TABLE")

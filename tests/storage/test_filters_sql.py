@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from holdfast import FilterError, Memory, StorageError
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 from holdfast.storage.contract.filters import MAX_DEPTH, parse
 from holdfast.storage.sqlite.filters import Condition
 from holdfast.storage.sqlite.opening import CUTS_AT_NUL
@@ -74,11 +74,11 @@ def test_sql_selects_the_items_that_python_selects(
 ) -> None:
     with fresh() as memory:
         puts = [Put(("n",), str(n), one, texts=["tea"]) for n, one in enumerate(documents)]
-        memory.items.batch(puts)
+        memory.documents.batch(puts)
         for query in (None, "tea", "tea"):
-            found = memory.items.search(Search(("n",), query, filters=filters))
+            found = memory.documents.search(("n",), query, filters=filters)
             wanted = {str(n) for n, one in enumerate(documents) if passes(one, filters)}
-            assert {match.item.key for match in found} == wanted
+            assert {match.document.key for match in found} == wanted
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def shelf() -> Any:
         about |= {"odd": 1} if n % 2 else {}
         puts.append(Put(("ada",), str(n), about | {"said": said}, texts=[said]))
         puts.append(Put(("bob",), str(n), about | {"said": said}, texts=[said]))
-    memory.items.batch(puts)
+    memory.documents.batch(puts)
     yield memory
     memory.close()
 
@@ -193,20 +193,18 @@ def test_a_filtered_search_is_a_brute_force_search(
 ) -> None:
     asked = HashEmbedder(16).embed_query(query)
     chosen = [
-        match.item
-        for match in shelf.items.search(Search(("ada",), limit=300))
-        if passes(match.item.value, filters)
+        match.document
+        for match in shelf.documents.search(("ada",), limit=300)
+        if passes(match.document.value, filters)
     ]
     vectors = HashEmbedder(16).embed([item.value["said"] for item in chosen])
     scores = {item.key: cosine(asked, one) for item, one in zip(chosen, vectors, strict=True)}
     for limit in (1, 10, 300):
-        found = shelf.items.search(
-            Search(("ada",), query, filters=filters, mode="vector", limit=limit)
-        )
-        assert {match.item.namespace for match in found} <= {("ada",)}
+        found = shelf.documents.search(("ada",), query, filters=filters, mode="vector", limit=limit)
+        assert {match.document.namespace for match in found} <= {("ada",)}
         best = sorted(scores.values(), reverse=True)[:limit]
         assert [match.score for match in found] == pytest.approx(best, abs=1e-5)
-        assert [scores[match.item.key] for match in found] == pytest.approx(best, abs=1e-5)
+        assert [scores[match.document.key] for match in found] == pytest.approx(best, abs=1e-5)
 
 
 @pytest.mark.slow

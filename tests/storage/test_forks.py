@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 from holdfast import Memory, StorageError
-from holdfast.documents import Collection, Entry
+from holdfast.documents import Collection, Put
 from holdfast.forking import Lock
 from holdfast.storage.sqlite import pool
 from holdfast.testing import HashEmbedder, ScriptedLLM
@@ -266,10 +266,10 @@ def test_a_view_with_codes_is_searched_in_a_child(path: Path) -> None:
         generator = np.random.default_rng(1)
         vectors = generator.normal(size=(20_500, 8)).astype(np.float32)
         rows = enumerate(vectors.tolist())
-        many.put([Entry(("many",), str(number), {}, vector=vector) for number, vector in rows])
+        many.put([Put(("many",), str(number), {}, vectors=[vector]) for number, vector in rows])
 
         def nearest() -> list[str]:
-            return [found.item.key for found in many.search(vectors[0].tolist(), limit=5)]
+            return [found.document.key for found in many.search(vectors[0].tolist(), limit=5)]
 
         assert in_child(nearest) == str(nearest())
 

@@ -191,7 +191,7 @@ def test_a_bound_import_takes_its_own_scope_alone(tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError, match="outside the scope"):
             call()
     source, path = exports(tmp_path, "ada")
-    source.items.put(("docs",), "k", {"n": 1})
+    source.documents.put(("docs",), "k", {"n": 1})
     assert memory.import_(path, user_id="ada") == 2
     source.export(path)
     with pytest.raises(InvalidInputError, match="outside the scope"):

@@ -98,7 +98,7 @@ def test_nothing_is_read_from_a_file_without_its_name(
     for read in (
         lambda: memory.search("tea", user_id="ada"),
         lambda: memory.list(user_id="ada"),
-        lambda: memory.items.get(("a",), "key"),
+        lambda: memory.documents.get(("a",), "key"),
     ):
         with pytest.raises(StorageError, match=LOST):
             read()

@@ -51,9 +51,9 @@ def test_closing_a_small_file_reaches_copies_of_moved_rows(tmp_path: Path, seed:
 
 def test_a_larger_file_waits_for_a_purge(tmp_path: Path) -> None:
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(32)) as memory:
-        memory.items.put(("large",), "k", {"text": "x" * wal_erasure.SMALL})
+        memory.documents.put(("large",), "k", {"text": "x" * wal_erasure.SMALL})
         memory.delete(memory.add("hello", user_id="ada").records[0].id, user_id="ada")
-        memory.items.delete(("large",), "k")
+        memory.documents.delete(("large",), "k")
     assert (tmp_path / "m.db").stat().st_size > wal_erasure.SMALL
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(32)) as memory:
         memory.purge()

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from holdfast.documents import Collection, Entry
+from holdfast.documents import Collection, Put
 from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
-from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.arrays import Bools, Floats
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.index.loading import NEVER, Reading
-from holdfast.storage.index.nearest import Question
+from holdfast.storage.index.nearest import Coded
 from holdfast.storage.index.searching import find
-from holdfast.storage.index.vectors import Vectors
+from holdfast.storage.index.vectors import Codes, Vectors
 from holdfast.storage.index.views import View
-from holdfast.storage.sqlite.document_rows import ItemDraft
+from holdfast.storage.sqlite.document_rows import DocumentDraft
 from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.types import Scope, utc_now
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-READING = Reading("items", Reach.of_prefix(()))
+READING = Reading("documents", Reach.of_prefix(()))
 NOW = NEVER - 1
 
 
@@ -52,12 +53,13 @@ def clouds(draw: st.DrawFn) -> Floats:
     return unit(vectors.astype(np.float32))
 
 
-def in_codes(vectors: Floats, many: int, step: int) -> Vectors:
+def in_codes(vectors: Floats, many: int, step: int) -> Codes:
     """Codes of vectors that came some at a time."""
     coded = Vectors(vectors.shape[1], many)
     for start in range(0, len(vectors), step):
         coded.extend(vectors[start : start + step])
-    return coded
+    assert coded.codes is not None
+    return coded.codes
 
 
 def queries(vectors: Floats) -> list[Floats]:
@@ -85,7 +87,7 @@ def test_a_cosine_lies_between_its_bounds_however_codes_came_to_be(
         assert (cosines <= high).all()
 
 
-def no_other_exceeds(coded: Vectors, vectors: Floats, query: Floats, most: int) -> None:
+def no_other_exceeds(coded: Codes, vectors: Floats, query: Floats, most: int) -> None:
     """Check what `scan` promises of the positions that it does not return."""
     allowed = np.arange(len(vectors)) % 5 > 0 if most % 2 else np.ones(len(vectors), dtype=bool)
     places, beyond = coded.scan(query, most, allowed)
@@ -133,9 +135,7 @@ def test_the_bounds_of_codes_allow_for_a_second_rounding() -> None:
 def test_codes_make_room_for_numbers_larger_than_seen_at_first() -> None:
     small = unit(np.random.default_rng(0).standard_normal((500, 64)).astype(np.float32))
     axes = np.eye(64, dtype=np.float32)
-    coded = Vectors(64, many=500)
-    coded.extend(small)
-    coded.extend(axes)
+    coded = in_codes(np.concatenate([small, axes]), 500, 500)
     low, high = coded.bounds(axes[3], np.arange(564))
     cosines = np.concatenate([small, axes]) @ axes[3]
     assert (low <= cosines).all()
@@ -148,17 +148,17 @@ def test_codes_take_a_quarter_of_the_memory() -> None:
     whole, coded = Vectors(384, many=10_000), Vectors(384, many=1_000)
     for some in (whole, coded):
         some.extend(vectors)
-    assert coded.coded
+    assert coded.codes is not None
     assert coded.nbytes < 0.27 * whole.nbytes
 
 
-def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[ItemDraft]:
+def drafts(vectors: Floats, words: Sequence[str], first: int = 0) -> list[DocumentDraft]:
     made = []
     for number, (vector, text) in enumerate(zip(vectors, words, strict=True), first):
         terms, passages = indexing.index_texts([text])
         value = f'{{"number":{number},"even":{str(number % 2 == 0).lower()}}}'
         made.append(
-            ItemDraft(("a",), f"k{number}", value, None, (text,), vector[None], terms, passages)
+            DocumentDraft(("a",), f"k{number}", value, None, (text,), vector[None], terms, passages)
         )
     return made
 
@@ -184,6 +184,18 @@ def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> Non
 def followed(view: View, loader: SqliteLoader) -> View:
     view.follow(loader)
     return view
+
+
+def careful(view: View, loader: SqliteLoader, query: Floats, allowed: Bools) -> Coded:
+    """Ask a view of codes, scanning for no more than is wanted, so that the bounds decide."""
+    question = view.ask(loader, query, allowed)
+    assert isinstance(question, Coded)
+    return replace(question, first=1, least=1)
+
+
+def cosines_of(view: View, loader: SqliteLoader, query: Floats) -> Floats:
+    everything = np.ones(len(view.rows), dtype=np.bool_)
+    return view.ask(loader, query, everything).cosines(np.arange(len(view.rows)))
 
 
 WORDS = st.sampled_from(["tea", "green tea", "a cat", "rain on stone", "?!"])
@@ -223,12 +235,12 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
                 allowed &= through
             if not allowed.any():
                 return
-            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
+            question = careful(coded, loader, vectors[0], allowed)
             places, cosines = question.foremost(score, keywords, most)
             everything = np.flatnonzero(allowed)
             ids = whole.rows.table["id"].tolist()
             order = [ids.index(row) for row in coded.rows.table["id"][everything].tolist()]
-            true = whole.cosines(loader, vectors[0], np.array(order))
+            true = cosines_of(whole, loader, vectors[0])[np.array(order)]
             np.testing.assert_allclose(
                 cosines,
                 true[np.isin(everything, places)][np.argsort(np.argsort(places))],
@@ -258,8 +270,8 @@ def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
             followed(whole, loader)
             allowed = coded.rows.visible(NOW, None, None)
             allowed[:: data.draw(st.integers(1, 5))] = True
-            true = whole.cosines(loader, vectors[0], np.arange(len(allowed)))
-            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
+            true = cosines_of(whole, loader, vectors[0])
+            question = careful(coded, loader, vectors[0], allowed)
             places, cosines = question.nearest(most)
     wanted = np.sort(true[allowed])[::-1][:most]
     assert len(places) >= len(wanted)
@@ -309,8 +321,8 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
         connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
         found = find(loader, coded, probe, NOW)
         connection.set_trace_callback(None)  # type: ignore[attr-defined]
-    assert coded.vectors.coded
-    assert not whole.vectors.coded
+    assert coded.vectors.codes is not None
+    assert whole.vectors.codes is None
     scores = [hit.score for hit in found]
     np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
     # A statement reads two thousand vectors: eleven read all.
@@ -340,7 +352,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                 probe = Probe(
                     vector=query,
                     keywords=KeywordQuery() if mode == "vector" else KeywordQuery(asked.groups),
-                    rank=ranking.items[mode],
+                    rank=ranking.documents[mode],
                     limit=20,
                     offset=offset,
                     tree=parse({"even": True}, own_fields=False),
@@ -349,8 +361,8 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                 found, wanted = (
                     find(loader, followed(view, loader), probe, NOW) for view in (coded, whole)
                 )
-                assert coded.vectors.coded
-                assert not whole.vectors.coded
+                assert coded.vectors.codes is not None
+                assert whole.vectors.codes is None
                 scores = [hit.score for hit in found]
                 np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
 
@@ -360,7 +372,7 @@ def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
     random = np.random.default_rng(2)
     vectors = unit(random.standard_normal((21_000, 16)).astype(np.float32))
     with_numbers = [
-        Entry(("a",), f"k{n}", {"even": n % 2 == 0}, "", v) for n, v in enumerate(vectors)
+        Put(("a",), f"k{n}", {"even": n % 2 == 0}, vectors=[v]) for n, v in enumerate(vectors)
     ]
     collection = Collection(":memory:", ("c",), fingerprint="made")
     collection.put(with_numbers)
@@ -368,5 +380,5 @@ def test_a_large_collection_finds_what_counting_by_hand_finds() -> None:
         found = collection.search(query, filters={"even": True}, limit=20)
         cosines = vectors[::2] @ unit(query[None])[0]
         best = 2 * np.argsort(-cosines)[:20]
-        assert [hit.item.key for hit in found] == [f"k{number}" for number in best]
+        assert [hit.document.key for hit in found] == [f"k{number}" for number in best]
     collection.close()

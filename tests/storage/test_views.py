@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from holdfast import EmbedderMismatchError, Memory, Scope
-from holdfast.documents import Search
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.index.loading import Reading
 from holdfast.storage.index.views import View
@@ -153,7 +152,7 @@ def test_after_a_reembedding_by_another_nobody_searches_the_old_vectors(
 ) -> None:
     one, _ = pair
     one.add(["green tea", "a cat"], user_id="ada")
-    one.items.put(("a",), "k", {}, texts=["green tea"])
+    one.documents.put(("a",), "k", {}, texts=["green tea"])
     texts(one, user_id="ada")
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(64, name="other")) as other:
         other.reembed()
@@ -161,8 +160,8 @@ def test_after_a_reembedding_by_another_nobody_searches_the_old_vectors(
     calls: list[Any] = [
         lambda: texts(one, user_id="ada"),
         lambda: one.add("more", user_id="ada"),
-        lambda: one.items.search(Search((), "tea")),
-        lambda: one.items.put(("a",), "l", {}, texts=["tea"]),
+        lambda: one.documents.search((), "tea"),
+        lambda: one.documents.put(("a",), "l", {}, texts=["tea"]),
     ]
     for call in calls:
         with pytest.raises(EmbedderMismatchError, match="other/64"):
@@ -202,14 +201,14 @@ def test_vectors_that_only_claim_to_be_of_the_files_embedder_are_refused(
     embedder = Exchangeable()
     with Memory(tmp_path / "m.db", embedder=embedder) as memory:
         (change,) = memory.add("green tea", user_id="ada")
-        memory.items.put(("a",), "k", {}, texts=["green tea"])
+        memory.documents.put(("a",), "k", {}, texts=["green tea"])
         embedder.width = width
         calls: list[Any] = [
             lambda: memory.search("tea", user_id="ada"),
             lambda: memory.add("black tea", user_id="ada"),
             lambda: memory.update(change.id, "black tea", user_id="ada"),
-            lambda: memory.items.search(Search((), "tea")),
-            lambda: memory.items.put(("a",), "l", {}, texts=["tea"]),
+            lambda: memory.documents.search((), "tea"),
+            lambda: memory.documents.put(("a",), "l", {}, texts=["tea"]),
         ]
         for call in calls:
             with pytest.raises(EmbedderMismatchError, match="64 dimensions"):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
-from holdfast.documents import Put, Search
+from holdfast.documents import Put
 from holdfast.testing import HashEmbedder
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -183,7 +183,7 @@ class Views(RuleBasedStateMachine):
     def put(self, which: bool, labels: tuple[str, ...], key: str, words: str | None) -> None:
         value = None if words is None else {"words": words}
         texts = [words, words[::-1]] if words else []
-        self.memories[which].items.batch([Put(labels, key, value, texts)])
+        self.memories[which].documents.batch([Put(labels, key, value, texts)])
         if words is None:
             self.items.pop((labels, key), None)
         else:
@@ -192,8 +192,8 @@ class Views(RuleBasedStateMachine):
     @rule(which=who, prefix=st.sampled_from([(), ("a",), ("a", "b")]))
     def search_items(self, which: bool, prefix: tuple[str, ...]) -> None:
         wanted = {name for name in self.items if name[0][: len(prefix)] == prefix}
-        found = self.memories[which].items.search(Search(prefix, "tea", limit=1000))
-        assert {(match.item.namespace, match.item.key) for match in found} == wanted
+        found = self.memories[which].documents.search(prefix, "tea", limit=1000)
+        assert {(match.document.namespace, match.document.key) for match in found} == wanted
 
     # No invariant: a check makes the views follow, and several writes between two looks are the
     # harder case.

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from holdfast import Items, Memory
+from holdfast import Documents, Memory
 from holdfast.testing import HashEmbedder
 
 KEY = bytes(range(32))
@@ -85,9 +85,9 @@ class Face:
         return getattr(owner, verb)(*args, **options)
 
     @property
-    def items(self) -> ItemsFace:
-        """The item layer, by the same face."""
-        return ItemsFace(self.kind, self.memory.items)
+    def documents(self) -> DocumentsFace:
+        """Its documents, by the same face."""
+        return DocumentsFace(self.kind, self.memory.documents)
 
     def close(self) -> None:
         """Close the file by the same face."""
@@ -97,14 +97,14 @@ class Face:
             self.memory.close()
 
 
-class ItemsFace:
-    """`Items` driven by one of its faces."""
+class DocumentsFace:
+    """`Documents` driven by one of its faces."""
 
-    def __init__(self, kind: str, items: Items) -> None:
+    def __init__(self, kind: str, documents: Documents) -> None:
         self._kind = kind
-        self._items = items
+        self._documents = documents
 
     def __getattr__(self, verb: str) -> Callable[..., Any]:
         if self._kind == "async":
-            return twin(self._items, verb)
-        return getattr(self._items, verb)
+            return twin(self._documents, verb)
+        return getattr(self._documents, verb)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import Memory, RecordNotFoundError
-from holdfast.documents import Search
 from holdfast.testing import HashEmbedder, ScriptedLLM
 
 USERS = ("ada", "bob")
@@ -48,11 +47,11 @@ def written(path: Path | str) -> Memory:
     memory.delete(third.id, user_id="ada")
     memory.add("Bob likes coffee", user_id="bob", infer=False)
     memory.add("Bob met Carol", user_id="bob", wait=False)
-    memory.items.put(LABELS, "k", {"n": [1, None]}, texts=["a text", "another"])
-    memory.items.put(LABELS, "wordless", {"n": 2})
-    memory.items.put(LABELS, "brief", {"n": 3}, texts=["brief"], lifetime=timedelta(days=400))
-    memory.items.put(("docs",), "gone", {"n": 1})
-    memory.items.delete(("docs",), "gone")
+    memory.documents.put(LABELS, "k", {"n": [1, None]}, texts=["a text", "another"])
+    memory.documents.put(LABELS, "wordless", {"n": 2})
+    memory.documents.put(LABELS, "brief", {"n": 3}, texts=["brief"], lifetime=timedelta(days=400))
+    memory.documents.put(("docs",), "gone", {"n": 1})
+    memory.documents.delete(("docs",), "gone")
     return memory
 
 
@@ -76,15 +75,15 @@ def questions(keys: dict[str, list[str]]) -> dict[str, Callable[[Memory], Any]]:
         for key in keys[user]:
             asked[f"get {key}"] = lambda m, u=user, k=key: _unless_gone(lambda: m.get(k, user_id=u))
             asked[f"history {key}"] = lambda m, u=user, k=key: m.history(k, user_id=u)
-    asked |= {f"item {key}": lambda m, k=key: m.items.get(LABELS, k) for key in KEYS}
-    asked["items"] = lambda m: [
-        (one.item, None if one.score is None else round(one.score, 5))
-        for one in m.items.search(Search(("docs",), "a text", unscored=True))
+    asked |= {f"item {key}": lambda m, k=key: m.documents.get(LABELS, k) for key in KEYS}
+    asked["documents"] = lambda m: [
+        (one.document, None if one.score is None else round(one.score, 5))
+        for one in m.documents.search(("docs",), "a text", unscored=True)
     ]
-    asked["page"] = lambda m: [one.item for one in m.items.search(Search(("docs",)))]
-    asked["labels"] = lambda m: m.items.namespaces()
+    asked["page"] = lambda m: [one.document for one in m.documents.search(("docs",))]
+    asked["labels"] = lambda m: m.documents.namespaces()
     asked["counts"] = lambda m: {
-        name: getattr(m.stats(), name) for name in ("records", "items", "characters", "waiting")
+        name: getattr(m.stats(), name) for name in ("records", "documents", "characters", "waiting")
     }
     return asked
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import InvalidInputError, Memory
 from holdfast.testing import HashEmbedder
-from holdfast_langgraph import HoldfastSaver
+from holdfast_langgraph import HoldfastChatMessageHistory, HoldfastSaver
 from langchain_core.messages import HumanMessage
 from support.checkpoints import bytes_of, chat, encrypted, notebook, put, tables, thread, values_of
 
@@ -123,6 +123,17 @@ def test_an_erased_thread_begins_anew_and_is_its_users_again(
     assert len(values_of(saver, thread("1"))["messages"]) == 2
     memory.delete_all(user_id="ada")
     assert threads(saver) == set()
+
+
+def test_clearing_a_message_history_leaves_the_thread_of_its_session(
+    saver: HoldfastSaver, memory: Memory
+) -> None:
+    talk(saver, "1", user_id="ada")
+    history = HoldfastChatMessageHistory(memory, session_id="1", user_id="ada")
+    history.add_user_message("I drink green tea")
+    history.clear()
+    assert memory.list(user_id="ada").records == ()
+    assert threads(saver) == {"1"}
 
 
 def test_a_check_names_threads_of_no_user(saver: HoldfastSaver, memory: Memory) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from holdfast import ProviderError
-from holdfast.documents import Items
+from holdfast.documents import Documents
 from holdfast.testing import HashEmbedder
 from holdfast_langgraph import HoldfastStore
 from langgraph.store.base import InvalidNamespaceError, PutOp, SearchOp
@@ -266,7 +266,7 @@ AT_ONCE = 1e-9  # minutes
 
 
 def expiry(path: Path, key: str) -> datetime | None:
-    items = Items.open(path)
+    items = Documents.open(path)
     item = items.get(NOTES, key)
     items.close()
     return None if item is None else item.expires_at
@@ -346,7 +346,7 @@ def test_the_sweeper_sweeps_and_stops() -> None:
     swept = threading.Event()
 
     class Watched(HoldfastStore):
-        def _opened(self) -> Items:
+        def _opened(self) -> Documents:
             swept.set()
             return super()._opened()
 

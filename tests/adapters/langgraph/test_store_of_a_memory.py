@@ -109,7 +109,7 @@ def test_items_lie_beside_memories_and_share_the_embedder(memory: Memory) -> Non
     store.close()
 
     assert store.search(("holdfast",), query="tea")[0].score > 0.5
-    assert memory.items.get(("holdfast", "x"), "1") is not None
+    assert memory.documents.get(("holdfast", "x"), "1") is not None
 
 
 def test_a_memorys_store_takes_no_other_embedder(memory: Memory) -> None:

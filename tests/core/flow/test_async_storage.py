@@ -5,11 +5,37 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from holdfast import Memory
-from holdfast.runtime import AsyncRuntime, lane
+from holdfast import Memory, StorageError
+from holdfast.adapters import Runner
+from holdfast.runtime.asynchronous import READERS
+from holdfast.tables import Database
 from holdfast.testing import HashEmbedder
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = Database(tmp_path / "m.db")
+    database.migrate("test", ["CREATE TABLE notes (text TEXT UNIQUE)"])
+    yield database
+    database.close()
+
+
+def note(database: Database, text: str) -> str:
+    with database.write() as connection:
+        connection.execute("INSERT INTO notes VALUES (?)", (text,))
+    return text
+
+
+def notes(database: Database) -> list[str]:
+    with database.read() as connection:
+        rows = connection.execute("SELECT text FROM notes ORDER BY text").fetchall()
+    return [row[0] for row in rows]
+
 
 ASKED = contextvars.ContextVar("ASKED", default=0)
 
@@ -26,21 +52,21 @@ def test_operations_are_done_one_after_the_other_in_their_order() -> None:
         return number
 
     async def ask() -> list[int]:
-        pool = AsyncRuntime()
-        return await asyncio.gather(*(pool.store(work, number) for number in range(2_000)))
+        pool = Runner()
+        return await asyncio.gather(*(pool.write(work, number) for number in range(2_000)))
 
     assert asyncio.run(ask()) == list(range(2_000))
     assert done == list(range(2_000))
 
 
-def test_an_operation_that_waits_does_not_hold_up_the_others() -> None:
+def test_a_read_that_waits_does_not_hold_up_the_others() -> None:
     let_go = threading.Event()
 
     async def ask() -> None:
-        pool = AsyncRuntime()
-        early = asyncio.create_task(pool.store(lambda: "early"))
-        stuck = asyncio.create_task(pool.store(let_go.wait, 60))
-        others = [pool.store(lambda number=number: number) for number in range(50)]
+        pool = Runner()
+        early = asyncio.create_task(pool.read(lambda: "early"))
+        stuck = asyncio.create_task(pool.read(let_go.wait, 60))
+        others = [pool.read(lambda number=number: number) for number in range(50)]
         assert await asyncio.gather(*others) == list(range(50))
         assert await early == "early"
         assert not stuck.done()
@@ -51,12 +77,12 @@ def test_an_operation_that_waits_does_not_hold_up_the_others() -> None:
 
 
 def test_as_many_as_there_are_threads_may_wait_for_each_other() -> None:
-    meeting = threading.Barrier(lane.MOST_THREADS)
+    meeting = threading.Barrier(READERS)
 
     async def ask() -> None:
-        pool = AsyncRuntime()
-        places = [pool.store(meeting.wait, 60) for _ in range(lane.MOST_THREADS)]
-        assert sorted(await asyncio.gather(*places)) == list(range(lane.MOST_THREADS))
+        pool = Runner()
+        places = [pool.read(meeting.wait, 60) for _ in range(READERS)]
+        assert sorted(await asyncio.gather(*places)) == list(range(READERS))
 
     asyncio.run(ask())
 
@@ -67,12 +93,12 @@ def test_each_operation_sees_its_callers_context_and_raises_to_him_alone() -> No
             raise LookupError(ASKED.get())
         return ASKED.get()
 
-    async def one(pool: AsyncRuntime, number: int) -> int:
+    async def one(pool: Runner, number: int) -> int:
         ASKED.set(number)
-        return await pool.store(work)
+        return await pool.write(work)
 
     async def ask() -> list[int | BaseException]:
-        pool = AsyncRuntime()
+        pool = Runner()
         asked = (one(pool, number) for number in range(100))
         return await asyncio.gather(*asked, return_exceptions=True)
 
@@ -93,37 +119,37 @@ def test_what_is_cancelled_before_its_turn_is_not_done() -> None:
         let_go.wait(60)
 
     async def ask() -> None:
-        pool = AsyncRuntime()
-        blockers = [asyncio.create_task(pool.store(hold)) for _ in range(lane.MOST_THREADS)]
+        pool = Runner()
+        blocker = asyncio.create_task(pool.write(hold))
         await asyncio.to_thread(begun.wait, 60)
-        doomed = asyncio.create_task(pool.store(done.append, "doomed"))
-        kept = asyncio.create_task(pool.store(done.append, "kept"))
+        doomed = asyncio.create_task(pool.write(done.append, "doomed"))
+        kept = asyncio.create_task(pool.write(done.append, "kept"))
         for _ in range(3):
             await asyncio.sleep(0)
         doomed.cancel()
         with pytest.raises(asyncio.CancelledError):
             await doomed
         let_go.set()
-        await asyncio.gather(kept, *blockers)
+        await asyncio.gather(kept, blocker)
 
     asyncio.run(ask())
     assert done == ["kept"]
 
 
 def test_one_runtime_serves_a_loop_after_another() -> None:
-    pool = AsyncRuntime()
+    pool = Runner()
 
     async def ask() -> int:
-        return sum(await asyncio.gather(*(pool.store(int, number) for number in range(10))))
+        return sum(await asyncio.gather(*(pool.write(int, number) for number in range(10))))
 
     assert [asyncio.run(ask()) for _ in range(3)] == [45, 45, 45]
 
 
 def test_loops_in_many_threads_share_one_runtime() -> None:
-    pool, found = AsyncRuntime(), []
+    pool, found = Runner(), []
 
     async def ask() -> int:
-        return sum(await asyncio.gather(*(pool.store(int, number) for number in range(100))))
+        return sum(await asyncio.gather(*(pool.write(int, number) for number in range(100))))
 
     threads = [threading.Thread(target=lambda: found.append(asyncio.run(ask()))) for _ in range(6)]
     for thread in threads:
@@ -134,7 +160,7 @@ def test_loops_in_many_threads_share_one_runtime() -> None:
 
 
 def test_a_loop_that_was_left_early_harms_no_later_one() -> None:
-    pool = AsyncRuntime()
+    pool = Runner()
     begun, let_go = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -142,42 +168,89 @@ def test_a_loop_that_was_left_early_harms_no_later_one() -> None:
         let_go.wait(60)
 
     async def leave() -> None:
-        held = asyncio.create_task(pool.store(hold))
+        held = asyncio.create_task(pool.write(hold))
         await asyncio.to_thread(begun.wait, 60)
         held.cancel()
 
     async def ask() -> int:
-        return await pool.store(int, 7)
+        return await pool.write(int, 7)
 
     asyncio.run(leave())
     let_go.set()
     assert asyncio.run(ask()) == 7
 
 
-def turns(count: int) -> int:
-    """Return in how many turns of the loop so many tasks were let in."""
+def test_a_caller_is_told_when_his_write_is_safe(database: Database) -> None:
+    async def one(runner: Runner, number: int) -> bool:
+        text = await runner.write(note, database, str(number))
+        return text in await runner.read(notes, database)
 
-    async def ask() -> int:
-        pool, beats, passed = AsyncRuntime(), 0, 0
+    async def ask() -> list[bool]:
+        runner = Runner(database.writes)
+        return await asyncio.gather(*(one(runner, number) for number in range(100)))
 
-        async def one() -> None:
-            nonlocal passed
-            await pool.turn()
-            passed += 1
-
-        tasks = [asyncio.create_task(one()) for _ in range(count)]
-        while passed < count:
-            await asyncio.sleep(0)
-            beats += 1
-        await asyncio.gather(*tasks)
-        return beats
-
-    return asyncio.run(ask())
+    assert all(asyncio.run(ask()))
 
 
-def test_of_many_tasks_few_go_on_in_one_turn_of_the_loop() -> None:
-    assert turns(1) <= 2
-    assert turns(800) >= 800 / lane.ARRIVALS
+def test_a_write_that_is_cancelled_before_its_turn_is_not_made(database: Database) -> None:
+    let_go = threading.Event()
+
+    async def ask() -> None:
+        runner = Runner(database.writes)
+        held = asyncio.create_task(runner.write(let_go.wait, 60))
+        tasks = [asyncio.create_task(runner.write(note, database, text)) for text in "abc"]
+        await asyncio.sleep(0)
+        tasks[1].cancel()
+        await asyncio.sleep(0)
+        let_go.set()
+        await asyncio.gather(held, *tasks, return_exceptions=True)
+        assert tasks[1].cancelled()
+
+    asyncio.run(ask())
+    assert notes(database) == ["a", "c"]
+
+
+def test_writes_that_wait_for_another_process_do_not_hold_up_reads(database: Database) -> None:
+    other = Database(database.path)
+
+    async def ask() -> None:
+        runner = Runner(database.writes)
+        with other.write():
+            writes = [asyncio.create_task(runner.write(note, database, text)) for text in "ab"]
+            assert await asyncio.gather(*(runner.read(notes, database) for _ in range(50)))
+            assert not any(write.done() for write in writes)
+        assert await asyncio.gather(*writes) == ["a", "b"]
+
+    asyncio.run(ask())
+    other.close()
+
+
+def test_what_cannot_begin_is_told_to_each(tmp_path: Path) -> None:
+    rival, database = Database(tmp_path / "m.db"), Database(tmp_path / "m.db", busy_seconds=0)
+
+    async def ask() -> list[Any]:
+        runner = Runner(database.writes)
+        writes = (runner.write(note, database, text) for text in "abc")
+        return await asyncio.gather(*writes, return_exceptions=True)
+
+    with rival.write():
+        told = asyncio.run(ask())
+    assert [type(one) for one in told] == [StorageError] * 3
+    assert all("locked" in str(one) for one in told)
+    rival.close()
+    database.close()
+
+
+def test_no_thread_stays_for_what_comes_after_closing() -> None:
+    async def ask() -> list[threading.Thread]:
+        runner = Runner()
+        seen = [await runner.read(threading.current_thread)]
+        seen += [await runner.write(threading.current_thread)]
+        runner.close()
+        return [*seen, await runner.read(threading.current_thread)]
+
+    for thread in asyncio.run(ask()):
+        thread.join()
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def test_deleting_a_fact_within_a_session_takes_the_version_of_that_session(
 ) -> None:
     with scripted(PARIS, ROME) as memory:
         key = moved(memory)
-        gone = memory.scoped(user_id="ada", run_id=run).delete(key)
+        (gone,) = memory.scoped(user_id="ada", run_id=run).delete(key)
         assert gone.event == "DELETE"
         assert texts(memory) == [f"User lives in {left}"]
         assert len(texts(memory, "turn")) == 2

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import Memory
 from holdfast.ingestion.embedding import embed_waiting
-from holdfast.runtime import SYNC, AsyncRuntime, lane, run
+from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
@@ -70,7 +70,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
             other = asyncio.create_task(asyncio.to_thread(write_for_long, memory))
             await asyncio.to_thread(begun.wait, 60)
             task = asyncio.create_task(memory.aadd("I like tea", user_id="ada"))
-            while not memory.database._pen._waiting:  # noqa: ASYNC110 - threads set it
+            while not memory.database.writes._working:  # noqa: ASYNC110 - threads set it
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.sleep(0)
@@ -156,20 +156,19 @@ def test_a_claim_that_lies_ready_when_its_caller_is_cancelled_is_released() -> N
 
 
 def test_a_claim_that_had_not_begun_when_its_caller_was_cancelled_is_not_made() -> None:
-    stuck = [Held() for _ in range(lane.MOST_THREADS)]
+    stuck = Held()
     made: list[str] = []
 
     async def flow() -> None:
         pool = AsyncRuntime()
-        blockers = [asyncio.create_task(pool.store(held.claim)) for held in stuck]
-        await asyncio.to_thread(stuck[0].begun.wait, 60)
+        blocker = asyncio.create_task(pool.write(stuck.claim))
+        await asyncio.to_thread(stuck.begun.wait, 60)
         doomed = asyncio.create_task(pool.claim(made.append, made.append, "claimed"))
         await asyncio.sleep(0)
         doomed.cancel()
         await asyncio.sleep(0)
-        for held in stuck:
-            held.let_go.set()
-        await asyncio.gather(*blockers)
+        stuck.let_go.set()
+        await blocker
         with pytest.raises(asyncio.CancelledError):
             await doomed
 

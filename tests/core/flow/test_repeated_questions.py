@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from holdfast import Memory, ProviderError
-from holdfast.documents import Search
 from holdfast.runtime import SYNC, questions, run
 from holdfast.testing import HashEmbedder
 
@@ -45,7 +44,7 @@ def test_the_same_question_is_embedded_once() -> None:
             memory.search("what tea?", user_id="ada")
         memory.search("what tea?", user_id="bob")
         asyncio.run(memory.asearch("what tea?", user_id="ada"))
-        memory.items.search(Search((), "what tea?"))
+        memory.documents.search((), "what tea?")
     assert embedder.asked == ["what tea?"]
 
 

@@ -48,7 +48,7 @@ from holdfast.types import (
 
 if TYPE_CHECKING:
     from holdfast.context.compiling import compose
-    from holdfast.documents import Items
+    from holdfast.documents import Documents
     from holdfast.graph import Graph
     from holdfast.language.quoting import quote
     from holdfast.maintenance.conductor import Stats
@@ -66,6 +66,7 @@ __all__ = [
     "Changes",
     "Context",
     "DamagedFileError",
+    "Documents",
     "Embedder",
     "EmbedderMismatchError",
     "ExtractionError",
@@ -74,7 +75,6 @@ __all__ = [
     "Guidance",
     "HoldfastError",
     "InvalidInputError",
-    "Items",
     "Match",
     "Memory",
     "Message",
@@ -105,7 +105,7 @@ _LAZY = {
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",
-    "Items": "holdfast.documents",
+    "Documents": "holdfast.documents",
     "LLM": "holdfast.providers.base",
     "Memory": "holdfast.memory",
     "Reranker": "holdfast.providers.base",

@@ -6,7 +6,7 @@ instance as an entry point of the group ``holdfast.tables`` under its own name. 
 is installed. Its own statements run inside `Database.read` (a snapshot), `Database.write` (the
 writer's transaction), or `Database.erasing` where they delete what has to leave the file's bytes.
 
-Everything that can be a document belongs in `Memory.items` instead.
+Everything that can be a document belongs in `Memory.documents` instead.
 """
 
 from __future__ import annotations

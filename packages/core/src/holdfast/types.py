@@ -112,7 +112,7 @@ NO_ID: Final = Within(uuid4().hex, or_none=True)
 
 
 def reaches(held: str, asked: str) -> bool:
-    """Say whether what `asked` reads lies within what `held` reads."""
+    """Return whether what `asked` reads lies within what `held` reads."""
     if not isinstance(held, Within):
         return held == asked and not isinstance(asked, Within)
     itself, first, end = held.bounds
@@ -196,7 +196,7 @@ class Scope:
         return {name: value for name in IDS if (value := getattr(self, name)) is not None}
 
     def covers(self, other: Scope) -> bool:
-        """Say whether reading this scope would see what is written under `other`."""
+        """Return whether reading this scope would see what is written under `other`."""
         theirs = other.ids()
         return all(
             reaches(value, theirs[name])

@@ -151,12 +151,12 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
             await self._memory.aadd(_turns(messages), **self._adding)
 
     def clear(self) -> None:
-        """Erase the session, with all that was derived from it alone."""
-        self._memory.delete_all(**self._scope)
+        """Erase the session, with all that was derived from it alone; a graph's thread stays."""
+        self._memory.delete_all(**self._scope, filters={})
 
     async def aclear(self) -> None:
         """Async twin of `clear`."""
-        await self._memory.adelete_all(**self._scope)
+        await self._memory.adelete_all(**self._scope, filters={})
 
     def _listing(self, page: Page | None) -> dict[str, Any]:
         return {

@@ -27,7 +27,7 @@ from holdfast_llamaindex.nodes import node_of, value_of, words_of
 
 if TYPE_CHECKING:
     from holdfast import Embedder
-    from holdfast.documents import Collection, Scored
+    from holdfast.documents import Collection, DocumentMatch
 
 _NAMESPACE = "llamaindex"
 _FINGERPRINT = "llamaindex"
@@ -118,13 +118,14 @@ class HoldfastVectorStore(BasePydanticVectorStore):
         Raises:
             EmbedderMismatchError: The vectors are of another model than the file's.
         """
-        from holdfast.documents import Entry
+        from holdfast.documents import Put
 
-        entries = [
-            Entry((), node.node_id, value_of(node), words_of(node), node.get_embedding())
-            for node in nodes
-        ]
-        self._documents.put(entries)
+        self._documents.put(
+            [
+                Put((), one.node_id, value_of(one), [words_of(one)], vectors=[one.get_embedding()])
+                for one in nodes
+            ]
+        )
         return [node.node_id for node in nodes]
 
     def delete(self, ref_doc_id: str, **delete_kwargs: Any) -> None:
@@ -193,12 +194,12 @@ class HoldfastVectorStore(BasePydanticVectorStore):
             case _:
                 raise ValueError(f"query mode {query.mode.value!r} is not one of this store's")
         return VectorStoreQueryResult(
-            nodes=[node_of(one.item.value) for one in found],
-            similarities=[one.score for one in found],
-            ids=[one.item.key for one in found],
+            nodes=[node_of(one.document.value) for one in found],
+            similarities=[one.score or 0.0 for one in found],
+            ids=[one.document.key for one in found],
         )
 
-    def _nearest(self, query: VectorStoreQuery, limit: int, words: str = "") -> list[Scored]:
+    def _nearest(self, query: VectorStoreQuery, limit: int, words: str = "") -> list[DocumentMatch]:
         # LlamaIndex's retriever sends empty lists where it means anything.
         chosen = both(
             one_of("id", query.node_ids or None),
@@ -208,9 +209,9 @@ class HoldfastVectorStore(BasePydanticVectorStore):
         vector = query.query_embedding or []
         return self._documents.search(vector, words=words, filters=chosen, limit=limit)
 
-    def _diverse(self, query: VectorStoreQuery, threshold: float | None) -> list[Scored]:
+    def _diverse(self, query: VectorStoreQuery, threshold: float | None) -> list[DocumentMatch]:
         several = self._nearest(query, _SEVERAL * query.similarity_top_k)
-        found = {one.item.key: one for one in several}
+        found = {one.document.key: one for one in several}
         vectors = [vector for _, vector in self._documents.get(list(found)) if vector is not None]
         _, keys = get_top_k_mmr_embeddings(
             query.query_embedding or [],

@@ -1,1 +1,5 @@
-"""For adapters only: open files by path, and how to ask a framework's own model."""
+"""For adapters only: open files by path, storage calls off the loop, a framework's own model."""
+
+from holdfast.runtime import Runner
+
+__all__ = ["Runner"]

@@ -29,7 +29,7 @@ class Imported:
     Attributes:
         format: ``export`` or ``conversations``.
         read: Lines of an export, or turns.
-        new: Records and items that were not there before.
+        new: Records and documents that were not there before.
         users: Under which user ids conversations were stored.
     """
 

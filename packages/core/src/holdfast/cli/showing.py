@@ -157,7 +157,7 @@ def imported(done: Imported, db: Path, seconds: float) -> None:
     """Print what an import did."""
     if done.format == "export":
         lines = plural(done.read, "line", "lines")
-        say(f"Read {lines}: {done.new:,} new records and items in {db}.")
+        say(f"Read {lines}: {done.new:,} new records and documents in {db}.")
         return
     known = f", {done.read - done.new:,} known already" if done.new < done.read else ""
     whose = ", ".join(done.users[:8]) + (" …" if len(done.users) > 8 else "")
@@ -174,8 +174,8 @@ def stats(counted: Stats, *, checked: bool) -> None:
     console().print(table)
     for problem in counted.problems:
         say(f"problem: {problem}", "bold red")
-    for name in counted.unowned:
-        say(f"of no user: {name}")
+    for name, number in counted.unowned.items():
+        say(f"of no user: {name} ({number:,})")
     if checked and not counted.problems:
         say("sound: rows, vectors, terms, history and views agree", "green")
 
@@ -184,7 +184,7 @@ def _counts(counted: Stats) -> dict[str, str]:
     kinds = Counter(counted.records)
     shown = {f"{kind}s": f"{count:,}" for kind, count in sorted(kinds.items())} or {"records": "0"}
     shown |= {
-        "items": f"{counted.items:,}",
+        "documents": f"{counted.documents:,}",
         "namespaces": f"{counted.namespaces:,}",
         "characters": f"{counted.characters:,}",
         "file": f"{counted.bytes / 1e6:,.1f} MB",

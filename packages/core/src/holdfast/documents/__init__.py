@@ -1,11 +1,8 @@
 """Documents by namespace and key: what frameworks' stores and vector stores stand on."""
 
-from holdfast.documents.collection import Collection, Entry, Scored
-from holdfast.documents.handle import (
+from holdfast.documents.checks import (
+    DocumentMatch,
     Get,
-    Item,
-    ItemMatch,
-    Items,
     Labels,
     ListNamespaces,
     Mode,
@@ -14,20 +11,21 @@ from holdfast.documents.handle import (
     Result,
     Search,
 )
+from holdfast.documents.collection import Collection
+from holdfast.documents.handle import Documents
+from holdfast.storage.contract.documents import Document
 
 __all__ = [
     "Collection",
-    "Entry",
+    "Document",
+    "DocumentMatch",
+    "Documents",
     "Get",
-    "Item",
-    "ItemMatch",
-    "Items",
     "Labels",
     "ListNamespaces",
     "Mode",
     "Operation",
     "Put",
     "Result",
-    "Scored",
     "Search",
 ]

@@ -1,4 +1,4 @@
-"""What the item layer is given and gives back: operations, checked, and matches."""
+"""Operations on documents, checked, and what a search returns."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from holdfast.checks import check_time
 from holdfast.errors import HoldfastError, InvalidInputError, shown
-from holdfast.ingestion.messages import check_text
+from holdfast.ingestion import indexing
+from holdfast.ingestion.messages import check_question, check_text
+from holdfast.providers.base import Vector
+from holdfast.retrieval import ranking
+from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.codec import to_json
-from holdfast.storage.sqlite.document_rows import Item
+from holdfast.storage.contract.documents import Document
 from holdfast.types import utc_now
 
 Labels: TypeAlias = Sequence[str]
@@ -24,18 +28,18 @@ MOST = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
-class ItemMatch:
-    """An item found.
+class DocumentMatch:
+    """A document found.
 
     Attributes:
-        item: The whole item.
-        score: See `Search.mode`; None where nothing was asked for, or the item has no texts.
+        document: The whole document.
+        score: See `Search.mode`; None where nothing was asked for, or the document has no texts.
         parts: With ``explain``, ``dense`` (cosine) and ``keywords`` (share of the best; 0 where the
             mode asks for no words), before weighing.
-        text: Which of the item's texts matched, by number.
+        text: Which of the document's texts matched, by number.
     """
 
-    item: Item
+    document: Document
     score: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     text: int = 0
@@ -43,7 +47,11 @@ class ItemMatch:
 
 @dataclass(frozen=True, slots=True)
 class Get:
-    """Read one item; `refresh` begins its lifetime anew, `expired` reads it until it is swept."""
+    """Read one document; `refresh` begins its lifetime anew, `expired` reads it until it is swept.
+
+    Where a handle reaches documents of several scopes, that of exactly its own scope comes first,
+    then the latest put.
+    """
 
     namespace: Labels
     key: str
@@ -53,7 +61,7 @@ class Get:
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """Write one item, or with ``value=None`` delete it.
+    """Write one document, or with ``value=None`` delete it.
 
     Attributes:
         namespace: At least one label, none empty.
@@ -61,7 +69,9 @@ class Put:
         value: JSON.
         texts: What makes it findable, each with a vector of its own; none: only filters find it.
         lifetime: How long it is kept; None: for ever.
-        created_at: When it was first put, for an item that comes from elsewhere.
+        created_at: When it was first put, for a document that comes from elsewhere.
+        vectors: The caller's own, of any length but zero, one a text; without texts no word finds
+            it. They must be of the file's embedder, and `Memory.reembed` cannot make them anew.
     """
 
     namespace: Labels
@@ -70,11 +80,12 @@ class Put:
     texts: Sequence[str] = ()
     lifetime: timedelta | None = None
     created_at: datetime | None = None
+    vectors: Sequence[Vector] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Find items under a prefix, or in exactly one namespace.
+    """Find documents under a prefix, or in exactly one namespace.
 
     Attributes:
         prefix: Namespaces that begin so; empty: all.
@@ -85,14 +96,15 @@ class Search:
             best). A hybrid score is the cosine, lifted half the way to 1 by the best keywords:
             no shared word leaves the cosine as it is.
         exact: Only the namespace itself, not those below it.
-        refresh: Begin the found items' lifetime anew.
+        refresh: Begin the found documents' lifetime anew.
         min_score: Least score.
         expired: Find also what has expired and is not swept yet.
-        unscored: Let items without texts follow the ranked ones, the latest put first.
-        explain: Fill `ItemMatch.parts`.
+        unscored: Let documents without texts follow the ranked ones, the latest put first.
+        explain: Fill `DocumentMatch.parts`.
+        vector: The caller's own vector of the query, of any length but zero.
     """
 
-    prefix: Labels
+    prefix: Labels = ()
     query: str | None = None
     filters: Mapping[str, Any] | None = None
     limit: int = 10
@@ -104,23 +116,48 @@ class Search:
     expired: bool = False
     unscored: bool = False
     explain: bool = False
+    vector: Vector | None = None
+
+
+class SearchOptions(TypedDict, total=False):
+    """The fields of `Search` behind its query, as keywords of `Documents.search`."""
+
+    filters: Mapping[str, Any] | None
+    limit: int
+    offset: int
+    mode: Mode
+    exact: bool
+    refresh: bool
+    min_score: float | None
+    expired: bool
+    unscored: bool
+    explain: bool
+    vector: Vector | None
 
 
 @dataclass(frozen=True, slots=True)
 class ListNamespaces:
-    """List the namespaces under a prefix that hold an item; see `Search.expired`."""
+    """List the namespaces under a prefix that hold a document; see `Search.expired`."""
 
     prefix: Labels = ()
     expired: bool = False
 
 
 Operation: TypeAlias = Get | Put | Search | ListNamespaces
-Result: TypeAlias = Item | list[ItemMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
+Result: TypeAlias = (
+    Document | list[DocumentMatch] | list[tuple[str, ...]] | bool | HoldfastError | None
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A checked put: its value as JSON (None: a deletion), and the texts that can be found."""
+    """A checked put.
+
+    Attributes:
+        value: JSON; None: a deletion.
+        texts: Those that can be found; where the caller gave vectors, one for each.
+        vectors: The caller's, of length 1; None: an embedder makes them.
+    """
 
     namespace: tuple[str, ...]
     key: str
@@ -128,6 +165,7 @@ class Ready:
     texts: Sequence[str]
     lifetime: timedelta | None
     created_at: datetime | None
+    vectors: Floats | None
 
 
 def ready(put: Put) -> Ready:
@@ -135,16 +173,38 @@ def ready(put: Put) -> Ready:
 
     Raises:
         InvalidInputError: It cannot.
+        ProviderError: Its vectors are of different lengths, or not finite.
     """
     check_lifetime(put.lifetime)
+    texts = check_texts(put.texts, blank=len(put.vectors) > 0)
+    if len(put.vectors) and len(texts) not in (0, len(put.vectors)):
+        raise InvalidInputError(f"{len(put.vectors)} vectors were given for {len(texts)} texts")
+    vectors = indexing.unit_vectors(put.vectors, len(put.vectors)) if len(put.vectors) else None
     return Ready(
         check_labels(put.namespace, prefix=False),
         check_key(put.key),
         None if put.value is None else check_value(put.value),
-        check_texts(put.texts) if put.value is not None else (),
+        texts or [""] * len(put.vectors),
         put.lifetime,
         None if put.created_at is None else check_time("created_at", put.created_at),
+        vectors,
     )
+
+
+def check_search(search: Search) -> None:
+    """Check what a search asks for.
+
+    Raises:
+        InvalidInputError: It makes no sense.
+    """
+    check_labels(search.prefix, prefix=not search.exact)
+    check_bounds(search.limit, search.offset, search.min_score)
+    if search.query is not None and check_question(search.query).strip():
+        check_text(search.query)
+    if not isinstance(search.mode, str) or search.mode not in ranking.documents:
+        raise InvalidInputError(
+            f"unknown mode {shown(search.mode)}; allowed are {', '.join(ranking.documents)}"
+        )
 
 
 def check_labels(labels: Sequence[str], *, prefix: bool) -> tuple[str, ...]:
@@ -181,12 +241,12 @@ def check_value(value: Any) -> str:
         text = to_json(value)
         text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError(f"an item's value must be JSON: {error}") from error
+        raise InvalidInputError(f"a document's value must be JSON: {error}") from error
     return text
 
 
-def check_texts(texts: Sequence[str]) -> list[str]:
-    """Return the texts that can be found by their words; blank ones are left out.
+def check_texts(texts: Sequence[str], *, blank: bool = False) -> list[str]:
+    """Return the texts that can be found by their words; blank ones are left out, or kept as "".
 
     Raises:
         InvalidInputError: It is no list of texts.
@@ -194,11 +254,11 @@ def check_texts(texts: Sequence[str]) -> list[str]:
     listed = isinstance(texts, Sequence) and not isinstance(texts, str)
     if not listed or not all(isinstance(text, str) for text in texts):
         raise InvalidInputError(f"texts must be a list of strings, not {shown(texts)}")
-    return [check_text(text) for text in texts if text.strip()]
+    return [check_text(text) if text.strip() else "" for text in texts if blank or text.strip()]
 
 
 def check_lifetime(lifetime: timedelta | None) -> None:
-    """Check that an item's end is a moment to come.
+    """Check that a document's end is a moment to come.
 
     Raises:
         InvalidInputError: It is over at once, or later than the calendar goes.

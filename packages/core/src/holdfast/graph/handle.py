@@ -317,7 +317,7 @@ class Graph:
         return self._storage.graph.snapshot(asked, MOST_RESULTS, ended=False)
 
     async def _await(self, ask: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await self._async.store(ask, *args, **kwargs)
+        return await self._async.read(ask, *args, **kwargs)
 
 
 def _most(name: str, value: int, most: int) -> int:

@@ -131,13 +131,13 @@ async def add(by: Stating, scope: Scope, triples: Sequence[Triple]) -> Changes:
     """Write the facts of triples in one transaction; each supersedes what it replaces."""
     if not triples:
         return Changes()
-    store, derivation = by.runtime.store, by.storage.pipeline
-    await store(by.storage.check_embedder, by.embedder.fingerprint)
+    read, write, derivation = by.runtime.read, by.runtime.write, by.storage.pipeline
+    await read(by.storage.check_embedder, by.embedder.fingerprint)
     said, places = await _sources(by.runtime, by.storage, scope, triples)
     facts = [_fact(triple, place, said) for triple, place in zip(triples, places, strict=True)]
     resolved = await _resolved(by, scope, facts)
     outcome = Deliberation(said, resolved, stated=True).outcome()
-    changes = await store(derivation.commit, outcome, by.embedder.fingerprint)
+    changes = await write(derivation.commit, outcome, by.embedder.fingerprint)
     return Changes(tuple(changes or ()))
 
 
@@ -153,7 +153,7 @@ async def _sources(
     """Return the records that triples rest on, and for each triple which of them, by position."""
     keys = list(dict.fromkeys(key for triple in triples for key in triple.sources))
     reach = Reach.of_neighbours(scope)
-    turns = await runtime.store(storage.pipeline.cited, reach, keys) if keys else {}
+    turns = await runtime.read(storage.pipeline.cited, reach, keys) if keys else {}
     place = {record.id: number for number, record in enumerate(turns.values())}
     places = [tuple(sorted(place[key] for key in triple.sources)) for triple in triples]
     return Material(scope, turns, (), None), places
@@ -205,10 +205,11 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
         raise InvalidInputError(
             f"{shown(a)} and {shown(b)} are one name already, and cannot be told apart"
         )
-    store, storage, maker = by.runtime.store, by.storage, by.embedder.fingerprint
-    await store(storage.check_embedder, maker)
+    read, write = by.runtime.read, by.runtime.write
+    storage, maker = by.storage, by.embedder.fingerprint
+    await read(storage.check_embedder, maker)
     reach = Reach.of_neighbours(scope)
-    stated = await store(storage.graph.statements, reach, a, b)
+    stated = await read(storage.graph.statements, reach, a, b)
     opposite = [one.text for one in stated if one.label == ends]
     opposite += [_sentence(Triple(*names), ends) for names in ((a, ends, b), (b, ends, a))]
     new = () if any(one.label == label for one in stated) else (triple,)
@@ -216,7 +217,7 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
     facts = [_fact(one, (), material) for one in new]
     resolved = await resolving.plain(by.runtime, by.embedder, facts)
     outcome = _ending(Deliberation(material, resolved, stated=True).outcome(), opposite, ends)
-    changes = await store(storage.pipeline.commit, outcome, maker)
+    changes = await write(storage.pipeline.commit, outcome, maker)
     return Changes(tuple(changes or ()))
 
 

@@ -115,8 +115,8 @@ async def update(
     if change.text is None:
         return await runtime.write(storage.amend, reach, key, change.columns)
     maker = embedder.fingerprint
-    await runtime.store(storage.check_embedder, maker)
-    old = await runtime.store(storage.get, reach, key)
+    await runtime.read(storage.check_embedder, maker)
+    old = await runtime.read(storage.get, reach, key)
     indexed = (await index(runtime, embedder, old.kind, [(change.text, old.speaker)]))[0]
     columns = change.columns
     if mentions and old.kind == "turn":
@@ -146,7 +146,7 @@ async def store(runtime: Runtime, storage: Storage, embedder: Embedder, writing:
 
 
 def _is_light(storage: Storage, fingerprint: str, writing: Writing) -> bool:
-    """Say whether there is nothing to ask the file, and so little to read that it needs no hop.
+    """Return whether no query is needed and the texts are short: then no thread is needed.
 
     What is embedded later needs no look at the embedder: the transaction that stores it has one.
     """
@@ -207,10 +207,10 @@ async def index(
     """Make (text, speaker) pairs findable, with one call of the embedder for all."""
     if not texts:
         return []
-    spans, wanted = await runtime.compute(_passages, kind, texts)
+    spans, wanted = await runtime.read(_passages, kind, texts)
     given = await runtime.embed(embedder, wanted)
     vectors = indexing.unit_vectors(given, len(wanted), embedder)
-    return await runtime.compute(_indexed, [text for text, _ in texts], spans, vectors)
+    return await runtime.read(_indexed, [text for text, _ in texts], spans, vectors)
 
 
 def _passages(

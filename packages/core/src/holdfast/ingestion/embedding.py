@@ -58,7 +58,7 @@ async def _embed_claimed(
     rows = [job.row_id for job in jobs]
     try:
         vectors = await embed(runtime, embedder, jobs)
-        await runtime.store(storage.embedding.save, vectors, embedder.fingerprint)
+        await runtime.write(storage.embedding.save, vectors, embedder.fingerprint)
     except Exception as error:
         await runtime.finish(storage.embedding.failed, rows, described(error)[:500])
         raise

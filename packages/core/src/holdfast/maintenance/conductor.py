@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.ingestion.embedding import embed
 from holdfast.providers.base import Embedder
@@ -23,7 +23,7 @@ class Stats:
 
     Attributes:
         records: Live records by kind.
-        items: Frameworks' own documents.
+        documents: Documents by namespace and key; of a bound handle, those its scope owns.
         namespaces: Partitions.
         characters: Of all live records.
         waiting: Turns that wait for extraction.
@@ -35,12 +35,13 @@ class Stats:
         embedder: Fingerprint of the vectors' embedder; None in a new file.
         bytes: Size of the file and its write-ahead log.
         problems: With ``check=True``, what is unsound; empty if all is well.
-        unowned: With ``check=True``, what lies in tables of packages and belongs to no user, so
-            that no ``delete_all(user_id=...)`` erases it, e.g. a LangGraph thread.
+        unowned: With ``check=True``, what belongs to no user, and how much of it: documents by
+            namespace, e.g. ``documents: notes/2026``, and what lies in tables of packages, e.g. a
+            LangGraph thread. No ``delete_all(user_id=...)`` erases it.
     """
 
     records: Mapping[str, int]
-    items: int
+    documents: int
     namespaces: int
     characters: int
     waiting: int
@@ -51,7 +52,7 @@ class Stats:
     embedder: str | None
     bytes: int
     problems: tuple[str, ...] = ()
-    unowned: tuple[str, ...] = ()
+    unowned: Mapping[str, int] = field(default_factory=dict)
 
 
 def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
@@ -68,7 +69,7 @@ def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
         embedder=None if known is None else known[0],
         bytes=storage.maintenance.size(),
         problems=tuple(storage.maintenance.check()) if check and reach is None else (),
-        unowned=tuple(storage.maintenance.unowned()) if check and reach is None else (),
+        unowned=storage.maintenance.unowned() if check and reach is None else {},
     )
 
 
@@ -78,14 +79,14 @@ async def reembed(
     """Compute every vector anew; return how many rows got new ones in this call."""
     done = 0
     while True:
-        jobs, left = await runtime.store(
+        jobs, left = await runtime.write(
             storage.maintenance.reembedding_left, embedder.fingerprint, BATCH
         )
         if jobs:
             vectors = await embed(runtime, embedder, jobs)
-            await runtime.store(storage.maintenance.reembedding_save, vectors)
+            await runtime.write(storage.maintenance.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
-        elif await runtime.store(storage.maintenance.reembedding_finish, embedder.fingerprint):
+        elif await runtime.write(storage.maintenance.reembedding_finish, embedder.fingerprint):
             return done

@@ -1,7 +1,7 @@
 """What a line of an export may hold. An import believes nothing else of the file it is given.
 
-Each line is checked by itself here, as strictly as what `add` and `items.put` are given; how lines
-fit each other is checked where they are written (`storage.importing`).
+Each line is checked by itself here, as strictly as what `add` and `documents.put` are given; how
+lines fit each other is checked by `import_survey`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def _whole(low: int, high: int) -> Rule:
 
 
 def _words(value: Any) -> bool:
-    """Say whether it is a text that SQLite can store and a terminal can be shown."""
+    """Return whether it is a text that SQLite can store and a terminal can be shown."""
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
         return False
     try:
@@ -145,7 +145,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "terms": _BLOB,
         "slots": _list_of(_words, "texts"),
     },
-    "item": {
+    "document": {
         "id": _ROW,
         "key": (_words, "a text"),
         "value": _JSON,
@@ -259,15 +259,12 @@ def _check_fields(
 
 def _namespace(values: dict[str, Any], header: Header) -> None:
     ids = [values[name] for name in ("user_id", "agent_id", "run_id", "app_id")]
-    if any(one is not None for one in ids):
-        values["scope"] = Scope(*ids)
-        fits = values["path"] == reaches.scope_path(values["scope"])
-    else:
-        values["scope"] = None
-        fits = reaches.is_item_path(values["path"])
-        if fits:
-            checks.check_labels(reaches.item_labels(values["path"]), prefix=False)
-    if not fits:
+    values["scope"] = Scope(*ids) if any(one is not None for one in ids) else None
+    labels = reaches.document_labels(values["path"])
+    values["documents"] = labels is not None
+    if labels is not None:
+        checks.check_labels(labels, prefix=False)
+    if not reaches.agrees(values["path"], ids):
         raise InvalidInputError("path of a namespace must be the one that its ids have")
 
 
@@ -292,18 +289,18 @@ def _record(values: dict[str, Any], header: Header) -> None:
         _check_vectors(values["vectors"], len(spans), header.dimension or 0)
 
 
-def _item(values: dict[str, Any], header: Header) -> None:
+def _document(values: dict[str, Any], header: Header) -> None:
     checks.check_key(values["key"])
     values["value"] = checks.check_value(_parsed("value", values))
     texts = _parsed("texts", values)
     if not isinstance(texts, list) or checks.check_texts(texts) != texts:
-        raise InvalidInputError("texts of an item must be a list of texts that are not blank")
+        raise InvalidInputError("texts of a document must be a list of texts that are not blank")
     values["texts"] = codec.to_json(texts)
     if (values["lifetime"] is None) != (values["expires_at"] is None):
-        raise InvalidInputError("lifetime and expires_at of an item are both given, or neither")
+        raise InvalidInputError("lifetime and expires_at of a document are both given, or neither")
     spans = _spans(values, [len(text) for text in texts] or [MAX_TEXT])
     if texts and len(spans) != len(texts):
-        raise InvalidInputError("an item has one passage for each of its texts")
+        raise InvalidInputError("a document has one passage for each of its texts")
     _check_vectors(values["vectors"], len(spans), header.dimension or 0)
 
 
@@ -311,7 +308,7 @@ def _spans(values: Given, sizes: list[int]) -> Any:
     """Check passages and terms against each other; return the passages.
 
     Args:
-        values: A record or an item.
+        values: A record or a document.
         sizes: Characters of the text of every passage; one for all of them.
     """
     if len(values["passages"]) % _SPAN.itemsize or len(values["terms"]) % 8:
@@ -359,7 +356,7 @@ def _parsed(name: str, values: Given) -> Any:
 
 
 def _is_relation(value: Any) -> bool:
-    """Say whether graph views and the pipeline can read it."""
+    """Return whether graph views and the pipeline can read it."""
     if not isinstance(value, dict) or not value.keys() <= _RELATION.keys():
         return False
     named = {"subject", "relation", "object"} <= value.keys()
@@ -377,6 +374,6 @@ _RELATION: Final[Mapping[str, Callable[[Any], bool]]] = {
 _CHECKS: Final[Mapping[str, Callable[[dict[str, Any], Header], None]]] = {
     "namespace": _namespace,
     "record": _record,
-    "item": _item,
+    "document": _document,
     "log": _log,
 }

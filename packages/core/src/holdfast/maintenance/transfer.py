@@ -98,7 +98,7 @@ def import_(
     path: str,
     progress: Progress | None,
 ) -> int:
-    """Read an export; return how many records and items were new.
+    """Read an export; return how many records and documents were new.
 
     It is read twice: to check it whole, and to write it in one transaction.
 

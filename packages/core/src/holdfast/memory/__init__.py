@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from holdfast.memory.add import AddVerbs
 from holdfast.memory.administration import FileVerbs
+from holdfast.memory.chats import ChatVerbs
 from holdfast.memory.records import RecordVerbs
 from holdfast.memory.search import SearchVerbs
 
 __all__ = ["Memory"]
 
 
-class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
+class Memory(AddVerbs, SearchVerbs, RecordVerbs, ChatVerbs, FileVerbs):
     """Long-term memory in one file.
 
         memory = Memory("memory.db")
@@ -20,8 +21,8 @@ class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
 
     Every verb that reads or writes memories needs a scope: at least one of ``user_id``,
     ``agent_id``, ``run_id`` (a session) and ``app_id``, given with each call or once to `scoped`.
-    Every verb but `rekey` has an async twin with an ``a`` before its name. Safe for many threads,
-    many event loops and many processes on one file. docs/memory.md describes each verb.
+    Every verb but `rekey` and `chat_log` has an async twin with an ``a`` before its name. Safe for
+    many threads, many event loops and many processes on one file. docs/memory.md describes each.
 
     Args:
         path: The file, made when missing, or ``":memory:"``.

@@ -15,7 +15,7 @@ from holdfast.maintenance.conductor import Progress
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.pipeline import conductor
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import KINDS, Changes, Ids, Kind, Metadata, Scope, Unpack
 
@@ -67,7 +67,7 @@ class AddVerbs(Handle):
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
         )
-        return run(self._add(SYNC, writing))
+        return run(self._add(self._sync, writing))
 
     async def aadd(
         self,
@@ -83,7 +83,6 @@ class AddVerbs(Handle):
         **ids: Unpack[Ids],
     ) -> Changes:
         """Async twin of `add`."""
-        await self._async.turn()
         scope = self._scope(ids)
         writing = self._writing(
             scope, messages, metadata, occurred_at, expires_at, kind, importance, infer, wait
@@ -162,7 +161,7 @@ class AddVerbs(Handle):
         """
         scope = self._scope(ids)
         triples = stating.read(relations, self._redact)
-        return self._shown(run(stating.add(self._stating(SYNC), scope, triples)))
+        return self._shown(run(stating.add(self._stating(self._sync), scope, triples)))
 
     async def aadd_relations(
         self, relations: Sequence[stating.Given], **ids: Unpack[Ids]
@@ -200,7 +199,7 @@ class AddVerbs(Handle):
             ScopeError: A malformed id, or one outside a bound scope.
         """
         reach = self._reach_or_whole(ids)
-        return run(self._flush(SYNC, reach, retry, progress))
+        return run(self._flush(self._sync, reach, retry, progress))
 
     async def aflush(
         self, *, retry: bool = False, progress: Progress | None = None, **ids: Unpack[Ids]
@@ -214,7 +213,7 @@ class AddVerbs(Handle):
     ) -> Changes:
         arguments.callback("progress", progress)
         if retry:
-            await runtime.store(self._storage.pipeline.retry, reach)
+            await runtime.write(self._storage.pipeline.retry, reach)
         changes = await conductor.drain(self._queues(runtime), progress, reach=reach)
         if changes.pending and self._llm is None:
             self._pipeline(runtime)  # raises
@@ -232,7 +231,7 @@ class AddVerbs(Handle):
             ProviderError: The LLM failed; nothing was stored.
         """
         scope = self._scope(ids)
-        return run(conductor.add_procedure(self._pipeline(SYNC), scope, self._redacted(task)))
+        return run(conductor.add_procedure(self._pipeline(self._sync), scope, self._redacted(task)))
 
     async def aadd_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:
         """Async twin of `add_procedure`."""

@@ -5,30 +5,33 @@ from __future__ import annotations
 import os
 
 from holdfast.checks import check_path
-from holdfast.documents import Items
+from holdfast.documents import Documents
 from holdfast.maintenance import conductor as maintenance
 from holdfast.maintenance import transfer as transferring
 from holdfast.maintenance.conductor import Progress, Stats
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, run
+from holdfast.runtime import run
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite.database import Database
 from holdfast.types import Ids, Scope, Unpack, given_ids
 
 
 class FileVerbs(Handle):
-    """`stats`, `export`, `import_`, `reembed` and others; `items` for adapters."""
+    """`documents`, `stats`, `export`, `import_`, `reembed` and others."""
 
     @property
-    def items(self) -> Items:
-        """Documents by namespace and key, in the same file; adapters stand on it.
+    def documents(self) -> Documents:
+        """Documents by namespace and key, in the same file.
 
-        Raises:
-            ScopeError: This handle is bound to a scope.
+        Those of a handle that is bound to a scope belong to the scope; see `Documents`.
         """
-        self._need_whole_file("items")
-        return Items(self._storage, self._embedder, self._async)  # type: ignore[arg-type]
+        return Documents(self._storage, self._embedder, self._async, self._bound)
+
+    @property
+    def path(self) -> str:
+        """The absolute path of the file, or ``":memory:"``."""
+        return str(self._storage.path)
 
     @property
     def database(self) -> Database:
@@ -55,7 +58,7 @@ class FileVerbs(Handle):
     async def astats(self, *, check: bool = False) -> Stats:
         """Async twin of `stats`."""
         reach = self._checked(check)
-        return await self._async.store(maintenance.stats, self._storage, reach, check=check)
+        return await self._async.read(maintenance.stats, self._storage, reach, check=check)
 
     def _checked(self, check: bool) -> Reach | None:
         if check:
@@ -65,9 +68,9 @@ class FileVerbs(Handle):
     def export(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> int:
         """Write everything this handle can reach as JSON Lines; return how many lines.
 
-        It is lossless: versions, history, vectors, items, what waits for extraction, and LangGraph
-        threads, of a bound handle those that no one else wrote to. A file encrypted with a key is
-        exported in clear text; only its owner may read it (mode 0600).
+        It is lossless: versions, history, vectors, documents, what waits for extraction, and
+        LangGraph threads, of a bound handle those that no one else wrote to. A file encrypted with
+        a key is exported in clear text; only its owner may read it (mode 0600).
 
         Raises:
             InvalidInputError: The path is the memory's own file, or no path of a file.
@@ -84,7 +87,7 @@ class FileVerbs(Handle):
     ) -> int:
         """Async twin of `export`."""
         reach = self._whole()
-        return await self._async.store(
+        return await self._async.read(
             transferring.export,
             self._storage,
             reach,
@@ -95,7 +98,7 @@ class FileVerbs(Handle):
     def import_(
         self, path: str | os.PathLike[str], *, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> int:
-        """Read an export into this file; return how many records and items were new.
+        """Read an export into this file; return how many records and documents were new.
 
         Everything is checked before anything is written, and written in one transaction: others
         who write wait for it. What this file or the export has erased stays erased. A newer export
@@ -123,7 +126,7 @@ class FileVerbs(Handle):
     ) -> int:
         """Async twin of `import_`."""
         within = self._import_scope(ids)
-        return await self._async.store(
+        return await self._async.write(
             transferring.import_,
             self._storage,
             within,
@@ -149,7 +152,7 @@ class FileVerbs(Handle):
     async def avacuum(self) -> int:
         """Async twin of `vacuum`."""
         self._need_whole_file("vacuum")
-        return await self._async.store(self._storage.maintenance.vacuum)
+        return await self._async.write(self._storage.maintenance.vacuum)
 
     def reembed(self, *, progress: Progress | None = None) -> int:
         """Compute every vector anew with this memory's embedder; return how many.
@@ -166,7 +169,7 @@ class FileVerbs(Handle):
         self._need_whole_file("reembed")
         return run(
             maintenance.reembed(
-                SYNC, self._storage, self._embedder, arguments.callback("progress", progress)
+                self._sync, self._storage, self._embedder, arguments.callback("progress", progress)
             )
         )
 
@@ -190,7 +193,7 @@ class FileVerbs(Handle):
     async def apurge(self) -> int:
         """Async twin of `purge`."""
         self._need_whole_file("purge")
-        return await self._async.store(self._storage.maintenance.purge)
+        return await self._async.write(self._storage.maintenance.purge)
 
     def rekey(self, key: str | bytes) -> None:
         """Encrypt the file under another key; every other process must have closed it."""

@@ -18,7 +18,7 @@ from holdfast.pipeline.extraction import Guidance
 from holdfast.pipeline.worker import Worker
 from holdfast.providers import default_embedder
 from holdfast.providers.base import LLM, Embedder, Reranker
-from holdfast.runtime import SYNC, AsyncRuntime, Runtime, run
+from holdfast.runtime import AsyncRuntime, Runtime, SyncRuntime, run
 from holdfast.storage import open_storage
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import VIEW_BUDGET, Durability
@@ -75,7 +75,8 @@ class Handle:
             indexed=arguments.fields("indexed", indexed),
             view_budget=arguments.count("view_budget", view_budget),
         )
-        self._async = AsyncRuntime(self._storage.database.together)
+        self._async = AsyncRuntime(self._storage.database.writes)
+        self._sync = SyncRuntime(self._storage.database.run)
         self._bound: Scope | None = None
         self._contexts: Cache[Context] = Cache()
         self._worker = self._start_worker() if background else None
@@ -147,6 +148,11 @@ class Handle:
             raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     @property
+    def derives(self) -> bool:
+        """Whether an LLM derives facts from what is said."""
+        return self._llm is not None
+
+    @property
     def _reads_mentions(self) -> bool:
         """Whether the graph is filled without a model."""
         return self._graph is True and self._llm is None
@@ -165,7 +171,7 @@ class Handle:
         )
 
     def _start_worker(self) -> Worker:
-        drained = self._queues(SYNC)
+        drained = self._queues(self._sync)
         return Worker(
             lambda stopped: run(conductor.drain(drained, stopped=stopped)),
             partial(drained.storage.pipeline.next_due, extract=drained.llm is not None),
@@ -187,7 +193,8 @@ class Handle:
 
     async def aclose(self) -> None:
         """Async twin of `close`."""
-        await self._async.store(self.close)
+        await self._async.write(int)  # what was to be written before is
+        await self._async.read(self.close)
 
     def __enter__(self: H) -> H:
         return self

@@ -10,7 +10,7 @@ from typing import Any
 from holdfast.ingestion import conductor as ingestion
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Change, Changes, Ids, Kind, Metadata, Page, Record, Scope, Unpack
 
@@ -29,7 +29,7 @@ class RecordVerbs(Handle):
     async def aget(self, id: str, **ids: Unpack[Ids]) -> Record:
         """Async twin of `get`."""
         reach = self._reach(ids)
-        return await self._async.store(self._storage.get, reach, id)
+        return await self._async.read(self._storage.get, reach, id)
 
     def get_many(self, ids: Sequence[str], **scope: Unpack[Ids]) -> builtins.list[Record]:
         """Return several records as they are now, in the order of their ids.
@@ -45,7 +45,7 @@ class RecordVerbs(Handle):
     async def aget_many(self, ids: Sequence[str], **scope: Unpack[Ids]) -> builtins.list[Record]:
         """Async twin of `get_many`."""
         reach, wanted = self._reach(scope), arguments.ids(ids)
-        return await self._async.store(self._storage.get_many, reach, wanted)
+        return await self._async.read(self._storage.get_many, reach, wanted)
 
     def list(
         self,
@@ -85,7 +85,7 @@ class RecordVerbs(Handle):
         """Async twin of `list`."""
         reach = self._reach(ids)
         options = _listing(filters, kinds, order, limit, cursor)
-        return await self._async.store(self._storage.page, reach, **options)
+        return await self._async.read(self._storage.page, reach, **options)
 
     def count(
         self,
@@ -113,7 +113,7 @@ class RecordVerbs(Handle):
     ) -> int:
         """Async twin of `count`."""
         chosen = arguments.filters(filters), arguments.kinds(kinds)
-        return await self._async.store(self._storage.count, self._reach(ids), *chosen)
+        return await self._async.read(self._storage.count, self._reach(ids), *chosen)
 
     def scopes(self, **ids: Unpack[Ids]) -> builtins.list[Scope]:
         """Return the scopes, exactly as written, that a read of these ids sees."""
@@ -122,7 +122,7 @@ class RecordVerbs(Handle):
     async def ascopes(self, **ids: Unpack[Ids]) -> builtins.list[Scope]:
         """Async twin of `scopes`."""
         reach = self._reach(ids)
-        return await self._async.store(self._storage.scopes, reach)
+        return await self._async.read(self._storage.scopes, reach)
 
     # -- update, delete -------------------------------------------------------------------------
 
@@ -154,7 +154,7 @@ class RecordVerbs(Handle):
         """
         reach = self._reach(ids)
         edit = ingestion.edit(self._redacted(text), metadata, importance, expires_at)
-        return run(self._update(SYNC, reach, id, edit))
+        return run(self._update(self._sync, reach, id, edit))
 
     async def aupdate(
         self,
@@ -206,13 +206,14 @@ class RecordVerbs(Handle):
     async def adelete(self, id: str | Sequence[str], **ids: Unpack[Ids]) -> Changes:
         """Async twin of `delete`."""
         reach, doomed = self._reach(ids), arguments.ids(id)
-        return await self._async.store(self._storage.erase, reach, doomed)
+        return await self._async.write(self._storage.erase, reach, doomed)
 
     def delete_all(self, *, filters: Mapping[str, Any] | None = None, **ids: Unpack[Ids]) -> int:
-        """Erase every record of a scope, or those a filter lets through; return how many.
+        """Erase a scope: its records, and the documents it owns; return how many records.
 
-        Without a filter, LangGraph threads go as well that someone of the scope wrote to, by the
-        ids in their ``configurable`` (a thread's id is its run); they are not counted.
+        LangGraph threads go as well that someone of the scope wrote to, by the ids in their
+        ``configurable`` (a thread's id is its run). With `filters`, only the records go that they
+        let through.
 
         Raises:
             StorageError: A package with tables in this file is not installed; nothing is erased.
@@ -226,7 +227,7 @@ class RecordVerbs(Handle):
         """Async twin of `delete_all`."""
         reach = self._reach(ids)
         tree = arguments.filters(filters)
-        return await self._async.store(self._storage.erase_reach, reach, tree)
+        return await self._async.write(self._storage.erase_reach, reach, tree)
 
     # -- history --------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class RecordVerbs(Handle):
     async def ahistory(self, id: str, **ids: Unpack[Ids]) -> builtins.list[Change]:
         """Async twin of `history`."""
         reach = self._reach(ids)
-        return await self._async.store(self._storage.history, reach, id)
+        return await self._async.read(self._storage.history, reach, id)
 
     def undo(self, change: Change, **ids: Unpack[Ids]) -> Change:
         """Take back the newest change of a record; the undoing is a change of its own.
@@ -257,7 +258,7 @@ class RecordVerbs(Handle):
     async def aundo(self, change: Change, **ids: Unpack[Ids]) -> Change:
         """Async twin of `undo`."""
         reach = self._reach(ids)
-        return await self._async.store(self._storage.undo, reach, change)
+        return await self._async.write(self._storage.undo, reach, change)
 
 
 def _listing(

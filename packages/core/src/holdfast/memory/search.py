@@ -16,7 +16,7 @@ from holdfast.ingestion.messages import check_question
 from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.retrieval import conductor as retrieval
-from holdfast.runtime import SYNC, Runtime, run
+from holdfast.runtime import Runtime, run
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Context, Ids, Kind, Match, Scope, Unpack
 
@@ -53,7 +53,7 @@ class SearchVerbs(Handle):
             valid_at: Read what was true then (event time).
             min_score: Only matches that score at least this.
             explain: Fill `Match.parts`.
-            graph: Let relations lift the facts that state them and the turns these rest on: for
+            graph: Let relations boost the facts that state them and the turns these rest on: for
                 questions that take several hops (docs/graph.md, "In search").
 
         Returns:
@@ -70,7 +70,7 @@ class SearchVerbs(Handle):
         question = _question(
             asked, limit, filters, kinds, as_of, valid_at, min_score, explain, graph
         )
-        return run(self._search(SYNC, reach, question))
+        return run(self._search(self._sync, reach, question))
 
     async def asearch(
         self,
@@ -87,7 +87,6 @@ class SearchVerbs(Handle):
         **ids: Unpack[Ids],
     ) -> list[Match]:
         """Async twin of `search`."""
-        await self._async.turn()
         reach = self._reach(ids)
         asked = self._redacted(query)
         question = _question(
@@ -134,7 +133,7 @@ class SearchVerbs(Handle):
             EmbedderMismatchError, ProviderError: As in `search`.
         """
         scope = self._scope(ids)
-        return run(self._context(SYNC, scope, query, messages, max_tokens, model))
+        return run(self._context(self._sync, scope, query, messages, max_tokens, model))
 
     async def acontext(
         self,
@@ -199,7 +198,7 @@ class SearchVerbs(Handle):
             InvalidInputError: The budget is no whole number, or negative.
         """
         scope = self._scope(ids)
-        return run(self._compress(SYNC, scope, messages, max_tokens, model))
+        return run(self._compress(self._sync, scope, messages, max_tokens, model))
 
     async def acompress(
         self,

@@ -126,8 +126,8 @@ async def drain(
     if pipeline.llm is not None:
         total += await _extract_all(pipeline, progress, stopped, reach)
         total += await summarise(pipeline, stopped, reach)
-    waiting = await runtime.store(storage.pipeline.waiting, reach)
-    unembedded = await runtime.store(storage.embedding.left, reach)
+    waiting = await runtime.read(storage.pipeline.waiting, reach)
+    unembedded = await runtime.read(storage.embedding.left, reach)
     return Changes(total.changes, total.usage, waiting, total.problems, unembedded)
 
 
@@ -137,7 +137,7 @@ async def _extract_all(
     stopped: Callable[[], bool],
     reach: Reach | None,
 ) -> Derived:
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
+    read, derivation = pipeline.runtime.read, pipeline.storage.pipeline
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
     while not stopped() and (rows := await claim(derivation.release, derivation.claim, reach)):
@@ -147,7 +147,7 @@ async def _extract_all(
             total += Derived(problems=(str(error),))
         done += len(rows)
         if progress is not None:
-            progress(done, done + (await store(derivation.waiting, reach)))
+            progress(done, done + (await read(derivation.waiting, reach)))
     return total
 
 
@@ -174,16 +174,17 @@ async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
 
 
 async def _derive(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
-    material = await store(derivation.material, rows)
+    read, write = pipeline.runtime.read, pipeline.runtime.write
+    derivation = pipeline.storage.pipeline
+    material = await read(derivation.material, rows)
     if material is None:
-        await store(derivation.forget, rows)
+        await write(derivation.forget, rows)
         return Derived()
     facts, usage, problems = await _extract_facts(pipeline, material)
     deliberation = Deliberation(material, await _resolved(pipeline, material.scope, facts))
     while True:
         outcome = deliberation.outcome()
-        changes = await store(derivation.commit, outcome, pipeline.embedder.fingerprint)
+        changes = await write(derivation.commit, outcome, pipeline.embedder.fingerprint)
         if changes is not None:
             told = _said(problems) + _said(deliberation.problems)
             return Derived(tuple(changes), usage, told)
@@ -249,7 +250,7 @@ async def _ask(
 async def _deliberate(pipeline: Pipeline, matter: Deliberation, outcome: CommitPlan) -> Usage:
     """Ask the model about the facts that rules leave open."""
     derivation = pipeline.storage.pipeline
-    nearby = await pipeline.runtime.store(derivation.nearby, outcome.reach, outcome.approaches)
+    nearby = await pipeline.runtime.read(derivation.nearby, outcome.reach, outcome.approaches)
     plan = matter.plan(nearby)
     if not plan.open:  # what was in doubt is gone again
         return Usage()
@@ -305,7 +306,7 @@ async def _refresh(pipeline: Pipeline, material: Material) -> Derived:
     turns = [_turn(record) for record in material.turns.values()]
     text, usage = await _ask(pipeline, summarising.request(old, turns), summarising.read)
     draft = await _text_draft(pipeline, text, "summary", material)
-    change = await pipeline.runtime.store(
+    change = await pipeline.runtime.write(
         pipeline.storage.pipeline.save_summary, material, draft, pipeline.embedder.fingerprint
     )
     return Derived((change,) if change is not None else (), usage)
@@ -317,14 +318,14 @@ async def add_procedure(pipeline: Pipeline, scope: Scope, task: str) -> Changes:
     Raises:
         InvalidInputError: The scope holds no turn.
     """
-    store, derivation = pipeline.runtime.store, pipeline.storage.pipeline
-    material = await store(derivation.whole_run, scope)
+    runtime, derivation = pipeline.runtime, pipeline.storage.pipeline
+    material = await runtime.read(derivation.whole_run, scope)
     if material is None:
         raise InvalidInputError(f"no turns are stored under exactly {scope.ids()}")
     turns = [_turn(record) for record in material.turns.values()]
     found, usage = await _ask(pipeline, procedures.request(turns, task=task), procedures.read)
     draft = await _text_draft(pipeline, found.text, "procedure", material)
-    added = await store(
+    added = await runtime.write(
         pipeline.storage.add, scope, [draft], pipeline.embedder.fingerprint, extract=False
     )
     return Changes(added.changes, usage, problems=_said(found.problems))

@@ -46,7 +46,7 @@ async def resolve(
     known, wanted = found[: len(facts)], _wanted(facts, names, found[len(facts) :])
     user = str(scope.ids().get("user_id", ""))
     reach = Reach.of_neighbours(scope)
-    near = await runtime.store(storage.pipeline.alike, reach, user, wanted, naming.NEAR)
+    near = await runtime.read(storage.pipeline.alike, reach, user, wanted, naming.NEAR)
     pairs = _pairs(facts, names, wanted, near)
     certain = [pair for pair in pairs if naming.is_settled(pair, embedder.fingerprint)]
     stated = [naming.statement(pair, facts) for pair in certain]

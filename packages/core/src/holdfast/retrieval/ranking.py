@@ -49,7 +49,7 @@ class Weights:
         recency: The question is for the present state of things; half as much every thirty days
             before the newest. (For every question, .02 of it costs .3.)
         importance: As given; both development chats leave all alike.
-        graph: A relation lifts it, where the search asks for that: +2.1 on LoCoMo's multi-hop
+        graph: A relation boosts it, where the search asks for that: +2.1 on LoCoMo's multi-hop
             questions with facts in store, over all of them +.4, which is noise (`docs/graph.md`).
     """
 
@@ -198,12 +198,12 @@ def _lifted(dense: Floats, keywords: Floats) -> Floats:
     return lifted
 
 
-item_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
+document_scores: Mapping[str, Callable[[Floats, Floats], Floats]] = {
     "hybrid": _lifted,
     "vector": _cosine,
     "keyword": _share,
 }
-"""How items are scored by cosine and keywords: by mode."""
+"""How documents are scored by cosine and keywords: by mode."""
 
 
 def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates], Ranked]:
@@ -218,10 +218,10 @@ def _ranking(score: Callable[[Floats, Floats], Floats]) -> Callable[[Candidates]
     return ranked
 
 
-items: Mapping[str, Callable[[Candidates], Ranked]] = {
-    mode: _ranking(score) for mode, score in item_scores.items()
+documents: Mapping[str, Callable[[Candidates], Ranked]] = {
+    mode: _ranking(score) for mode, score in document_scores.items()
 }
-"""How items are ranked, by mode."""
+"""How documents are ranked, by mode."""
 
 
 def _by_score(candidates: Candidates, scores: Floats) -> Positions:

@@ -2,8 +2,9 @@
 
 Every flow is one coroutine that awaits nothing but its `Runtime`. Under `SYNC` no await ever
 suspends, so `run` steps the coroutine to its end without an event loop. Under an
-`AsyncRuntime` providers are awaited natively and each storage operation, whole, runs in a small
-pool of its own: one hop, one commit. (Stepping a coroutine is how gel-python serves both faces.)
+`AsyncRuntime` providers are awaited natively and each storage operation runs, whole, in a thread:
+reads in a pool of two, writes in the queue of the file's writer. (Stepping a coroutine is how
+gel-python serves both faces.)
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ParamSpec, Protocol, TypeVar
 
 from holdfast.providers.base import LLM, Embedder, Reranker, Vector
-from holdfast.runtime.looped import AsyncRuntime
-from holdfast.runtime.sync import SYNC, run
+from holdfast.runtime.asynchronous import AsyncRuntime, Runner
+from holdfast.runtime.sync import SYNC, SyncRuntime, run
 from holdfast.types import Answer, Tool
 
-__all__ = ["SYNC", "AsyncRuntime", "Runtime", "run"]
+__all__ = ["SYNC", "AsyncRuntime", "Runner", "Runtime", "SyncRuntime", "run"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,16 +26,13 @@ T = TypeVar("T")
 class Runtime(Protocol):
     """The things a flow may wait for."""
 
-    async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one whole storage operation: one transaction."""
-
     async def read(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one storage operation that asks; writes that wait may overtake it."""
+        """Run an operation that does not write: storage, or what else takes long."""
 
     async def write(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one storage operation that is one transaction and nothing else.
+        """Run a storage operation that writes; it returns when its commit is safe.
 
-        Others that wait may have their share in the transaction; each is whole or undone.
+        Others that wait may share its commit; each is whole or undone by itself.
         """
 
     async def claim(
@@ -44,16 +42,13 @@ class Runtime(Protocol):
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """Run one storage operation, as `write` does, whose result is a claim.
+        """Run a storage operation, as `write` does, whose result is a claim.
 
         Where the caller is cancelled before it has the result, `release` is run with that.
         """
 
     async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run one whole storage operation to its end, whoever is cancelled meanwhile."""
-
-    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do what takes long or loads modules, as reading a long text does."""
+        """Run a storage operation that writes to its end, also when its caller is cancelled."""
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Embed documents."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
 from holdfast.errors import ProviderError
@@ -16,19 +17,25 @@ T = TypeVar("T")
 
 
 class SyncRuntime:
-    """Calls everything in place; its coroutines never suspend."""
+    """Calls everything in place; its coroutines never suspend.
 
-    async def store(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the operation in this thread."""
-        return operation(*args, **kwargs)
+    Args:
+        share: Makes a call that writes, see `Database.run`; None: in this thread.
+    """
+
+    def __init__(self, share: Callable[[Callable[[], Any]], Any] | None = None) -> None:
+        self._share = share
 
     async def read(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
 
     async def write(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run the operation in this thread."""
-        return operation(*args, **kwargs)
+        """Run the operation in this thread, or with others that wait for the same commit."""
+        if self._share is None:
+            return operation(*args, **kwargs)
+        result: T = self._share(partial(operation, *args, **kwargs))
+        return result
 
     async def claim(
         self,
@@ -43,10 +50,6 @@ class SyncRuntime:
     async def finish(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run the operation in this thread."""
         return operation(*args, **kwargs)
-
-    async def compute(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Do the work in this thread."""
-        return work(*args, **kwargs)
 
     async def embed(self, embedder: Embedder, texts: Sequence[str]) -> Sequence[Vector]:
         """Call the embedder's sync method."""

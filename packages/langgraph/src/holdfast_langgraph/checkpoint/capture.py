@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from holdfast import Message, Scope
 from holdfast.forking import Lock
@@ -21,6 +21,7 @@ from langgraph.checkpoint.base import Checkpoint
 
 if TYPE_CHECKING:
     from holdfast import Memory
+    from holdfast.types import Ids
 
 logger = logging.getLogger(__name__)
 
@@ -60,14 +61,7 @@ class Capture:
         with tolerated(logger, f"could not capture {len(said)} messages"):
             scope = self.scope_of(config)
             if scope is not None:
-                self.memory.add(
-                    said,
-                    user_id=scope.user_id,
-                    agent_id=scope.agent_id,
-                    run_id=scope.run_id,
-                    app_id=scope.app_id,
-                    wait=False,
-                )
+                self.memory.add(said, wait=not self.memory.derives, **cast("Ids", scope.ids()))
             self._mark(config, checkpoint)
 
     async def afeed(self, config: RunnableConfig, checkpoint: Checkpoint) -> None:
@@ -79,12 +73,7 @@ class Capture:
             scope = self.scope_of(config)
             if scope is not None:
                 await self.memory.aadd(
-                    said,
-                    user_id=scope.user_id,
-                    agent_id=scope.agent_id,
-                    run_id=scope.run_id,
-                    app_id=scope.app_id,
-                    wait=False,
+                    said, wait=not self.memory.derives, **cast("Ids", scope.ids())
                 )
             self._mark(config, checkpoint)
 

@@ -152,7 +152,7 @@ def assemble(
         plain: Chunks that were opened before; those opened now are added.
     """
     row, writes, blobs = fetched
-    body = codec.load_body(row.type, row.body)
+    body = codec.serde.loads_typed((row.type, row.body))
     values = {channel: codec.decode(value, blobs, plain) for channel, value in row.manifest.items()}
     parent = row.parent_id
     return CheckpointTuple(

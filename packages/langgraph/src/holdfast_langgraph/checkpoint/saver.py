@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from holdfast.adapters import Runner
 from holdfast.tables import Durability
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -20,7 +21,6 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from holdfast_langgraph.checkpoint import listing
 from holdfast_langgraph.checkpoint.capture import Capture, ScopeOf, thread_scope
 from holdfast_langgraph.checkpoint.file import File, Where
-from holdfast_langgraph.checkpoint.pool import Pool
 from holdfast_langgraph.checkpoint.sync import SyncSaver
 from holdfast_langgraph.checkpoint.threads import Retention
 
@@ -69,7 +69,7 @@ class HoldfastSaver(SyncSaver):
         file = File(where, key, durability)
         feeding = None if capture is None else Capture(capture, capture_scope)
         super().__init__(file, serde, retention, feeding)
-        self._pool = Pool()
+        self._runner = Runner()
 
     def __repr__(self) -> str:
         return f"HoldfastSaver({self._file!r})"
@@ -122,16 +122,16 @@ class HoldfastSaver(SyncSaver):
     def close(self) -> None:
         """Close the file, if the saver opened it."""
         self._file.close()
-        self._pool.close()
+        self._runner.close()
 
     async def aclose(self) -> None:
         """Async twin of `close`."""
-        await self._pool.run(self._file.close)
-        self._pool.close()
+        await self._runner.write(self._file.close)
+        self._runner.close()
 
     async def asetup(self) -> None:
         """Async twin of `setup`."""
-        await self._pool.run(self.setup)
+        await self._runner.write(self.setup)
 
     def __enter__(self) -> HoldfastSaver:
         self.setup()
@@ -161,7 +161,7 @@ class HoldfastSaver(SyncSaver):
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Async twin of `get_tuple`."""
-        return await self._pool.run(self.get_tuple, config)
+        return await self._runner.read(self.get_tuple, config)
 
     async def alist(
         self,
@@ -173,7 +173,7 @@ class HoldfastSaver(SyncSaver):
     ) -> AsyncIterator[CheckpointTuple]:
         """Async twin of `list`."""
         pages = self._pages(listing.read_query(config, filter, before, limit))
-        while (page := await self._pool.run(next, pages, None)) is not None:
+        while (page := await self._runner.read(next, pages, None)) is not None:
             for found in page:
                 yield found
 
@@ -181,7 +181,7 @@ class HoldfastSaver(SyncSaver):
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> Mapping[str, DeltaChannelHistory]:
         """Async twin of `get_delta_channel_history`."""
-        return await self._pool.run(
+        return await self._runner.read(
             self.get_delta_channel_history, config=config, channels=channels
         )
 
@@ -193,7 +193,7 @@ class HoldfastSaver(SyncSaver):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Async twin of `put`."""
-        stored = await self._pool.run(self._put, config, checkpoint, metadata, new_versions)
+        stored = await self._runner.write(self._put, config, checkpoint, metadata, new_versions)
         if self._capture is not None:
             await self._capture.afeed(config, checkpoint)
         return stored
@@ -206,24 +206,24 @@ class HoldfastSaver(SyncSaver):
         task_path: str = "",
     ) -> None:
         """Async twin of `put_writes`."""
-        await self._pool.run(self.put_writes, config, writes, task_id, task_path)
+        await self._runner.write(self.put_writes, config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Async twin of `delete_thread`."""
-        await self._pool.run(self.delete_thread, thread_id)
+        await self._runner.write(self.delete_thread, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Async twin of `delete_for_runs`."""
-        await self._pool.run(self.delete_for_runs, run_ids)
+        await self._runner.write(self.delete_for_runs, run_ids)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Async twin of `copy_thread`."""
-        await self._pool.run(self.copy_thread, source_thread_id, target_thread_id)
+        await self._runner.write(self.copy_thread, source_thread_id, target_thread_id)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Async twin of `prune`."""
-        await self._pool.run(self.prune, thread_ids, strategy=strategy)
+        await self._runner.write(self.prune, thread_ids, strategy=strategy)
 
     async def asweep(self) -> int:
         """Async twin of `sweep`."""
-        return await self._pool.run(self.sweep)
+        return await self._runner.write(self.sweep)

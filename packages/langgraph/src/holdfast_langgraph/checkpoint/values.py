@@ -7,7 +7,6 @@ mappings are divided into chunks where that is LangGraph's own serializer (see `
 from __future__ import annotations
 
 from collections.abc import Mapping
-from operator import itemgetter
 from typing import Any, cast
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -29,9 +28,6 @@ INLINE_BYTES = 64
 MOST_IN_WRITE = 1 << 12
 FEW = 8  # longer lists are not serialized only to see whether they are short
 LARGEST_INT = 1 << 63
-# What LangGraph's checkpoints hold beside `id` and `channel_values`, in the order of a row's body.
-BODY = ("v", "ts", "channel_versions", "versions_seen", "updated_channels")
-_body_of = itemgetter(*BODY)
 
 
 class Codec:
@@ -49,25 +45,11 @@ class Codec:
         self.seal = self._serializer.seal
 
     def dump_body(self, checkpoint: Mapping[str, Any]) -> TypedBytes:
-        """Serialize a checkpoint without its id and its channel values.
-
-        Its row has the id; the other keys are the same every time, so their values suffice.
-        """
-        if len(checkpoint) == len(BODY) + 2:
-            try:
-                values = _body_of(checkpoint)
-            except KeyError:
-                pass
-            else:
-                return self.serde.dumps_typed(values)
-        body = dict(checkpoint)
-        body.pop("channel_values", None)
-        return self.serde.dumps_typed(body)
-
-    def load_body(self, type: str, data: bytes) -> dict[str, Any]:
-        """Undo `dump_body`; the id may be missing."""
-        body = self.serde.loads_typed((type, data))
-        return body if isinstance(body, dict) else dict(zip(BODY, body, strict=True))
+        """Serialize a checkpoint without its id and its channel values, which its row has."""
+        left_out = ("id", "channel_values")
+        return self.serde.dumps_typed(
+            {name: value for name, value in checkpoint.items() if name not in left_out}
+        )
 
     def encode(
         self, value: object, salt: bytes, blobs: Blobs, previous: PreviousList | None = None
@@ -100,7 +82,7 @@ class Codec:
         return Whole(digest)
 
     def keeps_plain(self, value: object) -> bool:
-        """Say whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
+        """Return whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
         return self._keeps_plain and _is_plain(value)
 
     def encode_write(self, value: object, salt: bytes, blobs: Blobs) -> Draft:
@@ -152,7 +134,7 @@ class Codec:
 
 
 def _is_plain(value: object) -> bool:
-    """Say whether msgpack alone writes a value as LangGraph's serializer does, and in few bytes."""
+    """Return whether msgpack alone writes a value as LangGraph does, and in few bytes."""
     if type(value) is str:
         return len(value) <= INLINE_BYTES and value.isascii()
     if type(value) is int:

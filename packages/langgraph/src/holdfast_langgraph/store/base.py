@@ -10,9 +10,8 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal
 
-from holdfast import Memory
-from holdfast import documents as items
-from holdfast.documents import Items, Mode, Put
+from holdfast import Memory, documents
+from holdfast.documents import Documents, Mode, Put
 from holdfast.forking import Lock
 from langgraph.store.base import (
     NOT_PROVIDED,
@@ -78,14 +77,14 @@ class HoldfastStore(BaseStore):
     ) -> None:
         read = read_index(index)
 
-        def opened() -> Items:
-            return Items.open(path, embedder=read.embedder, key=key, durability=durability)
+        def opened() -> Documents:
+            return Documents.open(path, embedder=read.embedder, key=key, durability=durability)
 
         self._begin(opened, read, index, ttl, mode)
 
     def _begin(
         self,
-        opened: Callable[[], Items],
+        opened: Callable[[], Documents],
         read: Index,
         index: IndexOptions | None,
         ttl: TTLConfig | None,
@@ -97,7 +96,7 @@ class HoldfastStore(BaseStore):
         self._habits = Habits(read, mode, expired=not (ttl or {}).get("omit_expired", False))
         self._opener = opened
         self._opening = Lock()
-        self._items: Items | None = None
+        self._documents: Documents | None = None
         self._owned = True
         self._memories: Memories | None = None
         self._sweeper = Sweeper(_sweeping(weakref.ref(self)))
@@ -137,7 +136,7 @@ class HoldfastStore(BaseStore):
                 escaped as by `escape_label`.
         """
         store = cls.__new__(cls)
-        shared = memory.items
+        shared = memory.documents
         store._begin(lambda: shared, read_index(index, shared.embedder), index, ttl, mode)
         store._owned = False
         store._memories = None if memories is None else Memories(memory, memories)
@@ -184,16 +183,16 @@ class HoldfastStore(BaseStore):
 
     # -- opening and closing --------------------------------------------------------------------
 
-    def _opened(self) -> Items:
-        if self._items is not None:
-            return self._items
+    def _opened(self) -> Documents:
+        if self._documents is not None:
+            return self._documents
         with self._opening:
-            if self._items is None:
-                self._items = self._opener()
-            return self._items
+            if self._documents is None:
+                self._documents = self._opener()
+            return self._documents
 
-    async def _aopened(self) -> Items:
-        opened = self._items
+    async def _aopened(self) -> Documents:
+        opened = self._documents
         return await asyncio.to_thread(self._opened) if opened is None else opened
 
     def setup(self) -> Awaitable[None]:
@@ -206,8 +205,8 @@ class HoldfastStore(BaseStore):
         """Stop sweeping and close the file, if it is this store's own."""
         self._sweeper.stop()
         with self._opening:
-            if self._items is not None and self._owned:
-                self._items.close()
+            if self._documents is not None and self._owned:
+                self._documents.close()
 
     async def aclose(self) -> None:
         """Async twin of `close`."""
@@ -261,7 +260,7 @@ class HoldfastStore(BaseStore):
         return self._sweeper.start(sweep_interval_minutes or configured or DEFAULT_SWEEP_MINUTES)
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stop sweeping; say whether it has stopped within `timeout` seconds."""
+        """Stop sweeping; return whether it has stopped within `timeout` seconds."""
         return self._sweeper.stop(timeout)
 
     # -- moving in ------------------------------------------------------------------------------
@@ -353,7 +352,7 @@ def _without(ops: list[Op], read: Sequence[tuple[int, Result]]) -> list[Op]:
 
 
 def _in_order(
-    ops: Sequence[Op], found: Sequence[items.Result], read: Sequence[tuple[int, Result]]
+    ops: Sequence[Op], found: Sequence[documents.Result], read: Sequence[tuple[int, Result]]
 ) -> list[Result]:
     """Return the results of all operations, those already read at their places."""
     results = [returned(op, result) for op, result in zip(ops, found, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta, timezone
 
-from holdfast import documents as items
+from holdfast import documents
 from langgraph.store.base import BaseStore, SearchItem
 
 from holdfast_langgraph.store.index import Choice, Index
@@ -55,10 +55,12 @@ def _oldest_first(root: tuple[str, ...], found: list[SearchItem]) -> list[Search
     return ordered
 
 
-def copied(item: SearchItem, index: Index, choice: Choice, lifetime: timedelta | None) -> items.Put:
+def copied(
+    item: SearchItem, index: Index, choice: Choice, lifetime: timedelta | None
+) -> documents.Put:
     """Return the put that makes the same item here."""
     value, born = plain(item.value), item.created_at
-    return items.Put(
+    return documents.Put(
         tuple(item.namespace),
         item.key,
         value,

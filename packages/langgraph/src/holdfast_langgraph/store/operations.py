@@ -1,4 +1,4 @@
-"""LangGraph's operations in the words of Holdfast's item layer, and its results back."""
+"""LangGraph's operations in the words of Holdfast's documents, and its results back."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from holdfast import InvalidInputError
-from holdfast import documents as items
+from holdfast import InvalidInputError, documents
 from langgraph.store.base import (
     GetOp,
     InvalidNamespaceError,
@@ -41,7 +40,7 @@ class Habits:
     """
 
     index: Index
-    mode: items.Mode
+    mode: documents.Mode
     expired: bool
 
 
@@ -71,28 +70,28 @@ def _labels(operation: GetOp | PutOp | SearchOp | ListNamespacesOp) -> Sequence[
     return [condition.path for condition in operation.match_conditions or ()]
 
 
-def translated(operation: Op, habits: Habits) -> items.Operation:
+def translated(operation: Op, habits: Habits) -> documents.Operation:
     """Return the operation on items."""
     if isinstance(operation, GetOp):
         namespace = tuple(operation.namespace)
-        return items.Get(namespace, str(operation.key), operation.refresh_ttl, habits.expired)
+        return documents.Get(namespace, str(operation.key), operation.refresh_ttl, habits.expired)
     if isinstance(operation, PutOp):
         return _put(operation, habits.index)
     if isinstance(operation, SearchOp):
         return _search(operation, habits)
     prefix = _plain_prefix(operation.match_conditions or ())
-    return items.ListNamespaces(prefix, habits.expired)
+    return documents.ListNamespaces(prefix, habits.expired)
 
 
-def _put(operation: PutOp, index: Index) -> items.Put:
+def _put(operation: PutOp, index: Index) -> documents.Put:
     namespace, key = tuple(operation.namespace), str(operation.key)
     if operation.value is None:
-        return items.Put(namespace, key, None)
+        return documents.Put(namespace, key, None)
     if type(operation.value) is not dict and not isinstance(operation.value, Mapping):
         raise InvalidInputError(f"a value is a mapping, not {operation.value!r:.80}")
     value = plain(operation.value)
     texts = index.texts(value, operation.index)
-    return items.Put(namespace, key, value, texts, lifetime(operation.ttl))
+    return documents.Put(namespace, key, value, texts, lifetime(operation.ttl))
 
 
 def lifetime(minutes: float | None) -> timedelta | None:
@@ -104,9 +103,9 @@ def lifetime(minutes: float | None) -> timedelta | None:
     return max(timedelta(minutes=minutes), _SHORTEST)
 
 
-def _search(operation: SearchOp, habits: Habits) -> items.Search:
+def _search(operation: SearchOp, habits: Habits) -> documents.Search:
     query = (operation.query or "").replace("\x00", " ")
-    return items.Search(
+    return documents.Search(
         tuple(operation.namespace_prefix),
         query if query.strip() else None,
         translate(operation.filter) if operation.filter else None,
@@ -119,7 +118,7 @@ def _search(operation: SearchOp, habits: Habits) -> items.Search:
     )
 
 
-def returned(operation: Op, result: items.Result) -> Result:
+def returned(operation: Op, result: documents.Result) -> Result:
     """Return what LangGraph expects of an operation."""
     if isinstance(operation, PutOp):
         return None
@@ -127,8 +126,8 @@ def returned(operation: Op, result: items.Result) -> Result:
         assert isinstance(result, list)
         return _namespaces(operation, [found for found in result if isinstance(found, tuple)])
     if isinstance(result, list):
-        return [_match(found) for found in result if isinstance(found, items.ItemMatch)]
-    if isinstance(result, items.Item):
+        return [_match(found) for found in result if isinstance(found, documents.DocumentMatch)]
+    if isinstance(result, documents.Document):
         return Item(
             value=result.value,
             key=result.key,
@@ -139,10 +138,10 @@ def returned(operation: Op, result: items.Result) -> Result:
     return None
 
 
-def _match(match: items.ItemMatch) -> SearchItem:
-    item = match.item
+def _match(match: documents.DocumentMatch) -> SearchItem:
+    found = match.document
     return SearchItem(
-        item.namespace, item.key, item.value, item.created_at, item.updated_at, match.score
+        found.namespace, found.key, found.value, found.created_at, found.updated_at, match.score
     )
 
 

@@ -1,6 +1,6 @@
 """Bytes that changed by themselves: a digest of each row, and one error for what cannot be read.
 
-SQLite does not notice a changed bit inside a value. So records and items keep a digest of all
+SQLite does not notice a changed bit inside a value. So records and documents keep a digest of all
 their columns that never change: whatever a disk or a copy changed in one of them, reading that row
 raises, and `check` names it. What does change (when a version ends, ...) has a sum of its own,
 which SQLite keeps (``state`` in `schema`).
@@ -70,7 +70,7 @@ class Layout:
         return sha256(b"".join((sizes, head.encode(), words.encode(), *blobs))).digest()
 
     def fits(self, row: Sequence[Any], digest: object) -> bool:
-        """Say whether a row is as it was written."""
+        """Return whether a row is as it was written."""
         try:
             return self.digest(row) == digest
         except UNREADABLE:

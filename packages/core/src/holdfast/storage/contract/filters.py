@@ -77,7 +77,7 @@ def parse(filters: Mapping[str, Any], *, own_fields: bool = True) -> Filter:
 
     Args:
         filters: See the module's own words.
-        own_fields: Read `RECORD_FIELDS` as the record's own. Items have none: all paths lead
+        own_fields: Read `RECORD_FIELDS` as the record's own. Documents have none: all paths lead
             into their value.
 
     Raises:

@@ -22,7 +22,8 @@ class Space:
 
     Attributes:
         next: Behind its rows.
-        scope: None: of items.
+        scope: Whose; None: of documents that no scope owns.
+        documents: Whether its rows are documents, not records.
         past: What its log says happened (`is_past`), each entry as its hash.
         rows: How many it has.
         head: The position of the last entry of its log so far.
@@ -30,6 +31,7 @@ class Space:
 
     next: int
     scope: Scope | None
+    documents: bool
     past: set[int] = field(default_factory=set)
     rows: int = 0
     head: int = 0
@@ -97,12 +99,12 @@ class Survey:
             raise InvalidInputError(
                 "the export holds memories outside the scope that may be imported"
             )
-        self.spaces[number] = Space(values["next"], scope)
+        self.spaces[number] = Space(values["next"], scope, values["documents"])
         self._paths.add(values["path"])
 
     def _take_record(self, values: Mapping[str, Any]) -> None:
         row_id, key = values["id"], values["key"]
-        space = self._row(row_id, of_items=False)
+        space = self._row(row_id, of_documents=False)
         if values["place"] >> NAMESPACE_BITS != row_id >> NAMESPACE_BITS or (
             values["place"] > row_id
         ):
@@ -119,9 +121,9 @@ class Survey:
             self._turns.add(row_id)
         space.rows += 1
 
-    def _take_item(self, values: Mapping[str, Any]) -> None:
-        space = self._row(values["id"], of_items=True)
-        self._once((values["id"] >> NAMESPACE_BITS, "i", values["key"]), "a key of an item")
+    def _take_document(self, values: Mapping[str, Any]) -> None:
+        space = self._row(values["id"], of_documents=True)
+        self._once((values["id"] >> NAMESPACE_BITS, "i", values["key"]), "a key of a document")
         self._once(values["id"], "a row")
         space.rows += 1
 
@@ -130,16 +132,16 @@ class Survey:
         if values["position"] <= space.head:
             raise InvalidInputError("positions in the log of a namespace must rise")
         space.head = values["position"]
-        of_items = values["operation"] == "PUT"
-        if of_items != (space.scope is None) or (of_items and values["key"] is not None):
-            raise InvalidInputError("PUT is what happens to items, and nothing else does")
+        of_documents = values["operation"] == "PUT"
+        if of_documents != space.documents or (of_documents and values["key"] is not None):
+            raise InvalidInputError("PUT is what happens to documents, and nothing else does")
         if values["operation"] == "EMBED" and values["key"] is not None:
             raise InvalidInputError("that a record got its vectors is no part of its history")
         for name in ("before", "after"):
             row_id = values[name]
             if row_id is None:
                 continue
-            self._number(row_id, of_items=of_items)
+            self._number(row_id, of_documents=of_documents)
             if values["key"] is not None:
                 self._named.append((row_id, values["key"]))
         if values["key"] is not None and values["operation"] in ("ADD", "UPDATE"):
@@ -155,7 +157,7 @@ class Survey:
         self._once((values["record"], "q"), "a queued turn")
 
     def _take_erasure(self, values: Mapping[str, Any]) -> None:
-        if self._space(values["namespace"]).scope is None:
+        if self._space(values["namespace"]).documents:
             raise InvalidInputError("only records leave an erasure")
         self._once((values["key"], "e"), "an erasure")
         self._erased.add(values["key"])
@@ -166,18 +168,20 @@ class Survey:
             raise InvalidInputError(f"no line before it tells of namespace {number}")
         return space
 
-    def _number(self, row_id: int, *, of_items: bool) -> Space:
+    def _number(self, row_id: int, *, of_documents: bool) -> Space:
         space = self._space(row_id >> NAMESPACE_BITS)
-        if (space.scope is None) != of_items:
-            raise InvalidInputError("records lie in scopes, and items in namespaces of their own")
+        if space.documents != of_documents:
+            raise InvalidInputError(
+                "records lie in scopes, and documents in namespaces of their own"
+            )
         if not 1 <= row_id & NUMBER < space.next:
             raise InvalidInputError("a row's number must be from 1 to before its namespace's next")
         return space
 
-    def _row(self, row_id: int, *, of_items: bool) -> Space:
+    def _row(self, row_id: int, *, of_documents: bool) -> Space:
         if row_id in self.versions:
             raise InvalidInputError("a row comes twice")
-        return self._number(row_id, of_items=of_items)
+        return self._number(row_id, of_documents=of_documents)
 
     def _once(self, what: Any, words: str) -> None:
         if what in self._seen:
@@ -186,7 +190,7 @@ class Survey:
 
 
 def is_past(operation: str, key: str | None, before: int | None, after: int | None) -> bool:
-    """Say whether an entry is of what was told: no erasure, nor what that lets hold again.
+    """Return whether an entry is of what was told: no erasure, nor what that lets hold again.
 
     When a record got its vectors is left out as well: each file embeds for itself.
     """

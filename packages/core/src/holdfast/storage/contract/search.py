@@ -26,9 +26,9 @@ class Candidates:
     Attributes:
         dense: Cosine with the question, -1 to 1.
         keywords: BM25F score; 0 where no word was found.
-        rows: The columns (`columns.ROW`); passages of one record share an ``id``.
+        rows: The columns (`passage_table.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
-        graph: By how much relations lift it, 0 to 1; None where they were not asked.
+        graph: By how much relations boost it, 0 to 1; None where they were not asked.
         single: Every row is known to have one passage.
     """
 
@@ -113,7 +113,7 @@ class KeywordQuery:
     quotes: tuple[tuple[Group, ...], ...] = ()
 
 
-KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"item": len(KINDS)}
+KIND_CODES = {kind: code for code, kind in enumerate(KINDS)} | {"document": len(KINDS)}
 
 
 ROLE_CODES: dict[str | None, int] = {role: code for code, role in enumerate(ROLES)} | {None: -1}

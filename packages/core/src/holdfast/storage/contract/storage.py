@@ -7,10 +7,20 @@ backends rank alike.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.documents import (
+    Choice,
+    Deletion,
+    Document,
+    DocumentDraft,
+    FoundDocument,
+    Order,
+    Wanted,
+)
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
@@ -35,6 +45,8 @@ from holdfast.storage.contract.pipeline import (
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
 from holdfast.types import Change, Changes, Kind, Metadata, Page, Record, Scope
+
+T = TypeVar("T")
 
 Durability: TypeAlias = Literal["normal", "full"]
 """What an acknowledged write survives: the end of the process, or also of the machine."""
@@ -100,7 +112,10 @@ class MemoryStorage(Protocol):
         """
 
     def erase_reach(self, reach: Reach, tree: Filter | None = None) -> int:
-        """Erase the records of a reach that a filter lets through; return how many."""
+        """Erase a reach: its records, and the documents it owns; return how many records.
+
+        With a filter, only the records that it lets through.
+        """
 
     def undo(self, reach: Reach, change: Change) -> Change:
         """Take back the newest change of a record; return the change that does."""
@@ -169,6 +184,71 @@ class MemoryStorage(Protocol):
         Returns:
             What was found; None: the speakers are others by now, so read the question again.
         """
+
+
+class DocumentStorage(Protocol):
+    """Documents by namespace and key, of the whole file or owned by a scope."""
+
+    def put(
+        self,
+        drafts: Sequence[DocumentDraft | Deletion],
+        fingerprint: str,
+        unique_in: Reach | None = None,
+    ) -> list[bool | None]:
+        """Write drafts and do deletions, in order; say of each deletion if something was there.
+
+        Args:
+            drafts: What to write; a document of the same namespace and key gives way.
+            fingerprint: What made the vectors.
+            unique_in: Of the same key anywhere in it, a document gives way.
+
+        Raises:
+            EmbedderMismatchError: The vectors are of another embedder than the storage's.
+        """
+
+    def delete(self, choice: Choice) -> int:
+        """Delete the chosen documents; return how many there were."""
+
+    def sweep(self) -> int:
+        """Delete expired documents, and their bytes; return how many."""
+
+    def get(self, wanted: Sequence[Wanted]) -> list[Document | None]:
+        """Return documents of one moment, None for those that are not there."""
+
+    def find(self, reach: Reach, keys: Sequence[str]) -> list[tuple[Document, Floats]]:
+        """Return the documents of these keys with their vectors, in the order of the keys."""
+
+    def page(
+        self, choice: Choice, order: Order, limit: int, offset: int, *, refresh: bool = False
+    ) -> list[Document]:
+        """Return chosen documents in order; `refresh` begins their lifetime anew."""
+
+    def search(
+        self,
+        reach: Reach,
+        probe: Probe,
+        *,
+        refresh: bool = False,
+        expired: bool = False,
+        unscored: bool = False,
+    ) -> list[FoundDocument]:
+        """Rank the reach's documents for a probe.
+
+        Args:
+            reach, probe: What is searched, and for what.
+            refresh: Begin the found documents' lifetime anew.
+            expired: Find also what has expired and is not swept yet.
+            unscored: Let the documents without texts follow the ranked ones.
+        """
+
+    def namespaces(self, reach: Reach, *, expired: bool = False) -> list[tuple[str, ...]]:
+        """Return the labels of the namespaces that hold a document, sorted."""
+
+    def counts(self, reach: Reach) -> dict[tuple[str, ...], int]:
+        """Count the documents of a reach by their labels, expired ones included."""
+
+    def tally(self, reach: Reach, path: tuple[str, ...]) -> dict[Any, int]:
+        """Count the documents by the value of a field, or by each member where it is a list."""
 
 
 class PipelineStorage(Protocol):
@@ -311,8 +391,8 @@ class MaintenanceStorage(Protocol):
     def check(self) -> list[str]:
         """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound."""
 
-    def unowned(self) -> list[str]:
-        """Return the names of what packages keep in tables of their own that is no user's."""
+    def unowned(self) -> dict[str, int]:
+        """Count what belongs to no user: no erasure of a user's data reaches it."""
 
     def size(self) -> int:
         """Return how many bytes the storage takes."""
@@ -371,6 +451,10 @@ class Storage(MemoryStorage, Protocol):
         """Whether it was closed."""
 
     @property
+    def documents(self) -> DocumentStorage:
+        """The operations on documents."""
+
+    @property
     def pipeline(self) -> PipelineStorage:
         """The operations of the pipeline."""
 
@@ -389,6 +473,18 @@ class Storage(MemoryStorage, Protocol):
     @property
     def database(self) -> Any:
         """The connection pool, for packages that keep tables of their own beside."""
+
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """Run `work` in one snapshot of the documents that exactly this scope owns."""
+
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """Run `work` in one write transaction; undone as a whole if it raises.
+
+        With `erases`, deleted bytes leave the write-ahead log behind it, unless readers hold them.
+        """
+
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
+        """Return the owners of documents of these labels, of those that a scope covers."""
 
     def embedder(self) -> tuple[str, int] | None:
         """Return fingerprint and dimension of the stored vectors; None in a new storage."""

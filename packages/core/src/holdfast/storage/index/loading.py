@@ -11,7 +11,7 @@ from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import Reach
 from holdfast.types import Record
 
-Table: TypeAlias = Literal["records", "items"]
+Table: TypeAlias = Literal["records", "documents"]
 Path: TypeAlias = tuple[str, ...]
 
 Row: TypeAlias = tuple[Any, ...]
@@ -86,7 +86,7 @@ class Loader(Protocol):
         """Return the vectors of rows: float32, one after another, as many as passages."""
 
     def field(self, table: Table, path: Path, row_ids: Sequence[int]) -> Mapping[int, Value]:
-        """Return the value of a field by row id, in the order of the ids; missing: left out."""
+        """Return the value of a field by row id; missing rows are left out."""
 
     def selected(self, table: Table, reach: Reach, tree: Filter) -> list[int]:
         """Return the row ids of a reach that a filter lets through."""

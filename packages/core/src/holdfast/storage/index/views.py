@@ -13,22 +13,21 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holdfast.forking import Lock
 from holdfast.storage.contract import codec, damage
-from holdfast.storage.contract.arrays import Floats, Positions
-from holdfast.storage.index.columns import Rows
-from holdfast.storage.index.fields import Fields
+from holdfast.storage.contract.arrays import Bools, Floats, Positions
+from holdfast.storage.index.fields import FieldIndex
 from holdfast.storage.index.keywords import Keywords
 from holdfast.storage.index.loading import Loader, Reading, Row
-from holdfast.storage.index.vectors import MANY, Vectors, inner_products
-
-Bools = NDArray[np.bool_]
+from holdfast.storage.index.nearest import Question, ask
+from holdfast.storage.index.passage_table import PassageTable
+from holdfast.storage.index.vectors import MANY, Vectors
 
 # Rebuild once so many positions are dead weight.
 MOST_DEAD = 0.3
@@ -66,10 +65,10 @@ class View:
 
     def clear(self) -> None:
         """Begin anew: the next `follow` builds it from the rows."""
-        self.rows = Rows()
+        self.rows = PassageTable()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
-        self.fields = Fields(self.reading.table)
+        self.fields = FieldIndex(self.reading.table)
         self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
         self.unembedded: set[int] = set()
@@ -106,16 +105,9 @@ class View:
             allowed[self.positions(self.unembedded)] = False
         return allowed
 
-    def cosines(self, loader: Loader, query: Floats, positions: Positions) -> Floats:
-        """Return exact cosines with a unit vector; from the file, where only codes are kept."""
-        if not self.vectors.coded:
-            return self.vectors.cosines(query)[positions]
-        cosines = np.empty(len(positions), dtype=np.float32)
-        for start in range(0, len(positions), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            vectors = self._vectors(loader, positions[some])
-            cosines[some] = inner_products(vectors, query)
-        return cosines
+    def ask(self, loader: Loader, query: Floats, allowed: Bools) -> Question:
+        """Return a question: a unit vector, and which positions may answer, if they have one."""
+        return ask(self.vectors, query, self.embedded(allowed), partial(self._vectors, loader))
 
     def _vectors(self, loader: Loader, positions: Positions) -> Floats:
         """Read vectors again, shape (positions, dimension)."""
@@ -258,7 +250,7 @@ class View:
         words = np.frombuffer(b"".join(map(_TERMS, rows)), dtype=np.uint64)
         self.keywords.extend(words, bounds[:, 2].astype(np.int64), previous)
 
-    def _blobs(self, rows: Sequence[Row], counts: NDArray[np.int64]) -> list[bytes]:
+    def _blobs(self, rows: Sequence[Row], counts: Positions) -> list[bytes]:
         """Return the vectors of rows; zeros for those that wait for theirs, which are noted."""
         blobs = [*map(_VECTORS, rows)]
         if all(blobs):
@@ -325,7 +317,7 @@ class Views:
 
     def renew(self) -> None:
         """Forget, in a forked child, what a thread was changing that is not there any more."""
-        whole = [view for view in self._views.values() if not view.lock.forsaken]
+        whole = [view for view in self._views.values() if not view.lock.abandoned]
         self._views = OrderedDict((view.reading, view) for view in whole)
         self._held = sum(view.held for view in whole)
 

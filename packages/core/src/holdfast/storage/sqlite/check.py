@@ -21,7 +21,7 @@ from holdfast.storage.sqlite.schema import ROWS, STATE
 _NAMED = 20  # so many damaged rows are named
 _DIGESTED = (
     ("records", layout.COLUMNS, layout.LAYOUT),
-    ("items", document_rows.COLUMNS, document_rows.LAYOUT),
+    ("documents", document_rows.COLUMNS, document_rows.LAYOUT),
 )
 
 # Each query counts rows that must not exist.
@@ -74,8 +74,8 @@ _RULES = {
     "records whose end is not as it was written": (
         f"SELECT count(*) FROM records WHERE state IS NOT ({STATE['records']})"
     ),
-    "items whose end is not as it was written": (
-        f"SELECT count(*) FROM items WHERE state IS NOT ({STATE['items']})"
+    "documents whose end is not as it was written": (
+        f"SELECT count(*) FROM documents WHERE state IS NOT ({STATE['documents']})"
     ),
     "entries of the log whose numbers are not as they were written": (
         f"SELECT count(*) FROM log WHERE state IS NOT ({STATE['log']})"
@@ -112,15 +112,15 @@ _RULES = {
 
 
 def counts(connection: Connection, reach: Reach | None, now: int) -> dict[str, Any]:
-    """Count live records by kind, characters, namespaces, items and pending erasures."""
+    """Count live records by kind, characters, namespaces, documents and pending erasures."""
     where, values = within(reach)
     kinds = connection.execute(
         "SELECT r.kind, count(*), sum(length(r.text)) FROM namespaces n"
         f" JOIN records r ON {ROWS} WHERE {where} AND {VISIBLE} GROUP BY r.kind",
         (*values, now, now),
     ).fetchall()
-    items = connection.execute(
-        f"SELECT count(*) FROM namespaces n JOIN items r ON {ROWS} WHERE {where}"
+    documents = connection.execute(
+        f"SELECT count(*) FROM namespaces n JOIN documents r ON {ROWS} WHERE {where}"
         " AND (r.expires_at IS NULL OR r.expires_at > ?)",
         (*values, now),
     ).fetchone()[0]
@@ -133,7 +133,7 @@ def counts(connection: Connection, reach: Reach | None, now: int) -> dict[str, A
     return {
         "records": {row[0]: row[1] for row in kinds},
         "characters": sum(row[2] for row in kinds),
-        "items": items,
+        "documents": documents,
         "namespaces": spaces,
         "erasure_pending": bool(pending),
     }

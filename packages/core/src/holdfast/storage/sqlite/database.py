@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError, shown
-from holdfast.forking import renewed
+from holdfast.runtime.jobs import JobQueue
 from holdfast.storage.contract import damage
 from holdfast.storage.sqlite import encryption, wal_erasure
 from holdfast.storage.sqlite.opening import (
@@ -28,9 +28,11 @@ from holdfast.storage.sqlite.opening import (
 )
 from holdfast.storage.sqlite.pool import Pool
 from holdfast.storage.sqlite.wal_checkpoints import Moving
-from holdfast.storage.sqlite.write_lock import Pen
+from holdfast.storage.sqlite.writer import Writer
 
 __all__ = ["Connection", "Cursor", "Database", "Durability", "unmapped"]
+
+T = TypeVar("T")
 
 BUSY_SECONDS: Final = 30.0
 
@@ -63,8 +65,8 @@ class Connection(Protocol):
 class Database:
     """One SQLite file (or ``":memory:"``), safe for many threads and many processes.
 
-    `read` gives a snapshot, `write` the only pen: both are context managers that end the
-    transaction. A write commits when its block ends and rolls back when it raises.
+    `read` gives a snapshot, `write` the one write transaction: both are context managers that end
+    it. A write commits when its block ends and rolls back when it raises.
 
     Args:
         path: The file, created when missing (its folder must exist), or ``":memory:"``.
@@ -101,12 +103,12 @@ class Database:
         self._opening = Opening(self.path, None, durability, busy_seconds)
         self._pool = Pool(self._opening)
         self._translated = _Translated(self)
+        shares = durability == "full" and not self.in_memory
+        self._writer = Writer(self._pool, self._explained, self._committed, shares=shares)
         self._moving = Moving(self._move_wal)
         self.after_write: Callable[[], None] = lambda: None  # called behind every commit
         if key is not None and not self.in_memory:
             self._opening.key = encryption.raw_key(key, self._opening.head())
-        self.renew()
-        renewed(self)
         try:
             self._claim(key)
         except BaseException:  # nobody else could close it
@@ -126,12 +128,6 @@ class Database:
                 raise
             self._opening.key = again
             self._claim(key)
-
-    def renew(self) -> None:
-        """Begin with a pen that nobody holds, as a process does, also a forked child."""
-        # A write holds the pen; in memory the one connection is shared, so a read does as well.
-        shares = self.durability == "full" and not self.in_memory
-        self._pen = Pen(self._pool, shares=shares)
 
     @property
     def closed(self) -> bool:
@@ -156,7 +152,9 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a snapshot: every statement inside sees the same moment."""
-        with self._pen if self.in_memory else nullcontext(), self._translated:
+        self._writer.settle()
+        # In memory the one connection is shared, so a read keeps writers away.
+        with self._writer.lock if self.in_memory else nullcontext(), self._translated:
             self._pool.verify()
             connection = self._pool.borrow()
             try:
@@ -171,25 +169,36 @@ class Database:
                 self._pool.give_back(connection)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """Open the one write transaction; commit at the end, roll back on any error."""
-        with self._translated, self._pen.writing() as connection:
-            yield connection
-        if not self._pen.gathering:
-            self._moving.look()
-            self.after_write()
+    def write(self, *, alone: bool = False) -> Iterator[Connection]:
+        """Open the one write transaction; commit at the end, undo on any error.
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
-        """Let this thread's next writes share a transaction, each whole or undone by itself.
-
-        None is safe before the block has ended. It may contain nothing but writes.
+        A call in the queue `writes` shares its transaction with others, so that its commit comes
+        behind the block, unless it is `alone`.
 
         Raises:
-            StorageError: It could not be committed: then none of them is there.
+            StorageError: This thread is inside a write already.
         """
-        with self._translated, nullcontext() if self.in_memory else self._pen.together():
-            yield
+        writer = self._writer
+        shared = writer.draining and not alone
+        with self._translated, writer.shared() if shared else writer.single() as connection:
+            yield connection
+        if not writer.draining:
+            self._committed()
+
+    @property
+    def writes(self) -> JobQueue:
+        """The queue of calls that write: for event loops, see `holdfast.adapters.Runner`."""
+        return self._writer.queue
+
+    def run(self, work: Callable[[], T]) -> T:
+        """Make a call that writes; with full durability it shares its commit with waiting ones."""
+        return self._writer.run(work)
+
+    def settle(self) -> None:
+        """Commit, within a call of the queue `writes`, what was written so far; see `Writer`."""
+        self._writer.settle()
+
+    def _committed(self) -> None:
         self._moving.look()
         self.after_write()
 
@@ -205,12 +214,17 @@ class Database:
             self.expect_erasure(connection)
         self.finish_erasure()
 
-    def bare(self) -> AbstractContextManager[Connection]:
-        """Lend a connection outside any transaction, while nobody else of this process writes.
-
-        For pragmas, checkpoints, and a single statement, which is a transaction of its own.
-        """
-        return _Bare(self._pool, self._pen, self._translated)
+    @contextmanager
+    def bare(self) -> Iterator[Connection]:
+        """Lend a connection outside any transaction, for pragmas and checkpoints; no one writes."""
+        self._writer.settle()
+        with self._writer.lock, self._translated:
+            self._pool.verify(whole=True)
+            connection = self._pool.borrow()
+            try:
+                yield connection
+            finally:
+                self._pool.give_back(connection)
 
     def close(self) -> None:
         """Close every connection. Closing twice is fine; using it afterwards is an error."""
@@ -338,8 +352,16 @@ class Database:
         files = (self.path, self.path.with_name(self.path.name + "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return an error of the driver's as one of ours, any other as it is."""
+        if isinstance(error, DriverError | UnicodeDecodeError):
+            return self.explained(error)
+        return error
+
     def explained(self, error: Exception) -> StorageError:
         """Return an error of the driver's as one of ours, which says what to do."""
+        if isinstance(error, UnicodeDecodeError):  # the driver cannot repeat what SQLite says
+            return damage.found(f"{self.path}: a text that is no UTF-8")
         return self._opening.explained(error)
 
 
@@ -358,41 +380,5 @@ class _Translated:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, DriverError):
+        if isinstance(error, DriverError | UnicodeDecodeError):
             raise self._database.explained(error) from error
-        if isinstance(error, UnicodeDecodeError):  # the driver cannot repeat what SQLite says
-            raise damage.found(f"{self._database.path}: a text that is no UTF-8") from error
-
-
-class _Bare:
-    """Lends a connection while it holds the pen; one generator in its place takes twice as long."""
-
-    __slots__ = ("_connection", "_pen", "_pool", "_translated")
-
-    def __init__(self, pool: Pool, pen: Pen, translated: _Translated) -> None:
-        self._pool, self._pen, self._translated = pool, pen, translated
-
-    def __enter__(self) -> Connection:
-        self._pen.__enter__()
-        try:
-            with self._translated:
-                self._pool.verify(whole=True)
-                connection: Connection = self._pool.borrow()
-        except BaseException:
-            self._pen.__exit__(None, None, None)
-            raise
-        self._connection = connection
-        return connection
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self._pool.give_back(self._connection)
-        finally:
-            self._pen.__exit__(None, None, None)
-        if error is not None:
-            self._translated.__exit__(kind, error, trace)

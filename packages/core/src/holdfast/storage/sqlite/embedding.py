@@ -26,11 +26,8 @@ class SqliteEmbedding:
 
     def claim(self, fingerprint: str, reach: Reach | None = None) -> list[EmbeddingJob]:
         """See `EmbeddingStorage`."""
-        self._file.check_embedder(fingerprint)
-        with self._file.database.read() as connection:
-            if not queue.is_unembedded_due(connection, self._file.now()):
-                return []
         with self._file.database.write() as connection:
+            self._file.claim_embedder(connection, fingerprint, 0)
             by = self._pipeline.claiming(self._file.now())
             rows = queue.claim_unembedded(connection, by, reach)
         return [

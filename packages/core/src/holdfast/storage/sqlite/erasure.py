@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.storage.contract import codec
+from holdfast.storage.contract.documents import Choice
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.sqlite import erasure_effects, log, queue, records, residue
+from holdfast.storage.index.loading import ALWAYS
+from holdfast.storage.sqlite import document_rows, erasure_effects, log, queue, records, residue
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.erasure_effects import Row, Rows
 from holdfast.storage.sqlite.filters import Condition
@@ -270,8 +272,8 @@ def _unquote(connection: Connection, doomed: Rows, gone: Sequence[str]) -> None:
 def erase_reach(connection: Connection, reach: Reach, now: int, tree: Filter | None = None) -> int:
     """Erase what lies in a reach, and emptied namespaces with the ids in their names.
 
-    With a filter, only records whose newest version there it lets through. Of a fact that another
-    session changed, or told first, the version of that session stays.
+    With a filter, no documents, and only records whose newest version there it lets through. Of a
+    fact that another session changed, or told first, the version of that session stays.
 
     Returns:
         How many records lost what lay in the reach, or went with it.
@@ -284,6 +286,9 @@ def erase_reach(connection: Connection, reach: Reach, now: int, tree: Filter | N
     ).fetchall()
     erasing = _Erasure(connection, now, keep_away=False)
     gone = erasing.run([row[0] for row in rows], chosen=tree is not None)
+    if tree is None:
+        owned = document_rows.chosen(connection, Choice(reach, expired=True), ALWAYS)
+        document_rows.drop(connection, owned, now)
     _drop_emptied(connection, reach, now)
     return len({row[1] for row in rows}.union(gone))
 
@@ -306,7 +311,8 @@ def _drop_emptied(connection: Connection, reach: Reach, now: int) -> None:
     """Drop the namespaces of a reach that hold nothing any more: their paths name ids."""
     numbers = connection.execute(
         f"DELETE FROM namespaces AS n WHERE {within(reach).condition}"
-        f" AND NOT EXISTS (SELECT 1 FROM records r WHERE {ROWS}) RETURNING no",
+        f" AND NOT EXISTS (SELECT 1 FROM records r WHERE {ROWS})"
+        f" AND NOT EXISTS (SELECT 1 FROM documents r WHERE {ROWS}) RETURNING no",
         within(reach).parameters,
     ).fetchall()
     if numbers:

@@ -1,7 +1,7 @@
 """Export: every table of memories as JSON Lines, lossless, a page at a time.
 
 The first line names the format and the embedder; then one line a row: ``namespace``, ``record``
-(every version, with its vectors), ``item``, ``log``, ``erasure``, ``queue``; then the rows of
+(every version, with its vectors), ``document``, ``log``, ``erasure``, ``queue``; then the rows of
 packages' own tables, by the package's name. Row ids are of this file only: an import numbers anew
 and keeps the keys.
 """
@@ -26,7 +26,7 @@ Line = Mapping[str, Any]
 
 TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "record": ("records", tuple(COLUMNS)),
-    "item": ("items", document_rows.COLUMNS),
+    "document": ("documents", document_rows.COLUMNS),
     "log": (
         "log",
         ("namespace", "position", "operation", "before", "after", "key", "at", "reason", "sources"),
@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
     "erasure": ("erasures", ("key", "namespace", "at", "message")),
 }
 # Which column pages a table. The log comes in the order of writes, across namespaces.
-_PAGED_BY = {"record": "id", "item": "id", "log": "seq", "queue": "record", "erasure": "key"}
+_PAGED_BY = {"record": "id", "document": "id", "log": "seq", "queue": "record", "erasure": "key"}
 # What else is told of a record: JSON arrays.
 _BESIDE = {
     "slots": "(SELECT json_group_array(slot) FROM slots s WHERE s.record = records.id)",
@@ -44,7 +44,7 @@ _BESIDE = {
         " WHERE e.record = records.id)"
     ),
 }
-_LAYOUTS = {"record": LAYOUT, "item": document_rows.LAYOUT}
+_LAYOUTS = {"record": LAYOUT, "document": document_rows.LAYOUT}
 
 
 def header(connection: Connection) -> Line:
@@ -62,7 +62,7 @@ def lines(connection: Connection, reach: Reach | None) -> Iterator[Line]:
     """Yield every line of a snapshot, the header first.
 
     Raises:
-        DamagedFileError: A record or an item is not as it was written: a copy would look sound.
+        DamagedFileError: A record or a document is not as it was written: a copy would look sound.
     """
     where, values = within(reach)
     yield header(connection)

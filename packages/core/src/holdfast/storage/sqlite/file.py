@@ -25,8 +25,8 @@ from holdfast.storage.sqlite.schema import STEPS
 from holdfast.storage.sqlite.wal_erasure import EVERY
 from holdfast.types import utc_now
 
-# Expired records, and items, erased in one transaction; and how many of those at once, where the
-# file is opened or closed.
+# Expired records, and documents, erased in one transaction; and how many of those at once, where
+# the file is opened or closed.
 SLICE = 200
 SLICES = 25
 
@@ -95,7 +95,7 @@ class File:
                     return
 
     def _purge_some(self) -> bool:
-        """Erase a slice of what has expired; say whether that was not all."""
+        """Erase a slice of what has expired; return whether that was not all."""
         with self.database.read() as connection:
             if not connection.execute(_EXPIRED, {"now": self.now()}).fetchone()[0]:
                 return False
@@ -125,7 +125,7 @@ class File:
         return self._embedder
 
     def knows(self, fingerprint: str) -> bool:
-        """Say whether this is the file's embedder as far as is known without a look."""
+        """Return whether this is the file's embedder as far as is known without a look."""
         return self._embedder is not None and self._embedder[0] == fingerprint
 
     def forget_embedder(self) -> None:
@@ -181,11 +181,12 @@ class File:
         """
         known = self.embedder()
         view = self.views.get(reading, known[1] if known else 0)
-        begin = self.database.write if writing else self.database.read
+        database = self.database
+        database.settle()  # while this waits for the view, its reader may wait for the writer
         with view.lock:
             followed = False
             try:
-                with begin() as connection:
+                with database.write(alone=True) if writing else database.read() as connection:
                     with damage.Reading("the rows of a view"):
                         loader = SqliteLoader(connection)
                         dimension, newest = self._state(connection, known)
@@ -219,6 +220,7 @@ class File:
     def graph(self, reading: GraphReading) -> Iterator[tuple[SqliteLoader, GraphView]]:
         """Lend a graph view at its own snapshot; it needs no vectors."""
         view = self.graphs.get(reading)
+        self.database.settle()  # see `viewing`
         with lending(view), self.database.read() as connection:
             with damage.Reading("the relations of a view"):
                 loader = SqliteLoader(connection)
@@ -259,7 +261,7 @@ class Clock:
 _EXPIRED = (
     "SELECT EXISTS (SELECT 1 FROM records r WHERE expires_at <= :now"
     " AND version = (SELECT max(version) FROM records v WHERE v.key = r.key))"
-    " OR EXISTS (SELECT 1 FROM items WHERE expires_at <= :now)"
+    " OR EXISTS (SELECT 1 FROM documents WHERE expires_at <= :now)"
 )
 _EMBEDDER = (
     "SELECT (SELECT value FROM properties WHERE name = 'embedder'),"
@@ -280,6 +282,6 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
 def _has_vectors(connection: Connection) -> bool:
     row = connection.execute(
         "SELECT EXISTS (SELECT 1 FROM records WHERE length(vectors) > 0)"
-        " OR EXISTS (SELECT 1 FROM items WHERE length(vectors) > 0)"
+        " OR EXISTS (SELECT 1 FROM documents WHERE length(vectors) > 0)"
     ).fetchone()
     return bool(row[0])

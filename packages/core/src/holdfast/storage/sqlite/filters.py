@@ -1,4 +1,4 @@
-"""Filters as SQL over ``records r`` or ``items r``. Every value is bound.
+"""Filters as SQL over ``records r`` or ``documents r``. Every value is bound.
 
 Only paths are spelled out, quoted by `place`: a metadata field listed in `Memory`'s
 ``indexed`` has an index on exactly that expression (`File`), and SQLite must recognise it.

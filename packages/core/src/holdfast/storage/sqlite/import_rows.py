@@ -44,7 +44,7 @@ _HANGING: Final = (
     ("entities", "record"),
     ("ends", "record"),
     ("records", "id"),
-    ("items", "id"),
+    ("documents", "id"),
 )
 _BOTH: Final = ("before", "after")
 _LOGGED: Final = ("operation", "at", "key", "reason", "sources")
@@ -97,7 +97,7 @@ class Importer:
             getattr(self, f"_write_{line.table}")(line.values)
 
     def finish(self) -> int:
-        """Let erasures hold; return how many records and items are new.
+        """Let erasures hold; return how many records and documents are new.
 
         Raises:
             InvalidInputError: A record lies elsewhere in this file, too.
@@ -146,7 +146,7 @@ class Importer:
         self._targets[values["no"]] = target
 
     def _is_newer(self, number: int, space: Space) -> bool:
-        """Say whether the export goes on where the file's namespace stops.
+        """Return whether the export goes on where the file's namespace stops.
 
         Raises:
             InvalidInputError: They tell of different memories.
@@ -185,7 +185,7 @@ class Importer:
             queue.put_unembedded(self._connection, [row_id])
         self._keys.add(values["key"])
 
-    def _write_item(self, values: Mapping[str, Any]) -> None:
+    def _write_document(self, values: Mapping[str, Any]) -> None:
         if self._target(values["id"]).written:
             row = {**values, "id": self._moved(values["id"])}
             document_rows.insert(self._connection, [[row[name] for name in document_rows.COLUMNS]])
@@ -287,11 +287,11 @@ class Importer:
 
 
 def _rows(connection: Connection, number: int) -> set[int]:
-    """Return the ids of all records and items of a namespace."""
+    """Return the ids of all records and documents of a namespace."""
     bounds = (number << NAMESPACE_BITS, number + 1 << NAMESPACE_BITS)
     rows = connection.execute(
         "SELECT id FROM records WHERE id >= ?1 AND id < ?2"
-        " UNION ALL SELECT id FROM items WHERE id >= ?1 AND id < ?2",
+        " UNION ALL SELECT id FROM documents WHERE id >= ?1 AND id < ?2",
         bounds,
     )
     return {row[0] for row in rows}

@@ -35,11 +35,11 @@ _SELECT: Final[dict[Table, str]] = {
         " n.run_id IS NOT NULL, r.passages, r.vectors, r.terms"
         " FROM namespaces n JOIN records r"
     ),
-    "items": (
-        "SELECT r.id, r.id, 'item', NULL, NULL, 0.5, 0, r.updated_at,"
+    "documents": (
+        "SELECT r.id, r.id, 'document', NULL, NULL, 0.5, 0, r.updated_at,"
         f" {ALWAYS}, {NEVER}, coalesce(r.expires_at, {NEVER}), 0,"
         " r.passages, r.vectors, r.terms"
-        " FROM namespaces n JOIN items r"
+        " FROM namespaces n JOIN documents r"
     ),
 }
 # When the caller gave a fact other words, which may be after it had ended: then all that it said
@@ -53,7 +53,7 @@ _FACTS: Final = (
     f" {EXPIRY}, {{reworded}} FROM namespaces n JOIN records r ON {{where}}"
     " AND r.relations <> '[]'{known} ORDER BY r.id"
 )
-_DOCUMENT: Final[dict[Table, str]] = {"records": "r.metadata", "items": "r.value"}
+_DOCUMENT: Final[dict[Table, str]] = {"records": "r.metadata", "documents": "r.value"}
 _OF_NAMESPACE: Final = f"{ROWS} WHERE n.no = ?"
 _MOST: Final = 500  # ids in one statement
 _MOST_VALUES: Final = 10_000  # SQLite binds 32,766 values at most
@@ -107,7 +107,7 @@ class SqliteLoader:
         self, reading: Reading, where: str, values: Sequence[int], order: str = ""
     ) -> Iterable[Row]:
         select = _SELECT[reading.table]
-        if reading.table == "items":
+        if reading.table == "documents":
             return self.connection.execute(f"{select} ON {where}{order}", values)
         known, ended = _at(reading.as_of)
         sql = f"{select.format(valid_to=ended)} ON {where}{known}{order}"

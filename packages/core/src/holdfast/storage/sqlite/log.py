@@ -28,7 +28,7 @@ expect_erasure = wal_erasure.expect
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One write to one record or item; `before` and `after` are row ids of its versions."""
+    """One write to one record or document; `before` and `after` are row ids of its versions."""
 
     namespace: int
     operation: Operation

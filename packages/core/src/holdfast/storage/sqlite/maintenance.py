@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.sqlite import (
     check,
+    document_edits,
+    document_rows,
     erasure,
     export_lines,
     import_rows,
@@ -55,10 +58,15 @@ class SqliteMaintenance:
                 wrong += view_check.graph(connection, network)
         return wrong
 
-    def unowned(self) -> list[str]:
+    def unowned(self) -> dict[str, int]:
         """See `MaintenanceStorage`."""
         with self._file.database.read() as connection:
-            return list(package_tables.unowned(connection))
+            found = Counter(package_tables.unowned(connection))
+            for labels, number in document_rows.counts(connection, Reach.of_prefix(())).items():
+                found[f"documents: {'/'.join(labels)}"] += number
+            for labels, number in document_edits.counts_of_runs(connection).items():
+                found[f"documents of runs: {'/'.join(labels)}"] += number
+        return dict(found)
 
     # -- transfer -------------------------------------------------------------------------------
 
@@ -69,7 +77,7 @@ class SqliteMaintenance:
         which others need between two lines: so its lines are read at once.
 
         Raises:
-            DamagedFileError: A record or an item is not as it was written.
+            DamagedFileError: A record or a document is not as it was written.
         """
         database = self._file.database
         with database.read() as connection:
@@ -89,7 +97,7 @@ class SqliteMaintenance:
         """
         for name in survey.packages:
             package_tables.prepare(self._file.database, name)
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             if header.embedder is not None and header.dimension is not None:
                 self._file.claim_embedder(connection, header.embedder, header.dimension)
             importer = import_rows.Importer(connection, survey, self._file.now())
@@ -142,7 +150,7 @@ class SqliteMaintenance:
 
     def reembedding_finish(self, fingerprint: str) -> bool:
         """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
-        with self._file.database.write() as connection:
+        with self._file.database.write(alone=True) as connection:
             reembedding.check_own(connection, fingerprint)
             finished = reembedding.finish(connection, fingerprint, self._file.now())
         if finished:

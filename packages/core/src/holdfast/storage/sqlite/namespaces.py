@@ -10,12 +10,18 @@ from holdfast.storage.contract.codec import to_json
 from holdfast.storage.contract.reach import (
     AFTER_SEPARATOR,
     NAMESPACE_BITS,
+    SEPARATOR,
     Reach,
-    item_path,
+    document_path,
+    labels_path,
     scope_path,
 )
 from holdfast.storage.sqlite.database import Connection
 from holdfast.types import Scope, Within
+
+# The labels of an owned document namespace, with a separator before them; '' of other paths.
+_SPLIT = "instr(n.path, char(31, 31))"
+_LABELS = f"iif({_SPLIT}, substr(n.path, {_SPLIT} + 1), '')"
 
 
 class Where(NamedTuple):
@@ -30,15 +36,29 @@ def within(reach: Reach | None) -> Where:
     """Return a reach as SQL; none given: everything."""
     if reach is None:
         return Where("TRUE", ())
-    if reach.kind == "namespace":
-        return Where("n.path = ?", (item_path(reach.labels),))
-    if reach.kind == "prefix":
-        path = item_path(reach.labels)
-        return Where("n.path >= ? AND n.path < ?", (path, path[:-1] + AFTER_SEPARATOR))
+    if reach.kind in ("namespace", "prefix"):
+        return _of_documents(reach) if reach.scope is None else _of_owned(reach, reach.scope)
     if reach.kind == "numbers":
         return Where("n.no IN (SELECT value FROM json_each(?))", (to_json(reach.numbers),))
     assert reach.scope is not None
     return _of_neighbours(reach.scope) if reach.kind == "neighbours" else _of_scope(reach.scope)
+
+
+def _of_documents(reach: Reach) -> Where:
+    path = document_path(reach.labels)
+    if reach.kind == "namespace":
+        return Where("n.path = ?", (path,))
+    return Where("n.path >= ? AND n.path < ?", (path, path[:-1] + AFTER_SEPARATOR))
+
+
+def _of_owned(reach: Reach, scope: Scope) -> Where:
+    """Return the condition of documents that a scope owns: their ids, and how the path goes on."""
+    ids, values = _of_scope(scope)
+    labels = SEPARATOR + labels_path(reach.labels)
+    if reach.kind == "namespace":
+        return Where(f"{ids} AND {_LABELS} = ?", (*values, labels))
+    bounds = (labels, labels[:-1] + AFTER_SEPARATOR)
+    return Where(f"{ids} AND {_LABELS} >= ? AND {_LABELS} < ?", (*values, *bounds))
 
 
 def _of_scope(scope: Scope) -> Where:
@@ -75,13 +95,14 @@ def scope_number(connection: Connection, scope: Scope) -> int:
 
 def scope_rows(connection: Connection, scope: Scope, count: int) -> range:
     """Reserve row ids at the end of a scope's namespace, made on first use."""
-    ids = (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
-    return _rows(connection, scope_path(scope), ids, count)
+    return _rows(connection, scope_path(scope), scope, count)
 
 
-def item_rows(connection: Connection, labels: Sequence[str], count: int) -> range:
-    """Reserve row ids at the end of an item namespace, made on first use."""
-    return _rows(connection, item_path(labels), (None, None, None, None), count)
+def document_rows(
+    connection: Connection, labels: Sequence[str], owner: Scope | None, count: int
+) -> range:
+    """Reserve row ids at the end of a document namespace, made on first use."""
+    return _rows(connection, document_path(labels, owner), owner, count)
 
 
 def known_scope(connection: Connection, scope: Scope) -> int | None:
@@ -92,12 +113,13 @@ def known_scope(connection: Connection, scope: Scope) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _rows(connection: Connection, path: str, ids: tuple[str | None, ...], count: int) -> range:
+def _rows(connection: Connection, path: str, scope: Scope | None, count: int) -> range:
     row = connection.execute(
         "UPDATE namespaces SET next = next + ? WHERE path = ? RETURNING no, next", (count, path)
     ).fetchone()
     if row is None:
-        return take_ids(connection, make(connection, path, *ids), count)
+        ids = () if scope is None else (scope.user_id, scope.agent_id, scope.run_id, scope.app_id)
+        return take_ids(connection, make(connection, path, *(ids or (None,) * 4)), count)
     return _before(row[0], row[1], count)
 
 
@@ -125,7 +147,7 @@ def _before(namespace: int, upto: int, count: int) -> range:
 
 
 def holds(connection: Connection, reach: Reach, row_id: int) -> bool:
-    """Say whether a row lies in a reach."""
+    """Return whether a row lies in a reach."""
     found = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM namespaces n WHERE n.no = ? AND {within(reach).condition})",
         (row_id >> NAMESPACE_BITS, *within(reach).parameters),

@@ -44,8 +44,8 @@ MOMENT = 200  # milliseconds; upkeep gives way to readers
 MAPPED_BYTES = 1 << 30
 # Pages of 4 kB after which the write-ahead log is moved into the file and begun anew. Where no
 # write waits for the disk, SQLite's own thousand lets every larger one wait for it: deleting 2,000
-# of 10,000 items took 80 ms instead of 15. Where every write does, a log that has stopped growing
-# is synced in two thirds of the time: an add took 392 us on average instead of 440.
+# of 10,000 documents took 80 ms instead of 15. Where every write does, a log that has stopped
+# growing is synced in two thirds of the time: an add took 392 us on average instead of 440.
 CHECKPOINT_PAGES: dict[Durability, int] = {"normal": 8_000, "full": 1_000}
 
 _ADVICE = {
@@ -103,7 +103,7 @@ class Opening:
         return connection
 
     def readable(self, key: str) -> bool:
-        """Say whether the file can be read with a key."""
+        """Return whether the file can be read with a key."""
         connection = self._unlocked(key)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -166,7 +166,7 @@ class Opening:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("PRAGMA cache_size = -16000")
         # Filters and listings read many rows; from the system's own cache that takes a quarter of
-        # the time (10,000 items: 4 ms for 15). An encrypted file cannot be mapped.
+        # the time (10,000 documents: 4 ms for 15). An encrypted file cannot be mapped.
         connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES if self.key is None else 0}")
         connection.execute(f"PRAGMA synchronous = {self.durability}")
         if not self.in_memory:

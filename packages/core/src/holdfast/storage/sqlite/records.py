@@ -269,7 +269,7 @@ def _storable(key: object) -> bool:
 
 
 def is_here(connection: Connection, reach: Reach, key: str) -> bool:
-    """Say whether any version of a key lies in a reach, even one that is damaged."""
+    """Return whether any version of a key lies in a reach, even one that is damaged."""
     if not _storable(key):
         return False
     row = connection.execute(

@@ -30,13 +30,13 @@ def check_own(connection: Connection, fingerprint: str) -> None:
     """
     if fingerprint == _embedder(connection):
         return
-    row = connection.execute(  # an item with vectors and without texts: nothing to embed anew
-        f"SELECT n.path FROM items r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
+    row = connection.execute(  # a document with vectors and without texts: nothing to embed anew
+        f"SELECT n.path FROM documents r JOIN namespaces n ON n.no = r.id >> {NAMESPACE_BITS}"
         " WHERE r.texts = '[]' AND length(r.vectors) > 0 LIMIT 1"
     ).fetchone()
     if row is not None:
         raise InvalidInputError(
-            f"the collection at {reaches.item_labels(row[0])} holds vectors that its caller "
+            f"the collection at {reaches.document_labels(row[0])} holds vectors that its caller "
             f"made, and {fingerprint!r} cannot make them anew: delete what it holds, reembed, and "
             "put it again with vectors of the new embedder"
         )
@@ -61,12 +61,12 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Emb
     jobs = [EmbeddingJob(row[0], row[1], row[2], row[3], spans(row[4])) for row in rows]
     if len(jobs) < limit:
         documents = connection.execute(
-            "SELECT id, texts FROM items WHERE texts <> '[]'"
+            "SELECT id, texts FROM documents WHERE texts <> '[]'"
             " AND id NOT IN (SELECT id FROM reembedding) LIMIT ?",
             (limit - len(jobs),),
         ).fetchall()
         jobs += [
-            EmbeddingJob(row_id, "item", "", None, (), tuple(codec.from_json(texts)))
+            EmbeddingJob(row_id, "document", "", None, (), tuple(codec.from_json(texts)))
             for row_id, texts in documents
         ]
     return jobs, _missing(connection)
@@ -80,7 +80,7 @@ def spans(blob: bytes) -> tuple[tuple[int, int], ...]:
 def _missing(connection: Connection) -> int:
     row = connection.execute(
         "SELECT (SELECT count(*) FROM records WHERE id NOT IN (SELECT id FROM reembedding))"
-        " + (SELECT count(*) FROM items WHERE texts <> '[]'"
+        " + (SELECT count(*) FROM documents WHERE texts <> '[]'"
         " AND id NOT IN (SELECT id FROM reembedding))"
     ).fetchone()
     return int(row[0])
@@ -100,15 +100,15 @@ def finish(connection: Connection, fingerprint: str, now: int) -> bool:
         return False
     known = _embedder(connection)
     _swap(connection, "records", tuple(layout.COLUMNS), layout.LAYOUT)
-    _swap(connection, "items", document_rows.COLUMNS, document_rows.LAYOUT)
+    _swap(connection, "documents", document_rows.COLUMNS, document_rows.LAYOUT)
     sample = (
         connection.execute(
             "SELECT length(e.vectors) / (4 * (length(r.passages) / 12))"
             " FROM reembedding e JOIN records r USING (id) LIMIT 1"
         ).fetchone()
         or connection.execute(
-            "SELECT length(e.vectors) / (4 * json_array_length(i.texts))"
-            " FROM reembedding e JOIN items i USING (id) LIMIT 1"
+            "SELECT length(e.vectors) / (4 * json_array_length(r.texts))"
+            " FROM reembedding e JOIN documents r USING (id) LIMIT 1"
         ).fetchone()
     )
     connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))

@@ -31,7 +31,7 @@ STATE = {
         " + coalesce(retired_by, 1) % 2147483647 * 11"
         " + coalesce(closed_by, 1) % 2147483647 * 13"
     ),
-    "items": "coalesce(expires_at, 1) % 2147483647",
+    "documents": "coalesce(expires_at, 1) % 2147483647",
     "log": (
         "coalesce(before, 1) % 2147483647 * 3 + coalesce(after, 1) % 2147483647 * 5"
         " + at % 2147483647 * 7 + position * 11"
@@ -40,9 +40,9 @@ STATE = {
 
 STEPS: tuple[str, ...] = (
     f"""
--- One row a partition. A scope and a framework's namespace both become a `path`: labels, each
--- followed by the unit separator, so that a prefix is a range. `next` numbers its rows; `head` is
--- the position of the last entry of its log.
+-- One row a partition. Its `path` tells a scope, or the labels of documents, or both where a scope
+-- owns them: parts that the unit separator follows, so that a prefix is a range. `next` numbers its
+-- rows; `head` is the position of the last entry of its log.
 CREATE TABLE namespaces (
     no INTEGER PRIMARY KEY AUTOINCREMENT,
     path TEXT NOT NULL UNIQUE,
@@ -151,8 +151,8 @@ CREATE TABLE ends (
     PRIMARY KEY (record, closed_by)
 ) WITHOUT ROWID;
 
--- A framework's own documents: a key in a namespace, a JSON value, several vectors.
-CREATE TABLE items (
+-- Documents: a key in a namespace, a JSON value, several vectors.
+CREATE TABLE documents (
     id INTEGER PRIMARY KEY,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
@@ -165,13 +165,13 @@ CREATE TABLE items (
     vectors BLOB NOT NULL,
     terms BLOB NOT NULL,
     content BLOB NOT NULL,
-    state INTEGER GENERATED ALWAYS AS ({STATE["items"]}) STORED
+    state INTEGER GENERATED ALWAYS AS ({STATE["documents"]}) STORED
 );
 
 -- One index for a key, in its namespace and in any: every index is one more page a put writes.
-CREATE UNIQUE INDEX items_key ON items(key, id >> 32);
+CREATE UNIQUE INDEX documents_key ON documents(key, id >> 32);
 
-CREATE INDEX items_expiry ON items(expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX documents_expiry ON documents(expires_at) WHERE expires_at IS NOT NULL;
 
 -- Every write. Views follow it; history is read from it; deleted rows leave their trace.
 -- `position` counts the entries of a namespace in the order in which they are committed. `seq`

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
-
 import numpy as np
 
 from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.documents import Document, FoundDocument
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.search import Found, Probe
-from holdfast.storage.index.searching import Lift, find
+from holdfast.storage.index.searching import Boost, find
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import document_rows, records
-from holdfast.storage.sqlite.document_rows import Item
 from holdfast.storage.sqlite.loading import SqliteLoader
 
 
-class FoundItem(NamedTuple):
-    """An item found, its row id, and which of its texts matched best; no score: none did."""
-
-    row_id: int
-    item: Item
-    score: float | None
-    text: int
-    parts: Mapping[str, float]
-
-
 def find_records(
-    loader: SqliteLoader, view: View, probe: Probe, now: int, lift: Lift | None = None
+    loader: SqliteLoader, view: View, probe: Probe, now: int, boost: Boost | None = None
 ) -> list[Found]:
     """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(loader, view, probe, now, lift)
+    hits = find(loader, view, probe, now, boost)
     known = records.fetch_with_passages(loader.connection, [hit.row_id for hit in hits])
     found = []
     with damage.Reading("what a search found"):
@@ -41,21 +28,21 @@ def find_records(
     return found
 
 
-def find_items(loader: SqliteLoader, view: View, probe: Probe, now: int) -> list[FoundItem]:
-    """Rank what a view of items may show; whole items, in the same snapshot."""
+def find_documents(loader: SqliteLoader, view: View, probe: Probe, now: int) -> list[FoundDocument]:
+    """Rank what a view of documents may show; whole documents, in the same snapshot."""
     hits = find(loader, view, probe, now)
     known = document_rows.fetch(loader.connection, [hit.row_id for hit in hits])
     with damage.Reading("what a search found"):
         return [
-            FoundItem(row_id, known[row_id], score, passage, parts)
+            FoundDocument(row_id, known[row_id], score, passage, parts)
             for row_id, passage, score, parts in hits
         ]
 
 
 def latest(
     loader: SqliteLoader, view: View, tree: Filter | None, now: int, limit: int, offset: int
-) -> list[tuple[int, Item]] | None:
-    """Return a page of a view's items, the latest put first; None: only SQL can tell."""
+) -> list[tuple[int, Document]] | None:
+    """Return a page of a view's documents, the latest put first; None: only SQL can tell."""
     table = view.rows.table
     allowed = view.rows.visible(now, None, None) & (table["passage"] == 0)
     if tree is not None:
@@ -65,6 +52,4 @@ def latest(
         allowed &= through
     ids, put_at = table["id"][allowed], table["occurred"][allowed]
     page = ids[np.lexsort((-ids, -put_at))[offset : offset + limit]].tolist()
-    found = document_rows.fetch(loader.connection, page)
-    with damage.Reading("a page of items"):
-        return [(row_id, found[row_id]) for row_id in page]
+    return document_rows.page(loader.connection, page)

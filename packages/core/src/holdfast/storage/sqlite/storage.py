@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
@@ -18,6 +20,7 @@ from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import (
+    document_edits,
     erasure,
     listing,
     log,
@@ -27,7 +30,8 @@ from holdfast.storage.sqlite import (
     versions,
 )
 from holdfast.storage.sqlite.database import Durability
-from holdfast.storage.sqlite.documents import Documents
+from holdfast.storage.sqlite.document_edits import SqliteRows
+from holdfast.storage.sqlite.documents import SqliteDocuments
 from holdfast.storage.sqlite.embedding import SqliteEmbedding
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
@@ -36,12 +40,14 @@ from holdfast.storage.sqlite.pipeline import SqlitePipeline
 from holdfast.storage.sqlite.searches import find_records
 from holdfast.types import KINDS, Change, Changes, Kind, Metadata, Page, Record, Scope
 
+T = TypeVar("T")
+
 # Turns of the run at hand that a context may show.
 RECENT = 6
 
 
 class SqliteStorage:
-    """Operations on memories; those on items, and on the file as a whole, are beside them.
+    """Operations on memories; those on documents, and on the file as a whole, are beside them.
 
     Args:
         path, key, durability, indexed, view_budget: See `File`.
@@ -49,10 +55,8 @@ class SqliteStorage:
 
     Attributes:
         file: What all operations share.
-        documents: Operations on items.
-        derivation: Operations of the pipeline.
-        naming: Names that may be one.
-        upkeep: Counts, checks, transfer, a change of embedder.
+        documents: Operations on documents.
+        pipeline, graph, maintenance: The other groups of operations.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class SqliteStorage:
             path, key=key, durability=durability, indexed=indexed, view_budget=view_budget
         )
         self.database = self.file.database
-        self.documents = Documents(self.file)
+        self.documents = SqliteDocuments(self.file)
         self.pipeline = SqlitePipeline(self.file, lease)
         self.graph = SqliteGraph(self.file)
         self.maintenance = SqliteMaintenance(self.file)
@@ -89,6 +93,24 @@ class SqliteStorage:
     def closed(self) -> bool:
         """See `Storage`."""
         return self.database.closed
+
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return work(SqliteRows(connection, owner, self.file.now()))
+
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """See `Storage`."""
+        with self.database.write() as connection:
+            result = work(SqliteRows(connection, owner, self.file.now()))
+        if erases:
+            self.database.finish_erasure()
+        return result
+
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
+        """See `Storage`."""
+        with self.database.read() as connection:
+            return document_edits.owners(connection, labels, covering)
 
     def embedder(self) -> tuple[str, int] | None:
         """See `Storage`."""
@@ -319,12 +341,12 @@ class SqliteStorage:
                 with damage.Reading("the relations of a view"):
                     network.follow(loader)
                 asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
-                boost = partial(graph_boost.lifts, network=network, asked=asked)
+                boost = partial(graph_boost.boosts, network=network, asked=asked)
             return find_records(loader, view, probe, now, boost)
 
 
 def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
-    """Say whether others speak than when a question was read."""
+    """Return whether others speak than when a question was read."""
     live = view.reading.as_of is None
     return live and speakers is not None and speakers != view.rows.speakers.keys()
 

@@ -7,7 +7,7 @@ file itself notes that an erasure is pending, and these finish it:
 * the deletion, which waits some milliseconds for readers (`BREATH`), and `purge`;
 * opening and closing the file, without waiting;
 * of each process's writes the first one after every `EVERY` seconds, behind its commit and without
-  waiting. Until then a write looks at the clock, and then it asks the file once. (Items note an
+  waiting. Until then a write looks at the clock, and then it asks the file once. (Documents note an
   erasure with each value that is replaced: so the log is emptied at this rate, not at theirs.)
 
 At the same times, what has expired is erased (`Caretaker.chore`), a slice at a time.

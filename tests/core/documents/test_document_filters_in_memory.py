@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holdfast.documents import Items, Put, Search
+from holdfast.documents import Documents, Put
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,9 +45,9 @@ filters = st.recursive(
 )
 
 
-def found(items: Items, query: str | None, wanted: dict[str, Any]) -> set[str]:
-    matches = items.search(Search(PLACE, query, filters=wanted, limit=100))
-    return {match.item.key for match in matches}
+def found(documents: Documents, query: str | None, wanted: dict[str, Any]) -> set[str]:
+    matches = documents.search(PLACE, query, filters=wanted, limit=100)
+    return {match.document.key for match in matches}
 
 
 @settings(max_examples=60, deadline=None)
@@ -59,24 +59,24 @@ def found(items: Items, query: str | None, wanted: dict[str, Any]) -> set[str]:
 def test_memory_and_sql_agree(
     values: list[Any], later: list[Any], asked: list[dict[str, Any]]
 ) -> None:
-    items = Items.open(":memory:", embedder=HashEmbedder(8))
-    items.batch([Put(PLACE, str(n), value, ["x", "y"]) for n, value in enumerate(values)])
+    documents = Documents.open(":memory:", embedder=HashEmbedder(8))
+    documents.batch([Put(PLACE, str(n), value, ["x", "y"]) for n, value in enumerate(values)])
     for wanted in asked:
-        assert found(items, "x", wanted) == found(items, None, wanted)
+        assert found(documents, "x", wanted) == found(documents, None, wanted)
 
     # Rows come, change and go; what was read of the others still holds.
-    items.batch([Put(PLACE, str(n), value, ["x"]) for n, value in enumerate(later)])
-    items.delete(PLACE, str(len(values) - 1))
+    documents.batch([Put(PLACE, str(n), value, ["x"]) for n, value in enumerate(later)])
+    documents.delete(PLACE, str(len(values) - 1))
     for wanted in asked:
-        assert found(items, "x", wanted) == found(items, None, wanted)
-    items.close()
+        assert found(documents, "x", wanted) == found(documents, None, wanted)
+    documents.close()
 
 
 def test_more_fields_than_are_kept_are_read_again() -> None:
-    items = Items.open(":memory:", embedder=HashEmbedder(8))
-    items.put(PLACE, "1", {f"f{n}": n for n in range(20)}, texts=["x"])
+    documents = Documents.open(":memory:", embedder=HashEmbedder(8))
+    documents.put(PLACE, "1", {f"f{n}": n for n in range(20)}, texts=["x"])
 
     for _ in range(2):
         for number in range(20):
-            assert found(items, "x", {f"f{number}": number}) == {"1"}
-            assert found(items, "x", {f"f{number}": number + 1}) == set()
+            assert found(documents, "x", {f"f{number}": number}) == {"1"}
+            assert found(documents, "x", {f"f{number}": number + 1}) == set()

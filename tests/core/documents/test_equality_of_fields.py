@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from holdfast.documents import Items, Search
+from holdfast.documents import Documents
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,14 +20,14 @@ SCALARS = st.one_of(
 
 
 @pytest.fixture
-def items(tmp_path: Path) -> Iterator[Items]:
-    items = Items.open(tmp_path / "items.db")
-    yield items
-    items.close()
+def documents(tmp_path: Path) -> Iterator[Documents]:
+    documents = Documents.open(tmp_path / "documents.db")
+    yield documents
+    documents.close()
 
 
-def found(items: Items, filters: dict[str, Any]) -> set[str]:
-    return {match.item.key for match in items.search(Search(("n",), filters=filters, limit=100))}
+def found(documents: Documents, filters: dict[str, Any]) -> set[str]:
+    return {match.document.key for match in documents.search(("n",), filters=filters, limit=100)}
 
 
 @pytest.mark.parametrize(
@@ -43,32 +43,34 @@ def found(items: Items, filters: dict[str, Any]) -> set[str]:
         ('say "ä\\n', None),
     ],
 )
-def test_a_number_is_found_however_it_is_written(items: Items, stored: Any, asked: Any) -> None:
-    items.put(("n",), "a", {"deep": {"x": stored}})
-    assert found(items, {"deep.x": stored if asked is None else asked}) == {"a"}
+def test_a_number_is_found_however_it_is_written(
+    documents: Documents, stored: Any, asked: Any
+) -> None:
+    documents.put(("n",), "a", {"deep": {"x": stored}})
+    assert found(documents, {"deep.x": stored if asked is None else asked}) == {"a"}
 
 
-def test_the_same_characters_elsewhere_are_no_match(items: Items) -> None:
-    items.put(("n",), "text", {"say": '"x":1', "x": 2})
-    items.put(("n",), "other", {"y": {"x": 1}})
-    items.put(("n",), "longer", {"x": 11})
-    items.put(("n",), "string", {"x": "1"})
-    assert found(items, {"x": 1}) == set()
+def test_the_same_characters_elsewhere_are_no_match(documents: Documents) -> None:
+    documents.put(("n",), "text", {"say": '"x":1', "x": 2})
+    documents.put(("n",), "other", {"y": {"x": 1}})
+    documents.put(("n",), "longer", {"x": 11})
+    documents.put(("n",), "string", {"x": "1"})
+    assert found(documents, {"x": 1}) == set()
 
 
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(values=st.lists(SCALARS, min_size=1, max_size=5), place=st.integers(0, 4))
-def test_equality_agrees_with_python(items: Items, values: list[Any], place: int) -> None:
+def test_equality_agrees_with_python(documents: Documents, values: list[Any], place: int) -> None:
     for number in range(5):
-        items.delete(("n",), str(number))
+        documents.delete(("n",), str(number))
     for number, value in enumerate(values):
-        items.put(("n",), str(number), {"x": value, "pad": ["x", {"x": None}]})
+        documents.put(("n",), str(number), {"x": value, "pad": ["x", {"x": None}]})
     asked = values[place % len(values)]
     same = {
         str(number)
         for number, value in enumerate(values)
         if value == asked and isinstance(value, bool) == isinstance(asked, bool)
     }
-    assert found(items, {"x": asked}) == same
+    assert found(documents, {"x": asked}) == same

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from holdfast import Memory
-from holdfast.documents import Items, Put, Search
+from holdfast.documents import Documents, Put
 from holdfast.testing import HashEmbedder
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,11 +33,11 @@ puts = st.lists(
 )
 
 
-def listings(items: Items) -> list[list[tuple[tuple[str, ...], str]]]:
+def listings(documents: Documents) -> list[list[tuple[tuple[str, ...], str]]]:
     return [
         [
-            (match.item.namespace, match.item.key)
-            for match in items.search(Search(("a",), filters=tree, limit=3, offset=offset))
+            (match.document.namespace, match.document.key)
+            for match in documents.search(("a",), filters=tree, limit=3, offset=offset)
         ]
         for tree in FILTERS
         for offset in (0, 2)
@@ -49,21 +49,21 @@ def listings(items: Items) -> list[list[tuple[tuple[str, ...], str]]]:
 def test_a_view_at_hand_changes_no_listing(before: list[Put], after: list[Put]) -> None:
     with Memory(":memory:", embedder=HashEmbedder()) as memory:
         for put in before:
-            memory.items.batch([put])
-        memory.items.search(Search(("a",), "one"))  # now there is a view of it, which must follow
+            memory.documents.batch([put])
+        memory.documents.search(("a",), "one")  # now there is a view of it, which must follow
         for put in after:
-            memory.items.batch([put])
-        with_view = listings(memory.items)
-        memory.items.storage.file.views.clear()
-        assert with_view == listings(memory.items)
+            memory.documents.batch([put])
+        with_view = listings(memory.documents)
+        memory.documents.storage.file.views.clear()
+        assert with_view == listings(memory.documents)
 
 
 @pytest.mark.parametrize("warm", [False, True])
-def test_items_without_texts_are_listed(warm: bool) -> None:
+def test_documents_without_texts_are_listed(warm: bool) -> None:
     with Memory(":memory:", embedder=HashEmbedder()) as memory:
-        memory.items.put(("a",), "k", {"n": 1}, texts=["one"])
+        memory.documents.put(("a",), "k", {"n": 1}, texts=["one"])
         if warm:
-            memory.items.search(Search(("a",), "one"))
-        memory.items.put(("a",), "l", {"n": 2})
-        found = memory.items.search(Search(("a",)))
-        assert [match.item.key for match in found] == ["l", "k"]
+            memory.documents.search(("a",), "one")
+        memory.documents.put(("a",), "l", {"n": 2})
+        found = memory.documents.search(("a",))
+        assert [match.document.key for match in found] == ["l", "k"]

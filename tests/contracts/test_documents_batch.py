@@ -1,4 +1,4 @@
-"""The item layer: several operations at once."""
+"""The document layer: several operations at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from support.faces import Face
 
 
 def test_results_come_in_the_order_of_the_operations(face: Face) -> None:
-    face.items.put(("a",), "k", 1, texts=["tea"])
-    got, listed, found, gone, missing = face.items.batch(
+    face.documents.put(("a",), "k", 1, texts=["tea"])
+    got, listed, found, gone, missing = face.documents.batch(
         [
             Get(("a",), "k"),
             ListNamespaces(),
@@ -24,26 +24,26 @@ def test_results_come_in_the_order_of_the_operations(face: Face) -> None:
     )
     assert got.value == 1
     assert listed == [("a",)]
-    assert [match.item for match in found] == [got]
+    assert [match.document for match in found] == [got]
     assert (gone, missing) == (True, False)
 
 
 def test_reads_see_what_was_there_before_the_writes(face: Face) -> None:
-    face.items.put(("a",), "k", 1)
-    _, got = face.items.batch([Put(("a",), "k", 2), Get(("a",), "k")])
+    face.documents.put(("a",), "k", 1)
+    _, got = face.documents.batch([Put(("a",), "k", 2), Get(("a",), "k")])
     assert got.value == 1
-    assert face.items.get(("a",), "k").value == 2
+    assert face.documents.get(("a",), "k").value == 2
 
 
 def test_of_several_puts_to_one_key_the_last_wins(face: Face) -> None:
-    face.items.batch([Put(("a",), "k", 1), Put(("a",), "k", None), Put(("a",), "k", 3)])
-    assert face.items.get(("a",), "k").value == 3
-    face.items.batch([Put(("a",), "k", 4), Put(("a",), "k", None)])
-    assert face.items.get(("a",), "k") is None
+    face.documents.batch([Put(("a",), "k", 1), Put(("a",), "k", None), Put(("a",), "k", 3)])
+    assert face.documents.get(("a",), "k").value == 3
+    face.documents.batch([Put(("a",), "k", 4), Put(("a",), "k", None)])
+    assert face.documents.get(("a",), "k") is None
 
 
 def test_an_operation_that_makes_no_sense_spares_its_neighbours(face: Face) -> None:
-    results = face.items.batch(
+    results = face.documents.batch(
         [
             Put(("a",), "one", 1),
             Put(("a",), "", 2),
@@ -56,17 +56,17 @@ def test_an_operation_that_makes_no_sense_spares_its_neighbours(face: Face) -> N
     assert [isinstance(result, InvalidInputError) for result in results] == [
         *(False, True, True, True, True, False)
     ]
-    assert face.items.get(("a",), "one").value == 1
-    assert face.items.get(("a",), "two").value == 2
+    assert face.documents.get(("a",), "one").value == 1
+    assert face.documents.get(("a",), "two").value == 2
 
 
 def test_an_embedder_that_fails_half_way_leaves_nothing(opened: Callable[..., Face]) -> None:
     face = opened(embedder=HashEmbedder(fail_at=3))
     with pytest.raises(ProviderError):
-        face.items.batch([Put(("a",), f"k{n}", n, texts=[f"tea {n}"]) for n in range(5)])
-    assert face.items.namespaces() == []
+        face.documents.batch([Put(("a",), f"k{n}", n, texts=[f"tea {n}"]) for n in range(5)])
+    assert face.documents.namespaces() == []
     assert face.stats(check=True).problems == ()
 
 
 def test_nothing_to_do_is_nothing_done(face: Face) -> None:
-    assert face.items.batch([]) == []
+    assert face.documents.batch([]) == []
