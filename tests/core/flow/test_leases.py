@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
-from holdfast.runtime import AsyncRuntime
+from holdfast.ingestion.embedding import embed_waiting
+from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
@@ -219,11 +220,25 @@ def test_a_turn_does_not_wait_for_a_clock_that_was_wrong(
 ) -> None:
     with opened(tmp_path, echoing()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
+        run(embed_waiting(SYNC, memory._storage, memory._embedder))
         ahead(memory, sql, by)
         due = memory._storage.pipeline.next_due()
         assert due is not None
         assert (due > 0) is waits
         assert len(memory.flush()) == (0 if waits else 1)
+
+
+@pytest.mark.parametrize(("sql", "by", "waits"), WAITS)
+def test_a_record_does_not_wait_for_a_clock_that_was_wrong(
+    tmp_path: Path, sql: str, by: int, waits: bool
+) -> None:
+    with opened(tmp_path, None) as memory:
+        memory.add("I sail", user_id="ada", wait=False)
+        ahead(memory, sql.replace("queue", "unembedded"), by)
+        due = memory._storage.pipeline.next_due()
+        assert due is not None
+        assert (due > 0) is waits
+        assert memory.flush().unembedded == (1 if waits else 0)
 
 
 def test_turns_claimed_by_a_clock_that_was_wrong_can_be_retried(tmp_path: Path) -> None:

@@ -363,12 +363,14 @@ class Changes(Sequence[Change]):
         usage: Model calls and tokens spent before the call returned.
         pending: Turns that still wait for extraction (``wait=False``).
         problems: What of a model's answer had to be put right or left out, and why.
+        unembedded: Records that still wait for their vectors (``wait=False``); found by words.
     """
 
     changes: tuple[Change, ...] = ()
     usage: Usage = Usage()
     pending: int = 0
     problems: tuple[str, ...] = ()
+    unembedded: int = 0
 
     @overload
     def __getitem__(self, index: int) -> Change: ...

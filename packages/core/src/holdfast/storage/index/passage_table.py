@@ -192,7 +192,7 @@ class PassageTable:
 
     def refresh(self, positions: range, row: Row) -> None:
         """Take over what may change of a row: when it ends."""
-        self._mortal = True
+        self._mortal = self._mortal or min(row[9], row[10]) < NEVER
         for position in positions:
             self._table["valid_to"][position] = row[9]
             self._table["expires"][position] = row[10]

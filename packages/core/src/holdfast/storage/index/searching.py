@@ -49,7 +49,7 @@ def find(
     loader: Loader, view: View, probe: Probe, now: int, boost: Boost | None = None
 ) -> list[Hit]:
     """Rank what a view may show."""
-    if len(probe.vector) != view.vectors.dimension:
+    if view.vectors.dimension and len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
@@ -66,10 +66,21 @@ def find(
         more = np.setdiff1d(_largest(boosts, np.flatnonzero(allowed & (boosts > 0))), places)
         places, dense = _joined(places, dense, more, question.cosines(more))
         boosted = boosts[places]
+    if view.unembedded:
+        dense = _as_far_as_others(dense, np.isin(places, view.positions(view.unembedded)))
     rows = view.rows.taken(places)
     speakers, single = view.rows.speakers, view.rows.single
     ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, boosted, single))
     return _hits(probe, ranked, rows)
+
+
+def _as_far_as_others(dense: Floats, unembedded: Bools) -> Floats:
+    """Let candidates without vectors count as the farthest of the others; alone, as 0.
+
+    So their words alone speak for them, and the spread of the others' cosines stays as it is.
+    """
+    others = dense[~unembedded]
+    return np.where(unembedded, others.min() if len(others) else np.float32(0), dense)
 
 
 def _joined(

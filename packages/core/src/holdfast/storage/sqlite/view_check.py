@@ -66,7 +66,7 @@ def _places(some: View) -> Positions:
 def _rows(some: View) -> Held:
     rows = some.rows.table[_places(some)]
     columns = [rows[name] for name in ROW.names or () if name not in _OWN]
-    return [*columns, sorted(some.wordless)]
+    return [*columns, sorted(some.wordless), sorted(some.unembedded)]
 
 
 def _speakers(some: View) -> Held:
