@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from holdfast import Embedder, Memory
-from holdfast.ingestion.conductor import conductor as ingestion
+from holdfast.ingestion import conductor as ingestion
 from holdfast.maintenance.conversations import Conversation
 from holdfast.runtime import SYNC, run
 from holdfast.storage.contract.memories import Draft
@@ -54,7 +54,7 @@ def remember_facts(
     They are written as the pipeline writes its own, so that context sees what they rest on.
     `relations`: What each fact states, by its text.
     """
-    storage = SqliteStorage(memory.database.path)
+    storage = SqliteStorage(memory._storage.database.path)
     by_id = {turn.message_id or "": turn for turn in turns}
     for run_id in dict.fromkeys(fact.run_id for fact in conversation.observations):
         facts = [

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from holdfast.providers.endpoint import Endpoint
-from holdfast_autogen.home import Home
+from holdfast_autogen.owner_loop import OwnerLoop
 from holdfast_langgraph import HoldfastSaver, HoldfastStore
 from langgraph.checkpoint.base import empty_checkpoint
 from support.forking import in_child
@@ -50,7 +50,7 @@ def test_an_async_client_has_a_new_home_in_a_child() -> None:
         await home.run(said())
         return in_child(lambda: asyncio.run(home.run(said())))
 
-    home = Home()
+    home = OwnerLoop()
     assert asyncio.run(main()) == "here"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,16 @@ from holdfast.documents import Collection, Put
 from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
-from holdfast.storage.contract.arrays import Floats
+from holdfast.storage.contract.arrays import Bools, Floats
+from holdfast.storage.contract.documents import Deletion
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.index.loading import NEVER, Reading
-from holdfast.storage.index.nearest import Question
+from holdfast.storage.index.nearest import Coded
 from holdfast.storage.index.searching import find
-from holdfast.storage.index.vectors import Vectors
+from holdfast.storage.index.vectors import Codes, Vectors
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite.document_rows import DocumentDraft
 from holdfast.storage.sqlite.loading import SqliteLoader
@@ -52,12 +54,13 @@ def clouds(draw: st.DrawFn) -> Floats:
     return unit(vectors.astype(np.float32))
 
 
-def in_codes(vectors: Floats, many: int, step: int) -> Vectors:
+def in_codes(vectors: Floats, many: int, step: int) -> Codes:
     """Codes of vectors that came some at a time."""
     coded = Vectors(vectors.shape[1], many)
     for start in range(0, len(vectors), step):
         coded.extend(vectors[start : start + step])
-    return coded
+    assert coded.codes is not None
+    return coded.codes
 
 
 def queries(vectors: Floats) -> list[Floats]:
@@ -85,7 +88,7 @@ def test_a_cosine_lies_between_its_bounds_however_codes_came_to_be(
         assert (cosines <= high).all()
 
 
-def no_other_exceeds(coded: Vectors, vectors: Floats, query: Floats, most: int) -> None:
+def no_other_exceeds(coded: Codes, vectors: Floats, query: Floats, most: int) -> None:
     """Check what `scan` promises of the positions that it does not return."""
     allowed = np.arange(len(vectors)) % 5 > 0 if most % 2 else np.ones(len(vectors), dtype=bool)
     places, beyond = coded.scan(query, most, allowed)
@@ -133,9 +136,7 @@ def test_the_bounds_of_codes_allow_for_a_second_rounding() -> None:
 def test_codes_make_room_for_numbers_larger_than_seen_at_first() -> None:
     small = unit(np.random.default_rng(0).standard_normal((500, 64)).astype(np.float32))
     axes = np.eye(64, dtype=np.float32)
-    coded = Vectors(64, many=500)
-    coded.extend(small)
-    coded.extend(axes)
+    coded = in_codes(np.concatenate([small, axes]), 500, 500)
     low, high = coded.bounds(axes[3], np.arange(564))
     cosines = np.concatenate([small, axes]) @ axes[3]
     assert (low <= cosines).all()
@@ -148,7 +149,7 @@ def test_codes_take_a_quarter_of_the_memory() -> None:
     whole, coded = Vectors(384, many=10_000), Vectors(384, many=1_000)
     for some in (whole, coded):
         some.extend(vectors)
-    assert coded.coded
+    assert coded.codes is not None
     assert coded.nbytes < 0.27 * whole.nbytes
 
 
@@ -178,12 +179,26 @@ def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> Non
     half = len(vectors) // 2
     storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
     storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
-    storage.documents.put([(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made")
+    place = Reach.of_namespace(("a",))
+    gone = [Deletion(place, f"k{number}") for number in range(3, len(vectors), 7)]
+    storage.documents.put(gone, "made")
 
 
 def followed(view: View, loader: SqliteLoader) -> View:
     view.follow(loader)
     return view
+
+
+def careful(view: View, loader: SqliteLoader, query: Floats, allowed: Bools) -> Coded:
+    """Ask a view of codes, scanning for no more than is wanted, so that the bounds decide."""
+    question = view.ask(loader, query, allowed)
+    assert isinstance(question, Coded)
+    return replace(question, first=1, least=1)
+
+
+def cosines_of(view: View, loader: SqliteLoader, query: Floats) -> Floats:
+    everything = np.ones(len(view.rows), dtype=np.bool_)
+    return view.ask(loader, query, everything).cosines(np.arange(len(view.rows)))
 
 
 WORDS = st.sampled_from(["tea", "green tea", "a cat", "rain on stone", "?!"])
@@ -201,7 +216,7 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
     vectors: Floats, said: list[str], mode: str, filters: Any, most: int
 ) -> None:
     words = [said[number % len(said)] for number in range(len(vectors))]
-    score = ranking.item_scores[mode]
+    score = ranking.document_scores[mode]
     with stored(vectors, words) as storage:
         coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
         with storage.database.read() as connection:
@@ -223,12 +238,12 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
                 allowed &= through
             if not allowed.any():
                 return
-            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
+            question = careful(coded, loader, vectors[0], allowed)
             places, cosines = question.foremost(score, keywords, most)
             everything = np.flatnonzero(allowed)
             ids = whole.rows.table["id"].tolist()
             order = [ids.index(row) for row in coded.rows.table["id"][everything].tolist()]
-            true = whole.cosines(loader, vectors[0], np.array(order))
+            true = cosines_of(whole, loader, vectors[0])[np.array(order)]
             np.testing.assert_allclose(
                 cosines,
                 true[np.isin(everything, places)][np.argsort(np.argsort(places))],
@@ -258,8 +273,8 @@ def test_the_nearest_of_a_view_of_codes_are_the_nearest_however_many_are_wanted(
             followed(whole, loader)
             allowed = coded.rows.visible(NOW, None, None)
             allowed[:: data.draw(st.integers(1, 5))] = True
-            true = whole.cosines(loader, vectors[0], np.arange(len(allowed)))
-            question = Question(loader, coded, vectors[0], allowed, first=1, least=1)
+            true = cosines_of(whole, loader, vectors[0])
+            question = careful(coded, loader, vectors[0], allowed)
             places, cosines = question.nearest(most)
     wanted = np.sort(true[allowed])[::-1][:most]
     assert len(places) >= len(wanted)
@@ -309,8 +324,8 @@ def test_many_records_of_codes_are_those_of_vectors_and_few_are_read(
         connection.set_trace_callback(statements.append)  # type: ignore[attr-defined]
         found = find(loader, coded, probe, NOW)
         connection.set_trace_callback(None)  # type: ignore[attr-defined]
-    assert coded.vectors.coded
-    assert not whole.vectors.coded
+    assert coded.vectors.codes is not None
+    assert whole.vectors.codes is None
     scores = [hit.score for hit in found]
     np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
     # A statement reads two thousand vectors: eleven read all.
@@ -344,13 +359,13 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                     limit=20,
                     offset=offset,
                     tree=parse({"even": True}, own_fields=False),
-                    score=ranking.item_scores[mode],
+                    score=ranking.document_scores[mode],
                 )
                 found, wanted = (
                     find(loader, followed(view, loader), probe, NOW) for view in (coded, whole)
                 )
-                assert coded.vectors.coded
-                assert not whole.vectors.coded
+                assert coded.vectors.codes is not None
+                assert whole.vectors.codes is None
                 scores = [hit.score for hit in found]
                 np.testing.assert_allclose(scores, [hit.score for hit in wanted], atol=1e-6)
 

@@ -67,7 +67,7 @@ def test_with_a_reader_open_the_erasure_is_pending_until_purge(
     saver: HoldfastSaver, memory: Memory, path: Path
 ) -> None:
     talk(saver, "1", user_id="ada")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         connection.execute("SELECT count(*) FROM records").fetchone()
         memory.delete_all(user_id="ada")
         assert saver.get_tuple(thread("1")) is None
@@ -171,7 +171,7 @@ def test_a_check_names_threads_of_no_user(saver: HoldfastSaver, memory: Memory) 
 
 def test_a_check_finds_what_a_thread_lacks(saver: HoldfastSaver, memory: Memory) -> None:
     talk(saver, "1", user_id="ada", text="barley " * 40)
-    with memory.database.write() as connection:
+    with memory._storage.database.write() as connection:
         connection.execute("UPDATE langgraph_checkpoints SET manifest = x'c1' WHERE id = 1")
         connection.execute("DELETE FROM langgraph_blobs")
         connection.execute("INSERT INTO langgraph_owners VALUES (77, 'ada', '', '')")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from holdfast import Memory
 from holdfast.storage.contract.filters import parse
-from holdfast.storage.index.fields import FIELDS, Fields
+from holdfast.storage.index.fields import FIELDS, FieldIndex
 from holdfast.storage.sqlite.file import File
 from holdfast.storage.sqlite.loading import SqliteLoader
 from holdfast.testing import HashEmbedder
@@ -126,6 +126,15 @@ def test_memory_and_sql_agree(
         agree(memory, asked)
 
 
+def test_a_new_version_that_stands_before_later_rows_keeps_its_values() -> None:
+    with Memory(":memory:", embedder=HashEmbedder(8)) as memory:
+        first = memory.add("tea 0", user_id="ada", metadata={"a": 0}).records[0]
+        agree(memory, [{"a": 0}])
+        memory.add("tea 1", user_id="ada", metadata={"a": 1})
+        memory.update(first.id, user_id="ada", metadata={"a": 2})
+        agree(memory, [{"a": 1}, {"a": 2}])
+
+
 def view_of(memory: Memory) -> Any:
     file: File = memory._storage.file
     (reading,) = file.views.readings()
@@ -144,8 +153,8 @@ def test_a_view_that_is_not_filtered_holds_no_field() -> None:
 def test_a_field_that_would_take_too_much_memory_is_not_kept() -> None:
     with Memory(":memory:", embedder=HashEmbedder(8)) as memory:
         memory.add([f"tea {n}" for n in range(50)], user_id="ada")
-        fields = Fields("records", largest=5_000)
-        with memory.database.read() as connection:
+        fields = FieldIndex("records", largest=5_000)
+        with memory._storage.database.read() as connection:
             rows = connection.execute("SELECT id FROM records ORDER BY id").fetchall()
             ids = np.array(rows, dtype=np.int64)[:, 0]
             few, many = parse({"kind": "turn"}), parse({"id": {"exists": True}})

@@ -64,8 +64,7 @@ class Handle:
         if isinstance(place, str | os.PathLike):
             self._path = IN_MEMORY if str(place) == IN_MEMORY else name_of(place)
             return
-        in_memory = place.database.in_memory
-        self._path = IN_MEMORY if in_memory else name_of(place.database.path)
+        self._path = IN_MEMORY if place.path == IN_MEMORY else name_of(place.path)
         self._opened = offer(place)
 
     @classmethod

@@ -10,7 +10,7 @@ from autogen_core import Image
 from autogen_core.memory import MemoryContent, MemoryMimeType
 from holdfast import InvalidInputError, Message, Record
 
-from holdfast_autogen.chain import Said, follow
+from holdfast_autogen.message_ids import Said, next_id
 
 # Where a record's metadata says what is not plain text: its type, its form and its bytes.
 KEY = "_autogen"
@@ -33,7 +33,7 @@ def message_of(content: MemoryContent) -> Message:
         raise InvalidInputError(f"the metadata key {KEY!r} is Holdfast's own")
     metadata = {**(content.metadata or {}), **({KEY: form} if form else {})}
     told = json.dumps([text, metadata], sort_keys=True, default=repr)
-    return Message(text, id=follow("", Said("user", mime, told)), metadata=metadata)
+    return Message(text, id=next_id("", Said("user", mime, told)), metadata=metadata)
 
 
 def _mime(content: MemoryContent) -> str:

@@ -17,7 +17,7 @@ from holdfast import LLM, Answer, ProviderError, Tool, Usage
 from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
 
-from holdfast_autogen.home import Home, refusal
+from holdfast_autogen.owner_loop import OwnerLoop, needs_loop
 
 Messages = Sequence[Mapping[str, str]]
 
@@ -36,7 +36,7 @@ class AutoGenLLM(LLM):
 
     def __init__(self, client: ChatCompletionClient) -> None:
         self._client = client
-        self._home = Home()
+        self._owner_loop = OwnerLoop()
 
     def complete(self, messages: Messages, *, tool: Tool | None = None) -> Answer:
         """Refuse: an AutoGen client cannot be asked without its event loop.
@@ -44,7 +44,7 @@ class AutoGenLLM(LLM):
         Raises:
             ProviderError: Always; it names the verbs that work.
         """
-        raise ProviderError(refusal(self._client))
+        raise ProviderError(needs_loop(self._client))
 
     async def acomplete(self, messages: Messages, *, tool: Tool | None = None) -> Answer:
         """Answer a conversation, in the client's own event loop; see `holdfast.LLM`.
@@ -53,7 +53,7 @@ class AutoGenLLM(LLM):
             ProviderError: The model failed.
         """
         with failures_of(type(self._client).__name__):
-            return await self._home.run(self._ask(messages, tool))
+            return await self._owner_loop.run(self._ask(messages, tool))
 
     async def _ask(self, messages: Messages, tool: Tool | None) -> Answer:
         calling = tool is not None and self._client.model_info["function_calling"]

@@ -16,13 +16,13 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import Self
 
 from holdfast_autogen.cancelling import cancellable
-from holdfast_autogen.chain import linked
 from holdfast_autogen.connections import Handle, Place
 from holdfast_autogen.contents import content_of, message_of, shown
-from holdfast_autogen.deeds import state
 from holdfast_autogen.injection import DEFAULT_NAME, InjectAs, Injection, put, whole
 from holdfast_autogen.longterm import LongTerm
+from holdfast_autogen.message_ids import with_ids
 from holdfast_autogen.scopes import Ids, Owner, Sessions
+from holdfast_autogen.tool_actions import state
 from holdfast_autogen.turns import conversation, live
 
 # What `query` takes beside the query and the token, as `holdfast.Memory.search` does.
@@ -144,7 +144,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
     async def _write_down(
         self, context: ChatCompletionContext, ids: Ids, messages: list[LLMMessage]
     ) -> None:
-        told = linked(conversation(messages, self._injection))
+        told = with_ids(conversation(messages, self._injection))
         if not told:
             return
         before = self._progress.get(context, _Progress(ids))
@@ -220,7 +220,7 @@ class HoldfastMemory(Memory, Component[HoldfastMemoryConfig]):
         """Erase everything this memory can recall, for good."""
         ids = self._owner.reading(self._owner.writing())
         memory = await self._handle.memory()
-        await memory.adelete_all(**ids)
+        await memory.adelete_all(**ids, filters={})  # records alone: histories stay
         self._progress.clear()
 
     async def close(self) -> None:

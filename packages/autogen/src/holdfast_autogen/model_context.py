@@ -14,10 +14,10 @@ from holdfast import Message
 from pydantic import BaseModel, ConfigDict
 from typing_extensions import Self
 
-from holdfast_autogen.chain import linked
 from holdfast_autogen.connections import Handle, Place
 from holdfast_autogen.injection import DEFAULT_NAME, InjectAs, Injection
 from holdfast_autogen.longterm import LongTerm
+from holdfast_autogen.message_ids import with_ids
 from holdfast_autogen.scopes import Ids, Owner, Sessions
 from holdfast_autogen.turns import live, said
 
@@ -129,7 +129,7 @@ class HoldfastModelContext(ChatCompletionContext, Component[HoldfastModelContext
         if self._last is None:
             # Agents of a team tell one run the same things; elsewhere a conversation is its own.
             self._last = "" if "run_id" in ids else uuid.uuid4().hex
-        self._waiting += linked([told], self._last)
+        self._waiting += with_ids([told], self._last)
         self._last = self._waiting[-1].id
         fresh = tuple(self._waiting)
         if await self._long_term.remember(ids, fresh):

@@ -88,7 +88,7 @@ class Owner:
         return _ids(known)
 
     def reading(self, writing: Ids) -> Ids:
-        """Return the ids of what may be recalled by who writes under `writing`.
+        """Return the scope to read for a given write scope.
 
         A session is that of all its ids: not those of others that are named alike.
         """

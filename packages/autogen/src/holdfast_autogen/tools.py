@@ -16,8 +16,8 @@ from typing_extensions import Self
 
 from holdfast_autogen.cancelling import cancellable
 from holdfast_autogen.connections import Handle, Place
-from holdfast_autogen.deeds import forget, recall, remember
 from holdfast_autogen.scopes import Owner, Sessions
+from holdfast_autogen.tool_actions import forget, recall, remember
 
 
 class MemoryToolConfig(BaseModel):

@@ -12,8 +12,8 @@ from autogen_core.models import (
     UserMessage,
 )
 
-from holdfast_autogen.chain import Said
 from holdfast_autogen.injection import Injection
+from holdfast_autogen.message_ids import Said
 
 
 def said(message: LLMMessage) -> Said | None:

@@ -101,7 +101,6 @@ __all__ = [
 _LAZY = {
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
-    "Database": "holdfast.storage.sqlite.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",

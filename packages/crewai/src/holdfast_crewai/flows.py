@@ -4,59 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime, time, timezone
+from datetime import date, time
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from crewai.flow.async_feedback.types import PendingFeedbackContext
 from crewai.flow.persistence.base import FlowPersistence
-from holdfast import Database
+from holdfast import Documents, Scope
+from holdfast.documents import Put
 from pydantic import BaseModel, Field, PrivateAttr
 
-STEPS = (
-    """
-CREATE TABLE crewai_states (
-    no INTEGER PRIMARY KEY AUTOINCREMENT,
-    flow TEXT NOT NULL,
-    method TEXT NOT NULL,
-    state TEXT NOT NULL,
-    at TEXT NOT NULL
-);
+from holdfast_crewai.paths import IDS, Spec
 
-CREATE INDEX crewai_states_flow ON crewai_states(flow, no);
-
-CREATE TABLE crewai_feedback (
-    flow TEXT PRIMARY KEY,
-    context TEXT NOT NULL,
-    state TEXT NOT NULL
-) WITHOUT ROWID
-""",
-)
+_STATES, _QUESTIONS = ("crewai", "flow states"), ("crewai", "flow questions")
 
 
 class HoldfastFlowPersistence(FlowPersistence):
-    """Keeps every state of a flow, and what waits for a human.
+    """Keeps the latest state of every flow, and what waits for a human.
 
-        @persist(HoldfastFlowPersistence(path="memory.db"))
+        @persist(HoldfastFlowPersistence(path="memory.db", user_id="ada"))
         class MyFlow(Flow[State]): ...
 
+    CrewAI names a flow by its id alone: with ``user_id``, `Memory.delete_all` of this user erases
+    the states; without any id they are nobody's.
+
     Attributes:
-        path: The file; it may be the memory's own.
+        path: The file, or ``holdfast:/data/memory.db?user_id=ada``; it may be the memory's own.
+        user_id, agent_id, run_id: Whose flows.
         key: Its key, if it is encrypted; never written into a checkpoint.
     """
 
     persistence_type: str = Field(default="HoldfastFlowPersistence")
     path: str
+    user_id: str | None = None
+    agent_id: str | None = None
+    run_id: str | None = None
     key: str | bytes | None = Field(default=None, exclude=True, repr=False)
 
-    _database: Database = PrivateAttr()
+    _documents: Documents = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Open the file."""
-        if self.path != ":memory:":
-            self.path = str(Path(self.path).expanduser().absolute())
-        self._database = Database(self.path, key=self.key)
+        spec = Spec.read(self.path)
+        self.path = spec.path
+        for name, value in spec.ids.items():
+            setattr(self, name, value)
         self.init_db()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> HoldfastFlowPersistence:
@@ -64,33 +56,29 @@ class HoldfastFlowPersistence(FlowPersistence):
         return self
 
     def init_db(self) -> None:
-        """Make the tables."""
-        self._database.migrate("crewai-flows", STEPS)
+        """Open the file."""
+        ids = {name: value for name in IDS if (value := getattr(self, name)) is not None}
+        owner = Scope(**ids) if ids else None
+        self._documents = Documents.open(self.path, owner=owner, key=self.key)
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._documents.close()
 
     def save_state(
         self, flow_uuid: str, method_name: str, state_data: dict[str, Any] | BaseModel
     ) -> None:
-        """Keep a flow's state after a method.
+        """Keep a flow's state after a method, in the place of the one before.
 
         Raises:
             ValueError: The state is neither a model nor a dictionary.
         """
-        state = _json(state_data)
-        with self._database.write() as connection:
-            _append(connection, flow_uuid, method_name, state)
+        self._documents.batch([Put(_STATES, flow_uuid, _json(state_data))], strict=True)
 
     def load_state(self, flow_uuid: str) -> dict[str, Any] | None:
         """Return a flow's latest state, or None."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT state FROM crewai_states WHERE flow = ? ORDER BY no DESC LIMIT 1",
-                (flow_uuid,),
-            ).fetchone()
-        return None if row is None else _read(row[0])
+        found = self._documents.get(_STATES, flow_uuid)
+        return None if found is None else _read(found.value)
 
     def save_pending_feedback(
         self,
@@ -100,36 +88,27 @@ class HoldfastFlowPersistence(FlowPersistence):
     ) -> None:
         """Keep a flow's state and what it asks a human, in one transaction."""
         state = _json(state_data)
-        with self._database.erasing() as connection:  # an earlier question gives way
-            _append(connection, flow_uuid, context.method_name, state)
-            connection.execute(
-                "REPLACE INTO crewai_feedback VALUES (?, ?, ?)",
-                (flow_uuid, json.dumps(context.to_dict(), default=_plain), state),
-            )
+        question = {"context": json.dumps(context.to_dict(), default=_plain), "state": state}
+        self._documents.batch(
+            [Put(_STATES, flow_uuid, state), Put(_QUESTIONS, flow_uuid, question)],
+            strict=True,
+        )
+        self._documents.sweep()  # an earlier question gives way, to the last byte
 
     def load_pending_feedback(
         self, flow_uuid: str
     ) -> tuple[dict[str, Any], PendingFeedbackContext] | None:
         """Return the state and the question of a flow that waits, or None."""
-        with self._database.read() as connection:
-            row = connection.execute(
-                "SELECT state, context FROM crewai_feedback WHERE flow = ?", (flow_uuid,)
-            ).fetchone()
-        if row is None:
+        found = self._documents.get(_QUESTIONS, flow_uuid)
+        if found is None:
             return None
-        return _read(row[0]) or {}, PendingFeedbackContext.from_dict(json.loads(row[1]))
+        context = PendingFeedbackContext.from_dict(json.loads(found.value["context"]))
+        return _read(found.value["state"]) or {}, context
 
     def clear_pending_feedback(self, flow_uuid: str) -> None:
         """Forget that a flow waits."""
-        with self._database.erasing() as connection:
-            connection.execute("DELETE FROM crewai_feedback WHERE flow = ?", (flow_uuid,))
-
-
-def _append(connection: Any, flow: str, method: str, state: str) -> None:
-    connection.execute(
-        "INSERT INTO crewai_states (flow, method, state, at) VALUES (?, ?, ?, ?)",
-        (flow, method, state, datetime.now(timezone.utc).isoformat()),
-    )
+        self._documents.delete(_QUESTIONS, flow_uuid)
+        self._documents.sweep()
 
 
 def _read(text: str) -> dict[str, Any] | None:

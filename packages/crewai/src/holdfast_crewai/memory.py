@@ -97,7 +97,7 @@ class HoldfastMemory(CrewMemory):
     @field_serializer("storage")
     def _specification(self, storage: Any) -> str:
         """Write down file and tenant, so that a restored memory is fenced as this one is."""
-        path = Spec.read(storage.database.path if isinstance(storage, Memory) else storage).path
+        path = Spec.read(storage.path if isinstance(storage, Memory) else storage).path
         ids = {name: value for name in IDS if (value := getattr(self, name)) is not None}
         return str(Spec(path, ids))
 

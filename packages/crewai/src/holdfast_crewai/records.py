@@ -19,9 +19,9 @@ from holdfast import Changes, Match, Memory, Message, Record, RecordNotFoundErro
 
 from holdfast_crewai import translation
 from holdfast_crewai.backend import Backend
+from holdfast_crewai.last_access import LastAccess
 from holdfast_crewai.opening import OnFirstUse
 from holdfast_crewai.paths import children, normal
-from holdfast_crewai.touches import Touches
 
 PAGE = 1000
 NEWEST_FIRST = "-occurred_at"
@@ -53,9 +53,11 @@ class RecordStorage(Backend):
 
     # -- the file -------------------------------------------------------------------------------
 
-    def _opened(self) -> tuple[Memory, Memory, Touches]:
+    def _opened(self) -> tuple[Memory, Memory, LastAccess]:
         core = self._opening()
-        return core, core.scoped(**self._ids, app_id=self._below(None)), Touches(core.database)
+        tenant = core.scoped(**self._ids) if self._ids else core
+        below = core.scoped(**self._ids, app_id=self._below(None))
+        return core, below, LastAccess(tenant.documents)
 
     def _below(self, path: str | None) -> Within:
         """Return what lies at a path and below; what the tenant stored without one is the root's.
@@ -76,7 +78,7 @@ class RecordStorage(Backend):
         return self._file.get()[1]
 
     @property
-    def touches(self) -> Touches:
+    def last_access(self) -> LastAccess:
         """When records were last read."""
         return self._file.get()[2]
 
@@ -177,7 +179,7 @@ class RecordStorage(Backend):
 
     def touch_records(self, record_ids: Sequence[str]) -> None:
         """Note that records were read; written later, many at once."""
-        self.touches.touch(record_ids)
+        self.last_access.touch(record_ids)
 
     def delete(
         self,
@@ -190,7 +192,7 @@ class RecordStorage(Backend):
         """Erase the records for which everything asked holds; return how many."""
         asked = translation.criteria(categories, metadata_filter, older_than, record_ids)
         return self.memories.delete_all(
-            app_id=self._below(scope_prefix), filters={"AND": asked} if asked else None
+            app_id=self._below(scope_prefix), filters={"AND": asked} if asked else {}
         )
 
     # -- reading --------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ class RecordStorage(Backend):
         return {"app_id": self._below(scope_prefix), "filters": filters, "limit": limit}
 
     def has_private(self, scope_prefix: str | None) -> bool:
-        """Say whether private records lie below a path."""
+        """Return whether private records lie below a path."""
         scopes = self.memories.scopes(app_id=self._below(scope_prefix))
         return any((scope.app_id or "").endswith(translation.PRIVATE) for scope in scopes)
 
@@ -257,7 +259,7 @@ class RecordStorage(Backend):
         """Leave out a turn whose fact is found too; scale scores to 0..1."""
         told = {source for match in found for source in match.record.sources}
         kept = [match for match in found if match.record.id not in told]
-        times = self.touches.times([match.record.id for match in kept])
+        times = self.last_access.times([match.record.id for match in kept])
         best = max((match.score for match in kept), default=0.0)
         scale = max(1.0, best)
         return [
@@ -274,7 +276,7 @@ class RecordStorage(Backend):
             found = self.memories.get(record_id)
         except RecordNotFoundError:
             return None
-        return translation.memory_record(found, self.touches.times([record_id]).get(record_id))
+        return translation.memory_record(found, self.last_access.times([record_id]).get(record_id))
 
     def list_records(
         self, scope_prefix: str | None = None, limit: int = 200, offset: int = 0
@@ -288,7 +290,7 @@ class RecordStorage(Backend):
                 break
             if position >= offset:
                 found.append(record)
-        times = self.touches.times([record.id for record in found])
+        times = self.last_access.times([record.id for record in found])
         return [translation.memory_record(record, times.get(record.id)) for record in found]
 
     def _all(self, scope_prefix: str | None) -> Iterator[Record]:

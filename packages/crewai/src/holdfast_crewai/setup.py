@@ -71,7 +71,7 @@ def install(path: str = "holdfast.db", *, embedder: Given = None, flow_states: b
         Memory.model_post_init = _embedding(unprepared)  # type: ignore[method-assign,assignment]
         _undo.append(lambda: setattr(Memory, "model_post_init", unprepared))
         if flow_states:
-            kept = HoldfastFlowPersistence(path=Spec.read(path).path)
+            kept = HoldfastFlowPersistence(path=path)
             flows.set_flow_persistence_factory(lambda: kept)
             _undo.append(lambda: flows.set_flow_persistence_factory(before_flow))
         original = Crew.__init__

@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 import numpy as np
 from crewai.memory.storage.backend import EmbeddingDimensionMismatchError
 from crewai.memory.types import MemoryRecord, ScopeInfo
-from holdfast import Embedder, EmbedderMismatchError
+from holdfast import Embedder, EmbedderMismatchError, Scope
 from holdfast.documents import Collection, Document, Put
 
 from holdfast_crewai.backend import Backend
 from holdfast_crewai.embedders import EmbeddingCallable, RememberingCallable
+from holdfast_crewai.last_access import LastAccess
 from holdfast_crewai.opening import OnFirstUse
 from holdfast_crewai.paths import IDS, Spec, children, labels, normal
-from holdfast_crewai.touches import Touches
 from holdfast_crewai.translation import naive
 
 # CrewAI hands over vectors and never says whose; the file refuses those of another length.
@@ -67,18 +67,24 @@ class HoldfastStorage(Backend):
 
     # -- the file -------------------------------------------------------------------------------
 
-    def _opened(self) -> tuple[Collection, Touches]:
+    def _opened(self) -> tuple[Collection, LastAccess]:
         # One label whatever the tenant is made of: no path leads into another's.
         prefix = ("crewai", "tenant?" + urlencode(self.spec.ids))
-        found = Collection(self.spec.path, prefix, fingerprint=FINGERPRINT, key=self._key)
-        return found, Touches(found.database)
+        found = Collection(
+            self.spec.path,
+            prefix,
+            fingerprint=FINGERPRINT,
+            owner=Scope(**self.spec.ids) if self.spec.ids else None,
+            key=self._key,
+        )
+        return found, LastAccess(found.documents)
 
     @property
     def _collection(self) -> Collection:
         return self._file.get()[0]
 
     @property
-    def _touches(self) -> Touches:
+    def _last_access(self) -> LastAccess:
         return self._file.get()[1]
 
     def close(self) -> None:
@@ -141,11 +147,11 @@ class HoldfastStorage(Backend):
             if old is not None and old.content == record.content:
                 record = record.model_copy(update={"embedding": old.embedding})
         self.save([record])
-        self._touches.set(record.id, record.last_accessed)
+        self._last_access.set(record.id, record.last_accessed)
 
     def touch_records(self, record_ids: Sequence[str]) -> None:
         """Note that records were read; written later, many at once."""
-        self._touches.touch(record_ids)
+        self._last_access.touch(record_ids)
 
     def delete(
         self,
@@ -192,7 +198,7 @@ class HoldfastStorage(Backend):
             if stored is None or not self._collection.counts():
                 return []
             raise EmbeddingDimensionMismatchError(stored, len(query_embedding)) from error
-        times = self._touches.times([match.document.key for match in found])
+        times = self._last_access.times([match.document.key for match in found])
         return [
             (_record(match.document, times), min(1.0, max(0.0, match.score or 0.0)))
             for match in found
@@ -201,7 +207,7 @@ class HoldfastStorage(Backend):
     def get_record(self, record_id: str) -> MemoryRecord | None:
         """Return a record with its vector, or None."""
         for item, vector in self._collection.get([record_id]):
-            record = _record(item, self._touches.times([record_id]))
+            record = _record(item, self._last_access.times([record_id]))
             if vector is not None:
                 unit = np.asarray(vector, dtype=np.float32)
                 record.embedding = (unit * np.float32(item.value["length"])).tolist()
@@ -215,7 +221,7 @@ class HoldfastStorage(Backend):
         found = self._collection.list(
             labels(scope_prefix), order="-created", limit=limit, offset=offset
         )
-        times = self._touches.times([item.key for item in found])
+        times = self._last_access.times([item.key for item in found])
         return [_record(item, times) for item in found]
 
     # -- what there is --------------------------------------------------------------------------

@@ -88,7 +88,7 @@ class HoldfastMemoryBlock(BaseMemoryBlock[str]):
         """
         Owner(self.user_id, self.agent_id, self.app_id).check()
         self.memory = connect(self.path) if self.memory is None else share(self.memory)
-        self.path = str(self.memory.database.path)
+        self.path = self.memory.path
         self._long_term = LongTerm(self.memory)
         tokenizer = get_tokenizer()
         self._count = lambda text: len(tokenizer(text))

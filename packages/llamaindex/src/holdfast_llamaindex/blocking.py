@@ -31,14 +31,7 @@ def run(flow: Coroutine[Any, Any, T]) -> T:
         return pool.submit(context.run, asyncio.run, flow).result()
 
 
-async def hop(operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Run a blocking operation: in place under the sync face, else in a thread."""
-    if _blocking.get():
-        return operation(*args, **kwargs)
-    return await asyncio.to_thread(operation, *args, **kwargs)
-
-
-async def either(
+async def sync_or_async(
     sync: Callable[P, T], twin: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
 ) -> T:
     """Call a verb, or await its async twin, whichever the face is."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from holdfast.adapters.connections import IN_MEMORY
 from llama_index.core.base.llms.types import ChatMessage
@@ -12,13 +12,16 @@ from llama_index.core.bridge.pydantic import Field, PrivateAttr
 from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, MessageStatus
 from typing_extensions import Self
 
-from holdfast_llamaindex import history
-from holdfast_llamaindex.blocking import hop
+from holdfast_llamaindex.blocking import sync_or_async
 from holdfast_llamaindex.connections import connect, share
-from holdfast_llamaindex.history import Shelf
 from holdfast_llamaindex.longterm import Owner
-from holdfast_llamaindex.utterances import Utterance
-from holdfast_llamaindex.waiting import Ids
+from holdfast_llamaindex.utterances import Utterance, digest, utterance
+
+if TYPE_CHECKING:
+    from holdfast.chatlog import ChatLog, LoggedMessage
+
+TABLE = "messages"
+_ARCHIVED = {None: None, MessageStatus.ACTIVE: False, MessageStatus.ARCHIVED: True}
 
 
 class HoldfastChatStore(AsyncDBChatStore):
@@ -36,22 +39,21 @@ class HoldfastChatStore(AsyncDBChatStore):
     """
 
     path: str = Field(default=IN_MEMORY, description="The file.")
-    table_name: str = Field(default=history.TABLE, description="Keeps stores of one file apart.")
+    table_name: str = Field(default=TABLE, description="Keeps stores of one file apart.")
 
-    _shelf: Shelf = PrivateAttr()
-    _owner: Ids = PrivateAttr(default_factory=dict)
+    _memory: Any = PrivateAttr()
+    _owner: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     def __init__(
         self,
         path: str | os.PathLike[str] = IN_MEMORY,
         *,
         memory: Any = None,
-        table_name: str = history.TABLE,
+        table_name: str = TABLE,
     ) -> None:
         opened = connect(path) if memory is None else share(memory)
-        super().__init__(path=str(opened.database.path), table_name=table_name)  # type: ignore[call-arg]
-        opened.database.migrate(history.NAME, history.STEPS)
-        self._shelf = Shelf(opened.database, table_name, self._owner)
+        super().__init__(path=opened.path, table_name=table_name)  # type: ignore[call-arg]
+        self._memory = opened
 
     @classmethod
     def class_name(cls) -> str:
@@ -76,7 +78,6 @@ class HoldfastChatStore(AsyncDBChatStore):
         owner.check()
         theirs = self.model_copy()
         theirs._owner = owner.ids()
-        theirs._shelf = self._shelf.owned_by(theirs._owner)
         return theirs
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
@@ -97,51 +98,70 @@ class HoldfastChatStore(AsyncDBChatStore):
         offset: int | None = None,
     ) -> list[ChatMessage]:
         """Return messages in the order they were added; fresh objects each time."""
-        return await hop(self._shelf.messages, key, status, limit, offset)
+        log, archived = self._log(key), _ARCHIVED[status]
+        return _loaded(
+            await sync_or_async(
+                log.messages, log.amessages, limit, offset=offset or 0, archived=archived
+            )
+        )
 
     async def count_messages(
         self, key: str, status: MessageStatus | None = MessageStatus.ACTIVE
     ) -> int:
         """Count messages."""
-        return await hop(self._shelf.count, key, status)
+        log = self._log(key)
+        return await sync_or_async(log.count, log.acount, archived=_ARCHIVED[status])
 
     async def add_message(
         self, key: str, message: ChatMessage, status: MessageStatus = MessageStatus.ACTIVE
     ) -> None:
         """Add a message."""
-        await hop(self._shelf.add, key, [message], status)
+        await self.add_messages(key, [message], status)
 
     async def add_messages(
         self, key: str, messages: list[ChatMessage], status: MessageStatus = MessageStatus.ACTIVE
     ) -> None:
         """Add messages, all or none; an empty list is none."""
-        await hop(self._shelf.add, key, messages, status)
+        await self._append(key, messages, status)
 
     async def set_messages(
         self, key: str, messages: list[ChatMessage], status: MessageStatus = MessageStatus.ACTIVE
     ) -> None:
         """Put messages in the place of all that a session holds, archived ones too."""
-        await hop(self._shelf.replace, key, messages, status)
+        log = self._log(key)
+        values, ids = _dumped(messages)
+        await sync_or_async(
+            log.replace, log.areplace, values, ids=ids, archived=bool(_ARCHIVED[status])
+        )
 
     async def delete_message(self, key: str, idx: int) -> ChatMessage | None:
         """Delete one message by its id (see `get_ids`) and return it; None if there is none."""
-        return await hop(self._shelf.delete, key, idx)
+        log = self._log(key)
+        gone = _loaded(await sync_or_async(log.delete, log.adelete, [idx]))
+        return gone[0] if gone else None
 
     async def delete_messages(self, key: str, status: MessageStatus | None = None) -> None:
         """Delete a session's messages, of one status or of all."""
-        await hop(self._shelf.clear, key, status)
+        log = self._log(key)
+        await sync_or_async(log.clear, log.aclear, archived=_ARCHIVED[status])
 
     async def delete_oldest_messages(self, key: str, n: int) -> list[ChatMessage]:
         """Delete the oldest `n` active messages and return them."""
-        return await hop(self._shelf.delete_oldest, key, n)
+        log = self._log(key)
+        return _loaded(await sync_or_async(log.delete, log.adelete, oldest=n))
 
     async def archive_oldest_messages(self, key: str, n: int) -> list[ChatMessage]:
         """Archive the oldest `n` active messages and return them."""
-        return await hop(self._shelf.archive_oldest, key, n)
+        log = self._log(key)
+        return _loaded(await sync_or_async(log.archive, log.aarchive, oldest=n))
 
     async def get_keys(self) -> list[str]:
         """Return the sessions that hold messages."""
-        return await hop(self._shelf.sessions)
+        memory, name = self._memory, self._name
+        scopes = await sync_or_async(memory.chat_logs, memory.achat_logs, name, **self._owner)
+        return sorted(
+            scope.run_id for scope in scopes if scope.ids() == self._ids(scope.run_id or "")
+        )
 
     # -- what Holdfast's own memory asks --------------------------------------------------------
 
@@ -149,22 +169,61 @@ class HoldfastChatStore(AsyncDBChatStore):
         self, key: str, status: MessageStatus | None = MessageStatus.ACTIVE
     ) -> list[int]:
         """Return the ids of a session's messages, in the order of `get_messages`."""
-        return [number for number, _ in await hop(self._shelf.numbered, key, status)]
+        log = self._log(key)
+        found = await sync_or_async(log.messages, log.amessages, archived=_ARCHIVED[status])
+        return [one.position for one in found]
 
     async def numbered(self, key: str) -> list[tuple[int, ChatMessage]]:
         """Return the active messages with their ids."""
-        return await hop(self._shelf.numbered, key, MessageStatus.ACTIVE)
+        log = self._log(key)
+        found = await sync_or_async(log.messages, log.amessages)
+        return [(one.position, message) for one, message in zip(found, _loaded(found), strict=True)]
 
     async def append(self, key: str, messages: list[ChatMessage]) -> list[Utterance]:
         """Add active messages; return what memory stores of them."""
-        return await hop(self._shelf.add, key, messages, MessageStatus.ACTIVE)
+        logged = await self._append(key, messages, MessageStatus.ACTIVE)
+        said = [
+            utterance(message, one.earlier) for message, one in zip(messages, logged, strict=True)
+        ]
+        return [one for one in said if one is not None]
 
     async def archive(self, key: str, ids: list[int]) -> list[ChatMessage]:
         """Archive messages by id; return those that were active until now."""
-        return await hop(self._shelf.archive, key, ids)
+        log = self._log(key)
+        return _loaded(await sync_or_async(log.archive, log.aarchive, ids))
+
+    async def _append(
+        self, key: str, messages: Sequence[ChatMessage], status: MessageStatus
+    ) -> list[LoggedMessage]:
+        log = self._log(key)
+        values, ids = _dumped(messages)
+        return await sync_or_async(
+            log.append, log.aappend, values, ids=ids, archived=status is MessageStatus.ARCHIVED
+        )
+
+    def _log(self, session: str) -> ChatLog:
+        log: ChatLog = self._memory.chat_log(self._name, **self._ids(session))
+        return log
+
+    def _ids(self, session: str) -> dict[str, str]:
+        return {**self._owner, "run_id": session}
+
+    @property
+    def _name(self) -> str:
+        return f"llamaindex/{self.table_name}"
 
 
 def _restored(
-    cls: type[HoldfastChatStore], path: str, table_name: str, owner: Ids
+    cls: type[HoldfastChatStore], path: str, table_name: str, owner: Mapping[str, str]
 ) -> HoldfastChatStore:
     return cls(path, table_name=table_name).owned_by(**owner)
+
+
+def _dumped(messages: Sequence[ChatMessage]) -> tuple[list[Any], list[str]]:
+    """Return messages as JSON, and their ids in the log."""
+    values = [message.model_dump(mode="json") for message in messages]
+    return values, [digest(message) for message in messages]
+
+
+def _loaded(found: Sequence[LoggedMessage]) -> list[ChatMessage]:
+    return [ChatMessage.model_validate(one.value) for one in found]

@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast import Message, RecordNotFoundError, Scope, ScopeError
+from holdfast import RecordNotFoundError, Scope, ScopeError
 from holdfast.types import NO_ID
 
-from holdfast_llamaindex import history
-from holdfast_llamaindex.blocking import either, hop
+from holdfast_llamaindex.blocking import sync_or_async
 from holdfast_llamaindex.utterances import Utterance
-from holdfast_llamaindex.waiting import Ids, WaitingRoom
+from holdfast_llamaindex.waiting import Ids, Outbox
 
 if TYPE_CHECKING:
     from holdfast import Match, Memory, Record
@@ -76,13 +75,12 @@ class LongTerm:
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
-        memory.database.migrate(history.NAME, history.STEPS)
-        self._waiting = WaitingRoom(memory.database)
+        self._outbox = Outbox(memory)
 
     async def note(self, ids: Ids, said: Sequence[Utterance]) -> None:
         """Make messages durable; they are remembered together with what follows them."""
         if said:
-            await hop(self._waiting.enter, ids, said)
+            await self._outbox.enqueue(ids, said)
 
     async def remember(self, ids: Ids, said: Sequence[Utterance] = ()) -> None:
         """Remember messages and what waits before them: one write, however many they are.
@@ -92,19 +90,16 @@ class LongTerm:
         Raises:
             HoldfastError: It could not be done yet.
         """
-        waiting = await hop(self._waiting.enter, ids, said)
-        if not waiting:
-            return
-        messages = [
-            Message(one.said.text, one.said.role, id=one.said.id, occurred_at=one.at)
-            for one in waiting
-        ]
-        await either(self.memory.add, self.memory.aadd, messages, **ids, wait=False)
-        await hop(self._waiting.leave, waiting)
+        waiting = await self._outbox.enqueue(ids, said)
+        if waiting:
+            messages = [self._outbox.message(one) for one in waiting]
+            add, wait = (self.memory.add, self.memory.aadd), not self.memory.derives
+            await sync_or_async(*add, messages, **ids, wait=wait)
+            await self._outbox.acknowledge(ids, waiting)
 
     async def catch_up(self, reading: Ids, own: Ids | None = None) -> None:
         """Remember what waits in scopes that a recall may see, the chat's own left out."""
-        for ids in await hop(self._waiting.scopes, reading):
+        for ids in await self._outbox.scopes(reading):
             if ids != own:
                 await self.remember(ids)
 
@@ -122,12 +117,14 @@ class LongTerm:
         """
         await self.catch_up(reading, own)
         limit = CANDIDATES + min(len(live), MOST_LIVE)
-        found = await either(self.memory.search, self.memory.asearch, query, **reading, limit=limit)
+        found = await sync_or_async(
+            self.memory.search, self.memory.asearch, query, **reading, limit=limit
+        )
         shown = {one.id for one in live}
         return [match for match in found if not await self._is_live(match.record, own, shown)]
 
     async def _is_live(self, record: Record, own: Ids, shown: set[str]) -> bool:
-        """Say whether a record is a message of the window, or rests on such messages alone."""
+        """Return whether a record is a message of the window, or rests on such messages alone."""
         if record.scope.ids() != own:
             return False
         if not record.sources:
@@ -138,7 +135,7 @@ class LongTerm:
     async def _source(self, record: Record, source: str) -> Record | None:
         get, aget = self.memory.get, self.memory.aget
         try:
-            return await either(get, aget, source, **record.scope.ids())
+            return await sync_or_async(get, aget, source, **record.scope.ids())
         except RecordNotFoundError:
             return None
 
@@ -148,17 +145,18 @@ class LongTerm:
         Raises:
             RecordNotFoundError: There is none of this id.
         """
-        await either(self.memory.delete, self.memory.adelete, id, **reading)
+        await sync_or_async(self.memory.delete, self.memory.adelete, id, **reading)
 
     async def forget_all(self, reading: Ids) -> None:
         """Erase everything that a recall could see, and what waits to be remembered."""
-        await hop(self._waiting.drop, reading)
-        await either(self.memory.delete_all, self.memory.adelete_all, **reading)
+        await self._outbox.drop(reading)
+        erase, aerase = self.memory.delete_all, self.memory.adelete_all
+        await sync_or_async(erase, aerase, **reading, filters={})  # records alone: chats stay
 
     async def flush(self, reading: Ids) -> None:
         """Remember all that waits, and derive what facts are still to be derived."""
         await self.catch_up(reading)
         theirs = self.memory.scoped(**reading)
-        stats = await either(theirs.stats, theirs.astats)
-        if stats.waiting:
-            await either(theirs.flush, theirs.aflush)
+        stats = await sync_or_async(theirs.stats, theirs.astats)
+        if stats.waiting or stats.unembedded:
+            await sync_or_async(theirs.flush, theirs.aflush)

@@ -24,10 +24,10 @@ from llama_index.core.storage.chat_store.base_db import AsyncDBChatStore, Messag
 from llama_index.core.storage.chat_store.sql import SQLAlchemyChatStore
 from typing_extensions import Self
 
-from holdfast_llamaindex import history, serialising
+from holdfast_llamaindex import serialising
 from holdfast_llamaindex.block import HoldfastMemoryBlock
 from holdfast_llamaindex.blocking import run
-from holdfast_llamaindex.chat_store import HoldfastChatStore
+from holdfast_llamaindex.chat_store import TABLE, HoldfastChatStore
 from holdfast_llamaindex.connections import connect, share
 from holdfast_llamaindex.longterm import Owner
 from holdfast_llamaindex.owned import owned
@@ -72,7 +72,7 @@ class HoldfastMemory(Memory):
     user_id: str | None = Field(default=None, frozen=True)
     agent_id: str | None = Field(default=None, frozen=True)
     app_id: str | None = Field(default=None, frozen=True)
-    table_name: str = Field(default=history.TABLE, description="Keeps histories apart.")
+    table_name: str = Field(default=TABLE, description="Keeps histories apart.")
     max_recalled_tokens: int = Field(default=1_000, ge=0)
     insert_method: InsertMethod = Field(default=InsertMethod.USER)
     sql_store: AsyncDBChatStore = Field(default=cast("AsyncDBChatStore", None), exclude=True)
@@ -100,7 +100,7 @@ class HoldfastMemory(Memory):
         """Open the file."""
         super().model_post_init(context)
         self.memory = connect(self.path) if self.memory is None else share(self.memory)
-        self.path = str(self.memory.database.path)
+        self.path = self.memory.path
         owner = Owner(self.user_id, self.agent_id, self.app_id)
         owner.check(self.session_id)
         store = self.sql_store or HoldfastChatStore(memory=self.memory, table_name=self.table_name)
@@ -133,7 +133,7 @@ class HoldfastMemory(Memory):
         audio_token_size_estimate: int = 256,
         video_token_size_estimate: int = 256,
         chat_store: AsyncDBChatStore | None = None,
-        table_name: str = history.TABLE,
+        table_name: str = TABLE,
         async_database_uri: str | None = None,
         async_engine: AsyncEngine | None = None,
         db_schema: str | None = None,

@@ -6,84 +6,68 @@ speaks again, or until another session of the same owner wants to recall.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from holdfast import Scope
+from holdfast import Message
 
-from holdfast_llamaindex.utterances import Speaker, Utterance
+from holdfast_llamaindex.blocking import sync_or_async
+from holdfast_llamaindex.utterances import Utterance
 
 if TYPE_CHECKING:
-    from holdfast import Database
+    from holdfast import Memory
+    from holdfast.chatlog import ChatLog, LoggedMessage
 
 Ids: TypeAlias = Mapping[str, Any]
 """The ids of a scope, strings by name: ``user_id``, ``agent_id``, ``run_id``, ``app_id``."""
 
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """One message that waits.
-
-    Attributes:
-        number: Its row.
-        said: The message.
-        at: When it was said.
-    """
-
-    number: int
-    said: Utterance
-    at: datetime
+_LOG = "llamaindex/waiting"
 
 
-class WaitingRoom:
-    """The waiting messages of a file. Every method is one transaction."""
+class Outbox:
+    """The messages of a file that wait: a chat log of each session."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
 
-    def enter(self, ids: Ids, said: Sequence[Utterance]) -> list[Waiting]:
+    async def enqueue(self, ids: Ids, said: Sequence[Utterance]) -> list[LoggedMessage]:
         """Let messages wait, unless they do already; return all that wait in this scope."""
-        now, scope = datetime.now(timezone.utc).isoformat(), _scope(ids)
-        with self._database.write() as connection:
-            connection.executemany(
-                "INSERT OR IGNORE INTO llamaindex_waiting (scope, message, role, text, said_at)"
-                " VALUES (?, ?, ?, ?, ?)",
-                [(scope, one.id, one.role, one.text, now) for one in said],
-            )
-            rows = connection.execute(
-                "SELECT id, message, role, text, said_at FROM llamaindex_waiting"
-                " WHERE scope = ? ORDER BY id",
-                (scope,),
-            ).fetchall()
-        return [_waiting(*row) for row in rows]
+        log = self._log(ids)
+        now = datetime.now(timezone.utc).isoformat()
+        values = [{"role": one.role, "text": one.text, "at": now} for one in said]
+        names = [one.id for one in said]
 
-    def leave(self, waiting: Sequence[Waiting]) -> None:
+        def new(known: Sequence[str]) -> list[int]:
+            return [at for at, name in enumerate(names) if name not in known]
+
+        if values:
+            await sync_or_async(log.append, log.aappend, values, ids=names, choose=new)
+        return await sync_or_async(log.messages, log.amessages)
+
+    async def acknowledge(self, ids: Ids, remembered: Sequence[LoggedMessage]) -> None:
         """Let messages go: they are remembered."""
-        with self._database.write() as connection:
-            connection.executemany(
-                "DELETE FROM llamaindex_waiting WHERE id = ?", [(one.number,) for one in waiting]
-            )
+        log, positions = self._log(ids), [one.position for one in remembered]
+        await sync_or_async(log.delete, log.adelete, positions, erase=False)
 
-    def scopes(self, reading: Ids) -> list[Ids]:
+    async def scopes(self, reading: Ids) -> list[Ids]:
         """Return the scopes in which something waits that a read of these ids would see."""
-        with self._database.read() as connection:
-            rows = connection.execute("SELECT DISTINCT scope FROM llamaindex_waiting").fetchall()
-        found: list[Ids] = [json.loads(row[0]) for row in rows]
-        return [ids for ids in found if Scope(**reading).covers(Scope(**ids))]
+        memory = self._memory
+        found = await sync_or_async(memory.chat_logs, memory.achat_logs, _LOG, **reading)
+        return [scope.ids() for scope in found]
 
-    def drop(self, reading: Ids) -> None:
+    async def drop(self, reading: Ids) -> None:
         """Forget what waits in every scope that a read of these ids would see."""
-        scopes = [(_scope(ids),) for ids in self.scopes(reading)]
-        with self._database.erasing() as connection:
-            connection.executemany("DELETE FROM llamaindex_waiting WHERE scope = ?", scopes)
+        for ids in await self.scopes(reading):
+            log = self._log(ids)
+            await sync_or_async(log.clear, log.aclear)
 
+    @staticmethod
+    def message(waiting: LoggedMessage) -> Message:
+        """Return what waits as a message to remember."""
+        value = waiting.value
+        at = datetime.fromisoformat(value["at"])
+        return Message(value["text"], value["role"], id=waiting.id, occurred_at=at)
 
-def _scope(ids: Ids) -> str:
-    return json.dumps(ids, sort_keys=True)
-
-
-def _waiting(number: int, message: str, role: Speaker, text: str, said_at: str) -> Waiting:
-    return Waiting(number, Utterance(message, role, text), datetime.fromisoformat(said_at))
+    def _log(self, ids: Ids) -> ChatLog:
+        return self._memory.chat_log(_LOG, **ids)

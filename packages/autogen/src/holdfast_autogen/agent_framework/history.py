@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_framework import AgentSession, HistoryProvider, Message, SessionContext
 from holdfast import InvalidInputError, ScopeError
 
-from holdfast_autogen.agent_framework.sessions import NAMES, stated
-from holdfast_autogen.agent_framework.shelf import Shelf
+from holdfast_autogen.agent_framework.resends import digest, new
+from holdfast_autogen.agent_framework.sessions import stated
 from holdfast_autogen.connections import Handle, Place
 from holdfast_autogen.scopes import Owner
 
 if TYPE_CHECKING:
     from agent_framework import SupportsAgentRun
+    from holdfast.chatlog import ChatLog
 
 # Where the provider's own state says whose session it is, for the methods that get no session.
 _WHOSE = "whose"
@@ -109,9 +109,12 @@ class HoldfastHistoryProvider(HistoryProvider):
         Raises:
             ScopeError: No session id, or the session is another's than this provider's.
         """
-        owner, session = self._address(session_id, state)
-        shelf = await self._shelf()
-        return await asyncio.to_thread(shelf.messages, owner, session, self._limit)
+        log = await self._log(session_id, state)
+        found = await log.amessages(self._limit, latest=True)
+        loaded = [Message.from_dict(one.value) for one in found]
+        while self._limit is not None and loaded and loaded[0].role == "tool":
+            del loaded[0]  # its call is no longer in the window
+        return loaded
 
     async def save_messages(
         self,
@@ -133,10 +136,11 @@ class HoldfastHistoryProvider(HistoryProvider):
             ScopeError: No session id, or the session is another's than this provider's.
             StorageError: The file failed; nothing was stored.
         """
-        owner, session = self._address(session_id, state)
-        if messages:
-            shelf = await self._shelf()
-            await asyncio.to_thread(shelf.append, owner, session, list(messages))
+        log = await self._log(session_id, state)
+        values = [message.to_dict() for message in messages]
+        ids = [digest(value) for value in values]
+        if values:
+            await log.aappend(values, ids=ids, choose=lambda known: new(known, ids))
 
     async def clear(self, session_id: str, *, state: dict[str, Any] | None = None) -> int:
         """Erase a session's messages; return how many there were. Memories stay.
@@ -151,23 +155,17 @@ class HoldfastHistoryProvider(HistoryProvider):
         Raises:
             ScopeError: No session id, or the session is another's than this provider's.
         """
-        owner, session = self._address(session_id, state)
-        shelf = await self._shelf()
-        return await asyncio.to_thread(shelf.erase, owner, session)
+        log = await self._log(session_id, state)
+        return await log.aclear()
 
     async def close(self) -> None:
         """Let the file go; nothing is deleted, and a later run opens it again."""
         self._handle.close()
 
-    async def _shelf(self) -> Shelf:
-        memory = await self._handle.memory()
-        return await asyncio.to_thread(Shelf.on, memory.database, self.source_id)
-
-    def _address(
-        self, session_id: str | None, state: Mapping[str, Any] | None
-    ) -> tuple[dict[str, str], str]:
+    async def _log(self, session_id: str | None, state: Mapping[str, Any] | None) -> ChatLog:
         if not session_id:
             raise ScopeError("a history belongs to a session: give a session id")
         whose = (state or {}).get(_WHOSE, {})
-        ids = dict(self._owner.writing({**whose, "run_id": session_id}))
-        return {name: str(ids[name]) for name in NAMES if name in ids}, session_id
+        ids = self._owner.writing({**whose, "run_id": session_id})
+        memory = await self._handle.memory()
+        return memory.chat_log(f"agent_framework/{self.source_id}", **ids)

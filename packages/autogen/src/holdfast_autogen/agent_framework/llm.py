@@ -11,7 +11,7 @@ from holdfast import LLM, Answer, ProviderError, Tool, Usage
 from holdfast.adapters.models import read_answer, spell_out
 from holdfast.providers.failures import failures_of
 
-from holdfast_autogen.home import Home, refusal
+from holdfast_autogen.owner_loop import OwnerLoop, needs_loop
 
 if TYPE_CHECKING:
     from agent_framework import SupportsChatGetResponse
@@ -29,7 +29,7 @@ class AgentFrameworkLLM(LLM):
 
     def __init__(self, client: SupportsChatGetResponse) -> None:
         self._client = client
-        self._home = Home()
+        self._owner_loop = OwnerLoop()
 
     def complete(
         self, messages: Sequence[Mapping[str, str]], *, tool: Tool | None = None
@@ -39,7 +39,7 @@ class AgentFrameworkLLM(LLM):
         Raises:
             ProviderError: Always; it names the verbs that work.
         """
-        raise ProviderError(refusal(self._client))
+        raise ProviderError(needs_loop(self._client))
 
     async def acomplete(
         self, messages: Sequence[Mapping[str, str]], *, tool: Tool | None = None
@@ -54,7 +54,7 @@ class AgentFrameworkLLM(LLM):
             for message in spell_out(messages, tool)
         ]
         with failures_of(type(self._client).__name__):
-            reply = await self._home.run(self._ask(asked))
+            reply = await self._owner_loop.run(self._ask(asked))
         return read_answer(reply.text, tool, _usage(reply))
 
     async def _ask(self, messages: list[ChatMessage]) -> ChatResponse:

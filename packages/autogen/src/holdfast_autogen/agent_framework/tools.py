@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agent_framework import FunctionTool
 
-from holdfast_autogen import deeds
+from holdfast_autogen import tool_actions
 
 if TYPE_CHECKING:
     from holdfast import Memory
@@ -25,13 +25,13 @@ def tools_of(memory: Memory, ids: Ids, reading: Ids, max_tokens: int) -> list[Fu
     """
 
     async def recall(query: str) -> str:
-        return await deeds.recall(memory, reading, query, max_tokens)
+        return await tool_actions.recall(memory, reading, query, max_tokens)
 
     async def remember(text: str) -> str:
-        return await deeds.remember(memory, ids, text)
+        return await tool_actions.remember(memory, ids, text)
 
     async def forget(id: str) -> str:
-        return await deeds.forget(memory, reading, id)
+        return await tool_actions.forget(memory, reading, id)
 
     return [
         FunctionTool(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from agent_framework import Message as ChatMessage
 from holdfast import Message
 
-from holdfast_autogen.chain import Said, linked
+from holdfast_autogen.message_ids import Said, with_ids
 
 # What Agent Framework calls an agent without a name.
 _NO_NAMES = ("", "UnnamedAgent")
@@ -31,7 +31,7 @@ def said(messages: Sequence[ChatMessage], previous: str = "") -> list[Message]:
         previous: Id of what was said before them.
     """
     spoken = [one for one in messages if one.role in ("user", "assistant") and one.text.strip()]
-    chain = linked([_said(one) for one in spoken], previous)
+    chain = with_ids([_said(one) for one in spoken], previous)
     names = [(one.author_name or "")[:256] for one in spoken]
     return [
         replace(message, name=name if name.isprintable() and name not in _NO_NAMES else None)

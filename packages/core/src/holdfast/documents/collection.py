@@ -15,6 +15,7 @@ from holdfast.providers.base import Vector
 from holdfast.storage.contract.documents import Choice, Document
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import Durability
+from holdfast.types import Scope
 
 
 class Collection:
@@ -24,6 +25,7 @@ class Collection:
         path: The file, made when missing, or ``":memory:"``.
         prefix: The labels all its namespaces begin with; at least one.
         fingerprint: Name of what makes the vectors; the file refuses others'.
+        owner: The scope that owns them; None: the whole file.
         key, durability: See `Memory`.
 
     Raises:
@@ -36,18 +38,20 @@ class Collection:
         prefix: Labels,
         *,
         fingerprint: str,
+        owner: Scope | None = None,
         key: str | bytes | None = None,
         durability: Durability = "normal",
     ) -> None:
         self.prefix = checks.check_labels(prefix, prefix=False)
         self.fingerprint = fingerprint
-        self._documents = Documents.open(path, key=key, durability=durability)
+        self._owner = owner
+        self._documents = Documents.open(path, owner=owner, key=key, durability=durability)
         self._storage = self._documents.storage
 
     @property
-    def database(self) -> Any:
-        """Internal, for packages of this project that still keep tables of their own."""
-        return self._storage.database
+    def documents(self) -> Documents:
+        """All documents of the owner."""
+        return self._documents
 
     @property
     def dimension(self) -> int | None:
@@ -82,7 +86,7 @@ class Collection:
         checked = [
             checks.ready(replace(put, namespace=self._labels(put.namespace))) for put in puts
         ]
-        drafts = [draft(put, {}, None) for put in checked]
+        drafts = [draft(put, {}, self._owner) for put in checked]
         check_dimensions(drafts)
         if drafts:
             made_by = fingerprint or self.fingerprint
@@ -177,7 +181,7 @@ class Collection:
         return (*self.prefix, *checks.check_labels(below, prefix=True))
 
     def _reach(self, below: Labels) -> Reach:
-        return Reach.of_prefix(self._labels(below))
+        return Reach.of_prefix(self._labels(below), self._owner)
 
     def _below(self, document: Document) -> Document:
         return replace(document, namespace=document.namespace[len(self.prefix) :])

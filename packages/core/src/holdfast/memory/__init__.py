@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from holdfast.memory.add import AddVerbs
 from holdfast.memory.administration import FileVerbs
+from holdfast.memory.chats import ChatVerbs
 from holdfast.memory.records import RecordVerbs
 from holdfast.memory.search import SearchVerbs
 
 __all__ = ["Memory"]
 
 
-class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
+class Memory(AddVerbs, SearchVerbs, RecordVerbs, ChatVerbs, FileVerbs):
     """Long-term memory in one file.
 
         memory = Memory("memory.db")
@@ -20,8 +21,8 @@ class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
 
     Every verb that reads or writes memories needs a scope: at least one of ``user_id``,
     ``agent_id``, ``run_id`` (a session) and ``app_id``, given with each call or once to `scoped`.
-    Every verb but `rekey` has an async twin with an ``a`` before its name. Safe for many threads,
-    many event loops and many processes on one file. docs/memory.md describes each verb.
+    Every verb but `rekey` and `chat_log` has an async twin with an ``a`` before its name. Safe for
+    many threads, many event loops and many processes on one file. docs/memory.md describes each.
 
     Args:
         path: The file, made when missing, or ``":memory:"``.
@@ -35,9 +36,9 @@ class Memory(AddVerbs, SearchVerbs, RecordVerbs, FileVerbs):
         view_budget: Bytes of memory for search views.
         guidance: What the LLM is to remember, what never, and the categories of facts.
         redact: Applied to every text before it is stored or sent anywhere.
-        background: Extract what waits in the file in a thread of its own: what
-            ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
-            A forked child has such a thread from the first turn on that it queues.
+        background: Embed, and with an LLM extract, what waits in the file in a thread of its own:
+            what ``add(..., wait=False)`` queues here, and what other processes left, of every
+            scope. A forked child has such a thread from the first turn on that it queues.
         graph: None: relations come with facts and can be read as a graph. True: the names in
             them are embedded and compared with those known, too, and without an LLM names and
             dates are read from what is said. False: no relations, no graph; see docs/graph.md.

@@ -261,7 +261,7 @@ class HoldfastStore(BaseStore):
         return self._sweeper.start(sweep_interval_minutes or configured or DEFAULT_SWEEP_MINUTES)
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stop sweeping; say whether it has stopped within `timeout` seconds."""
+        """Stop sweeping; return whether it has stopped within `timeout` seconds."""
         return self._sweeper.stop(timeout)
 
     # -- moving in ------------------------------------------------------------------------------

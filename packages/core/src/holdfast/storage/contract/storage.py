@@ -7,8 +7,8 @@ backends rank alike.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol, TypeAlias
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.documents import (
@@ -20,6 +20,7 @@ from holdfast.storage.contract.documents import (
     Order,
     Wanted,
 )
+from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
@@ -45,6 +46,8 @@ from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
 from holdfast.types import Change, Changes, Kind, Metadata, Page, Record, Scope
 
+T = TypeVar("T")
+
 Durability: TypeAlias = Literal["normal", "full"]
 """What an acknowledged write survives: the end of the process, or also of the machine."""
 
@@ -69,10 +72,11 @@ class MemoryStorage(Protocol):
     ) -> Added:
         """Store drafts; one whose message id is known is left out.
 
-        With `extract` they are queued, and with `hold` claimed for this process at once.
+        Those without vectors wait for them (`EmbeddingStorage`). With `extract` all are queued
+        for extraction, and with `hold` claimed for this process at once.
 
         Raises:
-            EmbedderMismatchError: The vectors are of another embedder than the storage's.
+            EmbedderMismatchError: The storage's vectors are of another embedder.
         """
 
     def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
@@ -266,10 +270,16 @@ class PipelineStorage(Protocol):
         """Give turns back untried, as when a task is cancelled; return how many wait again."""
 
     def retry(self, reach: Reach | None = None) -> int:
-        """Make everything that waits or is dead-lettered due now; return how many turns."""
+        """Make everything that waits or is dead-lettered due now; return how many turns.
 
-    def next_due(self) -> float | None:
-        """Return in how many seconds the next turn may be tried; None when nothing waits."""
+        Records that wait for their vectors become due as well.
+        """
+
+    def next_due(self, *, extract: bool = True) -> float | None:
+        """Return in how many seconds a turn or a record may be tried; None: nothing waits.
+
+        Without `extract`, only records that wait for their vectors count.
+        """
 
     def material(self, row_ids: Sequence[int]) -> Material | None:
         """Return what extraction needs of turns of one namespace; None when they are gone."""
@@ -299,13 +309,6 @@ class PipelineStorage(Protocol):
             RecordNotFoundError: The reach has no such record.
         """
 
-    def prepare(self, fingerprint: str, dimension: int) -> None:
-        """Give a new storage its embedder, as `commit` needs one.
-
-        Raises:
-            EmbedderMismatchError: The vectors are of another embedder.
-        """
-
     def commit(self, plan: CommitPlan, fingerprint: str) -> list[Change] | None:
         """Decide on the neighbours as they are now, write, and take the turns off the queue.
 
@@ -324,6 +327,35 @@ class PipelineStorage(Protocol):
 
     def postpone_summary(self, material: Material, seconds: float) -> None:
         """Give a claimed summary back, to be tried again in so many seconds."""
+
+
+class EmbeddingStorage(Protocol):
+    """Records that were stored without vectors, and found by words meanwhile."""
+
+    def claim(self, fingerprint: str, reach: Reach | None = None) -> list[EmbeddingJob]:
+        """Claim a batch of records that are due; none: nothing is due in the reach.
+
+        Raises:
+            EmbedderMismatchError: The storage's vectors are of another embedder.
+        """
+
+    def save(self, done: Sequence[tuple[int, Floats]], fingerprint: str) -> int:
+        """Give records their vectors, shape (passages, dimension) each; return how many got them.
+
+        A record that was erased meanwhile, or embedded by another worker, is left as it is.
+
+        Raises:
+            EmbedderMismatchError: The storage's vectors are of another embedder.
+        """
+
+    def failed(self, row_ids: Sequence[int], error: str) -> None:
+        """Put records back, to be tried again later or dead-lettered."""
+
+    def release(self, row_ids: Sequence[int]) -> None:
+        """Give records back untried, as when a task is cancelled."""
+
+    def left(self, reach: Reach | None = None) -> int:
+        """Return how many records have no vectors, dead-lettered ones included."""
 
 
 class GraphStorage(Protocol):
@@ -427,6 +459,10 @@ class Storage(MemoryStorage, Protocol):
         """The operations of the pipeline."""
 
     @property
+    def embedding(self) -> EmbeddingStorage:
+        """Records that wait for their vectors."""
+
+    @property
     def graph(self) -> GraphStorage:
         """Questions to the graph."""
 
@@ -437,6 +473,18 @@ class Storage(MemoryStorage, Protocol):
     @property
     def database(self) -> Any:
         """The connection pool, for packages that keep tables of their own beside."""
+
+    def read_documents(self, owner: Scope, work: Callable[[Rows], T]) -> T:
+        """Run `work` in one snapshot of the documents that exactly this scope owns."""
+
+    def edit_documents(self, owner: Scope, work: Callable[[Rows], T], *, erases: bool = False) -> T:
+        """Run `work` in one write transaction; undone as a whole if it raises.
+
+        With `erases`, deleted bytes leave the write-ahead log behind it, unless readers hold them.
+        """
+
+    def document_owners(self, labels: Labels, covering: Scope | None) -> list[Scope]:
+        """Return the owners of documents of these labels, of those that a scope covers."""
 
     def embedder(self) -> tuple[str, int] | None:
         """Return fingerprint and dimension of the stored vectors; None in a new storage."""

@@ -1,4 +1,4 @@
-"""A column of numbers that grows."""
+"""An array that grows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def more_than(count: int) -> int:
     return count + max(16, count // 8)
 
 
-class Column:
+class GrowableArray:
     """A numpy array that grows by doubling."""
 
     def __init__(self, dtype: Any) -> None:

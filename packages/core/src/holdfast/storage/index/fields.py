@@ -9,13 +9,14 @@ and none that would take as much memory as the vectors: SQL answers for those.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from sys import getsizeof
+from typing import Any, Final, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.arrays import Bools, Positions
 from holdfast.storage.contract.filters import (
     NUMBER_FIELDS,
     TIME_FIELDS,
@@ -24,19 +25,20 @@ from holdfast.storage.contract.filters import (
     Filter,
     Not,
 )
+from holdfast.storage.index.arrays import GrowableArray
 from holdfast.storage.index.loading import Loader, Path, Table, Value
-from holdfast.storage.index.values import Bools, Numbers, Values
-
-Ids = NDArray[np.int64]
+from holdfast.storage.index.predicates import MISSING, Predicate, Typed, predicate, stored
 
 FIELDS: Final = 8  # so many are kept a view
 LARGEST: Final = 32 << 20  # bytes; some hundred thousand values that are all different
 _CHUNK: Final = 10_000  # rows read at a time
+_VALUE_BYTES: Final = 250  # of a distinct value: its tuple, its code, their place in a dictionary
+_NONE: Final = np.iinfo(np.int64).min
 # Texts as long as records have them are better read again.
 _LONG: Final = frozenset({"text"})
 
 
-class Fields:
+class FieldIndex:
     """The fields of one view. Not locked: hold the view's lock.
 
     Args:
@@ -47,16 +49,16 @@ class Fields:
     def __init__(self, table: Table, largest: int = LARGEST) -> None:
         self._table: Table = table
         self._largest = largest
-        self._fields: OrderedDict[Path, _Field] = OrderedDict()
+        self._columns: OrderedDict[Path, _Column] = OrderedDict()
         self._large: set[Path] = set()  # fields of which nothing is kept
 
     @property
     def nbytes(self) -> int:
         """Bytes held, roughly."""
-        return sum(field.nbytes for field in self._fields.values())
+        return sum(column.nbytes for column in self._columns.values())
 
-    def through(self, loader: Loader, ids: Ids, tree: Filter) -> Bools | None:
-        """Say which positions a filter lets through; None if only SQL can tell.
+    def through(self, loader: Loader, ids: Positions, tree: Filter) -> Bools | None:
+        """Return which positions a filter lets through; None if only SQL can tell.
 
         Args:
             loader: Where values not yet read are read.
@@ -68,22 +70,32 @@ class Fields:
             return None
         if self._large.isdisjoint(paths):
             for path in paths:
-                self._read(loader, ids, path)
+                self._follow(loader, ids, path)
         return self._through(len(ids), tree) if self._large.isdisjoint(paths) else None
 
-    def _read(self, loader: Loader, ids: Ids, path: Path) -> None:
-        """Read what is new of a field, and drop it if it takes too much memory."""
-        field = self._fields.setdefault(path, _Field(self._table, path))
-        self._fields.move_to_end(path)
-        if len(self._fields) > FIELDS:
-            self._fields.popitem(last=False)
-        if not field.follow(loader, ids, self._largest):
-            del self._fields[path]
-            self._large.add(path)
+    def _follow(self, loader: Loader, ids: Positions, path: Path) -> None:
+        """Read a field of the positions that are new; drop it if it takes too much memory."""
+        column = self._columns.setdefault(path, _column(path[0]))
+        self._columns.move_to_end(path)
+        if len(self._columns) > FIELDS:
+            self._columns.popitem(last=False)
+        while len(column) < len(ids):
+            some = ids[len(column) : len(column) + _CHUNK].tolist()
+            with damage.Reading("a value that a filter names"):
+                column.extend(self._read(loader, path, some))
+            if isinstance(column, DictionaryColumn) and column.nbytes > self._largest:
+                del self._columns[path]
+                self._large.add(path)
+                return
+
+    def _read(self, loader: Loader, path: Path, ids: list[int]) -> list[Value]:
+        """Return kind and value at each position; passages of a row share its value."""
+        found = loader.field(self._table, path, tuple(dict.fromkeys(ids)))
+        return [found.get(row_id, (None, None)) for row_id in ids]
 
     def _through(self, size: int, tree: Filter) -> Bools:
         if isinstance(tree, Comparison):
-            return self._fields[tree.field].values.compared(tree)
+            return self._columns[tree.field].where(predicate(tree))
         if isinstance(tree, Not):
             return ~self._through(size, tree.part)
         join = np.logical_and if isinstance(tree, All) else np.logical_or
@@ -102,37 +114,91 @@ def _paths(tree: Filter) -> Iterator[Path]:
             yield from _paths(part)
 
 
-class _Field:
-    """One field of the rows of a view.
+class DictionaryColumn:
+    """Any values, dictionary-encoded: a code a position, a predicate settled once a code."""
 
-    Attributes:
-        values: Of every position that was read.
-    """
+    def __init__(self) -> None:
+        self._codes = GrowableArray(np.int32)
+        self._known: dict[Typed, int] = {}  # the code of each distinct value
+        self._bytes = 0
 
-    def __init__(self, table: Table, path: Path) -> None:
-        self._table: Table = table
-        self._path = path
-        name = path[0]
-        numeric = name in TIME_FIELDS | NUMBER_FIELDS
-        self.values = Numbers(whole=name != "importance") if numeric else Values()
+    def __len__(self) -> int:
+        return self._codes.size
 
     @property
     def nbytes(self) -> int:
-        return self.values.nbytes
+        """Bytes held, roughly."""
+        return self._codes.nbytes + self._bytes
 
-    def follow(self, loader: Loader, ids: Ids, largest: int) -> bool:
-        """Read the values of positions that are new; False if they take too much memory."""
-        while len(self.values) < len(ids):
-            some = ids[len(self.values) : len(self.values) + _CHUNK].tolist()
-            with damage.Reading("a value that a filter names"):
-                self.values.extend(self._read(loader, some))
-            # Times, and numbers of columns of their own, are as small as they can be.
-            if isinstance(self.values, Values) and self.values.nbytes > largest:
-                return False
-        return True
+    def extend(self, rows: Sequence[Value]) -> None:
+        """Append the values of further positions, as `Loader.field` returns them."""
+        codes = {row: self._code(stored(*row)) for row in dict.fromkeys(rows)}
+        self._codes.extend(np.fromiter(map(codes.__getitem__, rows), np.int32, len(rows)))
 
-    def _read(self, loader: Loader, ids: list[int]) -> list[Value]:
-        """Return kind and value at each position; passages of a row share its value."""
-        # The loader may return rows in another order than that of the positions.
-        found = loader.field(self._table, self._path, tuple(dict.fromkeys(ids)))
-        return [found.get(row_id, (None, None)) for row_id in ids]
+    def _code(self, value: Typed) -> int:
+        if value not in self._known:
+            self._known[value] = len(self._known)
+            self._bytes += _weight(value)
+        return self._known[value]
+
+    def where(self, asked: Predicate) -> Bools:
+        """Say at which positions a predicate holds; only a test goes through all codes."""
+        codes = [self._known[value] for value in asked.options if value in self._known]
+        if types := asked.types:
+            test = asked.test
+            codes += [
+                code for (kind, value), code in self._known.items() if kind in types and test(value)
+            ]
+        if len(codes) == 1:
+            equal: Bools = self._codes.values == codes[0]
+            return ~equal if asked.negated else equal
+        holds = np.full(len(self._known), asked.negated)
+        holds[codes] = not asked.negated
+        through: Bools = holds[self._codes.values]
+        return through
+
+
+class NumberColumn:
+    """Numbers or times of a record's own: eight bytes each, where most are distinct."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self._numbers = GrowableArray(np.int64 if whole else np.float64)
+
+    def __len__(self) -> int:
+        return self._numbers.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self._numbers.nbytes
+
+    def extend(self, rows: Sequence[Value]) -> None:
+        """Append the values of further positions, as `Loader.field` returns them."""
+        numbers: list[Any] = [_NONE if number is None else number for _, number in rows]
+        self._numbers.extend(np.array(numbers, dtype=self._numbers.values.dtype))
+
+    def where(self, asked: Predicate) -> Bools:
+        """Say at which positions a predicate holds."""
+        numbers = self._numbers.values
+        if asked.types:
+            tested: Bools = asked.test(numbers) & (numbers != _NONE)
+            return tested
+        options = [_NONE if value == MISSING else value[1] for value in asked.options]
+        among: Bools = np.isin(numbers, [option for option in options if option is not None])
+        return ~among if asked.negated else among
+
+
+_Column: TypeAlias = DictionaryColumn | NumberColumn
+
+
+def _column(name: str) -> _Column:
+    if name in TIME_FIELDS | NUMBER_FIELDS:
+        return NumberColumn(whole=name != "importance")
+    return DictionaryColumn()
+
+
+def _weight(value: Typed) -> int:
+    """Return the bytes that a distinct value takes, roughly."""
+    kind, inner = value
+    members = sum(map(_weight, inner)) if kind == "array" else 0
+    return _VALUE_BYTES + getsizeof(inner) + members

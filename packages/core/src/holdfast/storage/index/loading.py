@@ -86,7 +86,7 @@ class Loader(Protocol):
         """Return the vectors of rows: float32, one after another, as many as passages."""
 
     def field(self, table: Table, path: Path, row_ids: Sequence[int]) -> Mapping[int, Value]:
-        """Return the value of a field by row id, in the order of the ids; missing: left out."""
+        """Return the value of a field by row id; missing rows are left out."""
 
     def selected(self, table: Table, reach: Reach, tree: Filter) -> list[int]:
         """Return the row ids of a reach that a filter lets through."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.storage.contract.arrays import begins
-from holdfast.storage.index.arrays import Column
+from holdfast.storage.index.arrays import GrowableArray
 
 NO_WORD: Final = 0  # the hash that fills the place between two positions
 _MOST: Final = 2**31 - 2**16  # places up to here take four bytes
@@ -85,7 +85,7 @@ class Tail:
 
     def __init__(self, start: int) -> None:
         self._start = start
-        self._words = Column(np.uint64)
+        self._words = GrowableArray(np.uint64)
         self._last: dict[int, int] = {}  # where each word stands last
         self._before = array("i")  # for each place, where its word stands before that, or -1
 

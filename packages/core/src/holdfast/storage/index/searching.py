@@ -31,10 +31,9 @@ POOL = 200
 # Whoever wants more than a pool holds gets the best of all; of so many more, each channel gives as
 # many as are wanted, in the same proportion as a pool does.
 MOST = 20_000
-# Where a score alone ranks, so many suffice for a page; more only in case of long texts.
-FEW = 50
-Lift: TypeAlias = Callable[[Loader, View], Floats]
-"""Returns by how much relations lift each position, 0 to 1 (`graph_boost`)."""
+_FURTHER = 8  # how many times larger a pool becomes that holds too few rows
+Boost: TypeAlias = Callable[[Loader, View], Floats]
+"""Returns by how much relations boost each position, 0 to 1 (`graph_boost`)."""
 
 
 class Hit(NamedTuple):
@@ -46,9 +45,11 @@ class Hit(NamedTuple):
     parts: Mapping[str, float]
 
 
-def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None = None) -> list[Hit]:
+def find(
+    loader: Loader, view: View, probe: Probe, now: int, boost: Boost | None = None
+) -> list[Hit]:
     """Rank what a view may show."""
-    if len(probe.vector) != view.vectors.dimension:
+    if view.vectors.dimension and len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
@@ -57,24 +58,29 @@ def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None =
     if not len(places):
         return []
     keywords = view.keywords.scores(probe.keywords)
-    if view.vectors.coded:
-        question = Question(loader, view, probe.vector, allowed)
-        places, dense = _pool_of_many(question, keywords, places, probe)
-    else:
-        cosines = view.vectors.cosines_of(probe.vector, places)
-        places = pool(view, cosines, keywords, places, probe)
-        dense = cosines[places]
-    lifted = None
-    if lift is not None:
-        lifts = lift(loader, view)
-        more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
-        cosines = view.cosines(loader, probe.vector, more)
-        places, dense = _joined(places, dense, more, cosines)
-        lifted = lifts[places]
+    question = view.ask(loader, probe.vector, allowed)
+    places, dense = _pool(view, question, keywords, places, probe)
+    boosted = None
+    if boost is not None:
+        boosts = boost(loader, view)
+        more = np.setdiff1d(_largest(boosts, np.flatnonzero(allowed & (boosts > 0))), places)
+        places, dense = _joined(places, dense, more, question.cosines(more))
+        boosted = boosts[places]
+    if view.unembedded:
+        dense = _as_far_as_others(dense, np.isin(places, view.positions(view.unembedded)))
     rows = view.rows.taken(places)
     speakers, single = view.rows.speakers, view.rows.single
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, boosted, single))
     return _hits(probe, ranked, rows)
+
+
+def _as_far_as_others(dense: Floats, unembedded: Bools) -> Floats:
+    """Let candidates without vectors count as the farthest of the others; alone, as 0.
+
+    So their words alone speak for them, and the spread of the others' cosines stays as it is.
+    """
+    others = dense[~unembedded]
+    return np.where(unembedded, others.min() if len(others) else np.float32(0), dense)
 
 
 def _joined(
@@ -93,7 +99,7 @@ def count(loader: Loader, view: View, probe: Probe, now: int) -> int:
 
 
 def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
-    """Say which positions this search may return; the filter is settled before any score."""
+    """Return which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     if probe.kinds and not view.rows.kinds.issubset(probe.kinds):
         wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
@@ -104,7 +110,7 @@ def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
 
 
 def _through(loader: Loader, view: View, tree: Filter) -> Bools:
-    """Say which positions a filter lets through; if it can be, without reading the rows again."""
+    """Return which positions a filter lets through, without reading rows again if possible."""
     reading, ids = view.reading, view.rows.table["id"]
     if reading.as_of is None:  # a view of the past is asked once
         told = view.fields.through(loader, ids, tree)
@@ -116,24 +122,25 @@ def _through(loader: Loader, view: View, tree: Filter) -> Bools:
     return through
 
 
-def pool(view: View, dense: Floats, keywords: Floats, places: Positions, probe: Probe) -> Positions:
-    """Return those of the positions that may come out best; all, where they are few.
+def _pool(
+    view: View, question: Question, keywords: Floats, places: Positions, probe: Probe
+) -> tuple[Positions, Floats]:
+    """Return those of the positions that may come out best, with their cosines; all, if few.
 
-    Passages of a few long texts may fill a pool: then all are candidates as well.
+    Passages of a few long texts may fill a pool: then it is made larger.
     """
     wanted = probe.offset + probe.limit
-    if probe.score is not None:
-        words = keywords[places]
-        best = places[_foremost(probe.score(dense[places], words), words, wanted)]
-    elif len(places) <= _few(wanted):
-        return places
-    else:
-        chosen = np.zeros(len(dense), dtype=np.bool_)
-        most = max(POOL, wanted)
-        chosen[_largest(dense, places, most)] = True
-        chosen[_largest(keywords, places[keywords[places] > 0], most)] = True
-        best = np.flatnonzero(chosen)
-    return best if len(best) == len(places) or _rows(view, best) >= wanted else places
+    enough = wanted if probe.score is not None else max(POOL, wanted)
+    few = enough if probe.score is not None else _few(wanted)
+    while len(places) > max(few, enough):
+        if probe.score is not None:
+            best, dense = question.foremost(probe.score, keywords, enough)
+        else:
+            best, dense = _of_either(question, keywords, places, enough)
+        if _rows(view, best) >= wanted:
+            return best, dense
+        enough *= _FURTHER
+    return places, question.cosines(places)
 
 
 def _few(wanted: int) -> int:
@@ -148,24 +155,6 @@ def _rows(view: View, places: Positions) -> int:
     return len(np.unique(view.rows.table["id"][places]))
 
 
-def _pool_of_many(
-    question: Question, keywords: Floats, places: Positions, probe: Probe
-) -> tuple[Positions, Floats]:
-    """Return what `pool` returns, and the cosines, where these are not all at hand."""
-    wanted = probe.offset + probe.limit
-    enough = wanted if probe.score is not None else max(POOL, wanted)
-    few = enough if probe.score is not None else _few(wanted)
-    while len(places) > max(few, enough):
-        if probe.score is not None:
-            best, dense = question.foremost(probe.score, keywords, enough)
-        else:
-            best, dense = _of_either(question, keywords, places, enough)
-        if _rows(question.view, best) >= wanted:
-            return best, dense
-        enough *= 8
-    return places, question.cosines(places)
-
-
 def _of_either(
     question: Question, keywords: Floats, places: Positions, most: int
 ) -> tuple[Positions, Floats]:
@@ -173,16 +162,6 @@ def _of_either(
     near, dense = question.nearest(most)
     worded = np.setdiff1d(_largest(keywords, places[keywords[places] > 0], most), near)
     return _joined(near, dense, worded, question.cosines(worded))
-
-
-def _foremost(scores: Floats, keywords: Floats, wanted: int) -> Bools:
-    """Say which scores are among the best, of equals all."""
-    least = len(scores) - max(FEW, 4 * wanted)
-    if least <= 0:
-        return np.ones(len(scores), dtype=np.bool_)
-    chosen: Bools = scores >= np.partition(scores, least)[least]
-    chosen[np.argmax(keywords)] = True  # the others' keywords are measured by its
-    return chosen
 
 
 def _largest(values: Floats, places: Positions, most: int = POOL) -> Positions:

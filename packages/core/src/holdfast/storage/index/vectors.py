@@ -3,7 +3,7 @@
 Few vectors are kept whole. Many are kept as codes of eight bits a number, a quarter of the
 memory and a fifth of the time to scan. How far a code is from its vector is known exactly, so a
 cosine is known to lie between two bounds, and only what the bounds cannot tell apart has to be
-read again from the file (`storage.nearest`): the answer is that of a scan of the whole vectors.
+read again from the file (`nearest`): the answer is that of a scan of the whole vectors.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.storage.contract.arrays import Bools, Floats, Positions
-from holdfast.storage.index.arrays import Column, more_than
+from holdfast.storage.index.arrays import more_than
 
 # From so many positions on, codes. Below, a scan of whole vectors takes a millisecond at most.
 MANY: Final = 20_000
@@ -25,7 +26,7 @@ MANY: Final = 20_000
 SELECTIVE: Final = 8
 
 _LEVELS: Final = 127.0  # codes run from -127 to 127
-_HEADROOM: Final = 1.1  # so much larger numbers than seen at first still have a code
+_HEADROOM: Final = 1.25  # so much larger numbers than seen at first still have a code
 _CHUNK: Final = 4_096  # vectors decoded at a time: they stay in the processor's cache
 
 
@@ -33,8 +34,8 @@ class Vectors:
     """One vector a position, appended in order.
 
     Args:
-        dimension: Length of every vector. Vectors are expected to be unit vectors, so that the
-            inner product is the cosine.
+        dimension: Length of every vector; 0 while it is not known, then every cosine is 0. Vectors
+            are expected to be unit vectors, so that the inner product is the cosine.
         many: From so many positions on, codes are kept in place of vectors.
     """
 
@@ -42,38 +43,40 @@ class Vectors:
         self._index = faiss.IndexFlatIP(dimension)
         self._count = 0
         self._start: Any = None  # where they lie in memory
-        self._codes: _Codes | None = None
+        self.codes: Codes | None = None  # in place of the vectors, once there are many
         self._many = many
         self.dimension = dimension
 
     def __len__(self) -> int:
         """Return the number of positions."""
-        return self._count if self._codes is None else len(self._codes)
-
-    @property
-    def coded(self) -> bool:
-        """Whether only codes are kept: then `cosines` cannot be asked."""
-        return self._codes is not None
+        return self._count if self.codes is None else len(self.codes)
 
     @property
     def nbytes(self) -> int:
         """Bytes held by the vectors."""
-        return len(self) * self.dimension * 4 if self._codes is None else self._codes.nbytes
+        return len(self) * self.dimension * 4 if self.codes is None else self.codes.nbytes
 
     def extend(self, vectors: Floats) -> None:
         """Append positions: vectors of shape (positions, dimension)."""
         vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-        if self._codes is not None:
-            self._codes.extend(vectors)
+        if self.codes is not None:
+            self.codes.extend(vectors)
             return
         if not self._count:
             self._reserve(len(vectors))
         self._index.add(vectors)
         self._count = int(self._index.ntotal)
         self._start = self._index.get_xb()
-        if self._count >= self._many:
-            self._codes = _Codes(_whole(self._index))
+        if self._count >= self._many and self.dimension:
+            self.codes = Codes(_whole(self._index))
             self._index = faiss.IndexFlatIP(self.dimension)  # `reset` would keep the room
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Give positions that were appended as zeros their vectors."""
+        if self.codes is None:
+            _whole(self._index)[positions] = vectors
+        else:
+            self.codes.replace(positions, vectors)
 
     def _reserve(self, count: int) -> None:
         """Take room for vectors and some more, or the first one behind them would move them all."""
@@ -81,32 +84,103 @@ class Vectors:
         codes.resize(4 * self.dimension * more_than(count))
         codes.resize(0)
 
-    def cosines(self, query: Floats) -> Floats:
+    def cosines(self, query: Floats, places: Positions) -> Floats:
         """Return the cosine of every position with a query, shape (positions,).
 
         One pass of FAISS's own kernel over its own memory: .02 ms at 1,000 positions, .25 at
         10,000 (384 dimensions), less than any selection of candidates before it.
-        """
-        assert self._codes is None, "whole vectors are not kept"
-        return _products(query, self._start, self._count)
 
-    def cosines_of(self, query: Floats, places: Positions) -> Floats:
-        """Return the same where only these positions count; of others it may be 0.
-
-        To collect an eighth of the vectors takes less time than to scan them all.
+        Args:
+            query: A unit vector.
+            places: The positions that count; of others the cosine may be 0. To collect an eighth
+                of the vectors takes less time than to scan them all.
         """
+        assert self.codes is None, "whole vectors are not kept"
+        if not self.dimension:
+            return np.zeros(self._count, dtype=np.float32)
         if SELECTIVE * len(places) > self._count:
-            return self.cosines(query)
+            return _products(query, self._start, self._count)
         cosines = np.zeros(self._count, dtype=np.float32)
         cosines[places] = inner_products(_whole(self._index)[places], query)
         return cosines
 
+
+class Codes:
+    """Eight bits a number: of a vector less the mean of the first ones, times a scale.
+
+    The mean matters: some models' vectors all point one way, and differ in little else.
+    """
+
+    def __init__(self, vectors: Floats) -> None:
+        self._mean: Floats = vectors.mean(axis=0)
+        # What 32-bit sums of so many products may be wrong by, here and where vectors are whole.
+        self._slack = 4 * vectors.shape[1] * float(np.finfo(np.float32).eps)
+        self._worst = 0.0  # how far a vector may be from what its code says
+        self._start(float(np.abs(vectors - self._mean).max()))
+        for start in range(0, len(vectors), _CHUNK):
+            self.extend(vectors[start : start + _CHUNK])
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return len(self) * len(self._mean)
+
+    def _start(self, largest: float) -> None:
+        """Begin an index of signed bytes, which FAISS scans without decoding tables."""
+        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
+        self._index: Any = faiss.IndexScalarQuantizer(
+            len(self._mean), kind, faiss.METRIC_INNER_PRODUCT
+        )
+        self._index.is_trained = True
+        self._scale = _LEVELS / max(_HEADROOM * largest, 1e-6)
+        self._longest = 0.0  # the length of the longest code
+
+    def extend(self, vectors: Floats) -> None:
+        """Append positions."""
+        self._append(self._centred(vectors), 0.0)
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Give positions other vectors."""
+        _bytes(self._index)[positions] = self._coded(self._centred(vectors), 0.0)
+
+    def _centred(self, vectors: Floats) -> Floats:
+        """Return vectors less the mean; where a number has no code, widen the scale of all."""
+        centred: Floats = vectors - self._mean
+        largest = float(np.abs(centred).max(initial=0.0))
+        if largest * self._scale > _LEVELS:
+            old, scale, error = self._index, self._scale, self._worst
+            self._start(largest)
+            for start in range(0, old.ntotal, _CHUNK):
+                some = np.arange(start, min(start + _CHUNK, old.ntotal))
+                self._append(_decoded(old, some) / scale, error)
+        return centred
+
+    def _append(self, centred: Floats, error: float) -> None:
+        self._index.add_sa_codes(self._coded(centred, error))
+
+    def _coded(self, centred: Floats, error: float) -> NDArray[np.uint8]:
+        """Return codes of vectors that are already wrong by `error`."""
+        codes = np.rint(centred * self._scale)
+        rounded = np.linalg.norm(centred - codes / self._scale, axis=1).max(initial=0.0)
+        longest = float(np.linalg.norm(codes, axis=1).max(initial=0.0)) / self._scale
+        self._worst = max(self._worst, error + float(rounded))
+        self._longest = max(self._longest, longest)
+        coded: NDArray[np.uint8] = (codes + 128).astype(np.uint8)
+        return coded
+
     def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
-        """Return between which two values the cosine of each of these positions lies."""
-        if self._codes is None:
-            cosines = self.cosines(query)[positions]
-            return cosines, cosines
-        return self._codes.bounds(query, positions)
+        """Return between which two values the cosine of each position with a unit vector lies."""
+        near: Floats = np.empty(len(positions), dtype=np.float32)
+        for start in range(0, len(positions), _CHUNK):
+            some = slice(start, start + _CHUNK)
+            near[some] = inner_products(_decoded(self._index, positions[some]), query)
+        near = near / self._scale + float(self._mean @ query)
+        # By Cauchy and Schwarz, for a query of length 1.
+        error = self._worst + self._slack
+        return near - error, near + error
 
     def scan(self, query: Floats, most: int, allowed: Bools) -> tuple[Positions, float]:
         """Return allowed positions whose codes are nearest, and what no other one exceeds.
@@ -119,86 +193,6 @@ class Vectors:
         Returns:
             The positions, and a cosine that none of the others that are allowed can exceed.
         """
-        assert self._codes is not None, "whole vectors need no scan of codes"
-        return self._codes.scan(query, most, allowed)
-
-
-class _Codes:
-    """Eight bits a number: of a vector less the mean of the first ones, times a scale.
-
-    The mean matters: some models' vectors all point one way, and differ in little else.
-    """
-
-    def __init__(self, vectors: Floats) -> None:
-        self._mean: Floats = vectors.mean(axis=0)
-        self._errors = Column(np.float32)  # how far each vector is from what its code says
-        self._scale = 1.0
-        self._worst = 0.0  # the largest error
-        self._longest = 0.0  # the length of the longest code
-        self._index = self._empty()
-        # What 32-bit sums of so many products may be wrong by, here and where vectors are whole.
-        self._slack = 4 * vectors.shape[1] * float(np.finfo(np.float32).eps)
-        self._fit(float(np.abs(vectors - self._mean).max()))
-        for start in range(0, len(vectors), _CHUNK):
-            self.extend(vectors[start : start + _CHUNK])
-
-    def __len__(self) -> int:
-        return int(self._errors.size)
-
-    @property
-    def nbytes(self) -> int:
-        return len(self) * len(self._mean) + self._errors.nbytes
-
-    def _empty(self) -> Any:
-        """Return an index of signed bytes, which FAISS scans without decoding tables."""
-        kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
-        index = faiss.IndexScalarQuantizer(len(self._mean), kind, faiss.METRIC_INNER_PRODUCT)
-        index.is_trained = True
-        return index
-
-    def _fit(self, largest: float) -> None:
-        self._scale = _LEVELS / max(_HEADROOM * largest, 1e-6)
-
-    def extend(self, vectors: Floats) -> None:
-        centred = vectors - self._mean
-        largest = float(np.abs(centred).max(initial=0.0))
-        if largest * self._scale > _LEVELS:
-            self._rescale(largest)
-        self._append(centred, np.zeros(len(centred), dtype=np.float32))
-
-    def _append(self, centred: Floats, errors: Floats) -> None:
-        """Append codes; the vectors given are already wrong by `errors`."""
-        codes = np.rint(centred * self._scale)
-        rounded = np.linalg.norm(centred - codes / self._scale, axis=1)
-        errors = errors + rounded.astype(np.float32, copy=False)
-        longest = float(np.linalg.norm(codes, axis=1).max(initial=0.0)) / self._scale
-        self._errors.extend(errors)
-        self._worst = max(self._worst, float(errors.max(initial=0.0)))
-        self._longest = max(self._longest, longest)
-        self._index.add_sa_codes((codes + 128).astype(np.uint8))
-
-    def _rescale(self, largest: float) -> None:
-        """Make room for larger numbers. The errors of two roundings add up."""
-        old, scale, errors = self._index, self._scale, self._errors.values
-        self._index, self._errors = self._empty(), Column(np.float32)
-        self._worst = self._longest = 0.0
-        self._fit(largest)
-        for start in range(0, len(errors), _CHUNK):
-            some = np.arange(start, min(start + _CHUNK, len(errors)))
-            self._append(_decoded(old, some) / scale, errors[some])
-
-    def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
-        near: Floats = np.empty(len(positions), dtype=np.float32)
-        for start in range(0, len(positions), _CHUNK):
-            some = slice(start, start + _CHUNK)
-            near[some] = inner_products(_decoded(self._index, positions[some]), query)
-        near = near / self._scale + float(self._mean @ query)
-        errors: Floats = self._errors.values
-        # By Cauchy and Schwarz, for a query of length 1.
-        error = errors[positions] + self._slack
-        return near - error, near + error
-
-    def scan(self, query: Floats, most: int, allowed: Bools) -> tuple[Positions, float]:
         chosen = None
         if not allowed.all():
             # FAISS's own annotations are those of C++.
@@ -257,9 +251,14 @@ def _whole(index: Any) -> Floats:
     return faiss.rev_swig_ptr(index.get_xb(), size).reshape(index.ntotal, index.d)
 
 
+def _bytes(index: Any) -> Any:
+    """Return the codes of an index, without a copy."""
+    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
+    return codes.reshape(index.ntotal, index.d)
+
+
 def _decoded(index: Any, positions: Positions) -> Floats:
     """Return codes as numbers from -127 to 127."""
-    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
-    some: Floats = codes.reshape(index.ntotal, index.d)[positions].astype(np.float32)
+    some: Floats = _bytes(index)[positions].astype(np.float32)
     some -= 128
     return some

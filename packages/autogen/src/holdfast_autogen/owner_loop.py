@@ -11,8 +11,8 @@ from holdfast.forking import renewed
 T = TypeVar("T")
 
 
-class Home:
-    """The loop of the first call, as long as it runs; connections of a client live in it."""
+class OwnerLoop:
+    """Runs work in the event loop of the first call: a client's connections belong to it."""
 
     def __init__(self) -> None:
         self.renew()
@@ -32,8 +32,8 @@ class Home:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
 
-def refusal(client: object) -> str:
-    """Return what is said to who asks an async client without a loop."""
+def needs_loop(client: object) -> str:
+    """Return the error message for sync use of an async client."""
     return (
         f"{type(client).__name__} is async only: await Memory.aadd, aflush, aadd_procedure instead "
         "of add, flush, add_procedure, and open the memory without background=True"

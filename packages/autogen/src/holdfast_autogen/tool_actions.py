@@ -1,4 +1,4 @@
-"""What the tools of both frameworks do, told in words a model reads."""
+"""Actions behind the memory tools of both frameworks; results are text for the model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from holdfast import Message, RecordNotFoundError
 
-from holdfast_autogen.chain import Said, follow
+from holdfast_autogen.message_ids import Said, next_id
 from holdfast_autogen.scopes import Ids
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def state(memory: Memory, ids: Ids, message: Message) -> bool:
-    """Store a fact as stated, unless it stands there; say whether it was stored.
+    """Store a fact as stated, unless it stands there; return whether it was stored.
 
     Its id keeps two at the same time from both storing it. What was forgotten since, or put in
     other words, is stored again: an id alone would still know it.
@@ -30,7 +30,7 @@ async def state(memory: Memory, ids: Ids, message: Message) -> bool:
 
 async def remember(memory: Memory, ids: Ids, text: str) -> str:
     """Store a fact; one that is there already is not stored again."""
-    message = Message(text, id=follow("", Said("user", "remember", text)))
+    message = Message(text, id=next_id("", Said("user", "remember", text)))
     stored = await state(memory, ids, message)
     return "Remembered." if stored else "This was known."
 

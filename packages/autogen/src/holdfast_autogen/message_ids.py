@@ -1,4 +1,4 @@
-"""Ids for messages that have none: each names its words and everything said before it.
+"""Ids for messages that have none: a hash of the words and of the id before, a hash chain.
 
 The same conversation, seen again (restored from a saved state, or by another agent of a team),
 gives the same ids, so nothing is remembered twice; the same words said again in it give others.
@@ -26,17 +26,17 @@ class Said:
     text: str
 
 
-def follow(previous: str, said: Said) -> str:
+def next_id(previous: str, said: Said) -> str:
     """Return the id of what is said after the message of id `previous` (``""``: at first)."""
     told = "\x1f".join((previous, said.speaker, said.text))
     return hashlib.blake2b(told.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
-def linked(conversation: Sequence[Said], previous: str = "") -> list[Message]:
+def with_ids(conversation: Sequence[Said], previous: str = "") -> list[Message]:
     """Return what was said as messages to remember, each with its id."""
     messages = []
     for said in conversation:
-        previous = follow(previous, said)
+        previous = next_id(previous, said)
         messages.append(Message(_storable(said.text), said.role, _name(said), previous))
     return messages
 

@@ -1,31 +1,32 @@
-"""When records were last read: kept aside, so that reading writes nothing to the memories."""
+"""When records were last read: documents beside them, so that reading rewrites no record."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 
-from holdfast import Database
+from holdfast import Documents
+from holdfast.documents import Document, Get, Put
 from holdfast.forking import Lock
 
-STEPS = (
-    "CREATE TABLE crewai_touches (record TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID",
-)
 # Read times may be lost with the process; so many are gathered before one write.
 MOST_WAITING = 256
-_MANY = 500
+_NAMESPACE = ("crewai", "last access")
 _EPOCH = datetime(1970, 1, 1)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-class Touches:
-    """Times of the latest read, by record id; gathered in memory, written now and then."""
+class LastAccess:
+    """Times of the latest read, by record id; gathered in memory, written now and then.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        documents: Those of the tenant whose records they are.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
         self._waiting: dict[str, int] = {}
         self._lock = Lock()
-        database.migrate("crewai-touches", STEPS)
 
     def touch(self, ids: Iterable[str]) -> None:
         """Note that these records were read just now."""
@@ -48,21 +49,13 @@ class Touches:
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         if waiting:
-            with self._database.write() as connection:
-                connection.executemany("REPLACE INTO crewai_touches VALUES (?, ?)", waiting.items())
+            puts = [Put(_NAMESPACE, key, micros) for key, micros in waiting.items()]
+            self._documents.batch(puts, strict=True)
 
     def times(self, ids: Sequence[str]) -> dict[str, datetime]:
         """Return the times that are known, naive and in UTC as CrewAI has them."""
-        found: dict[str, int] = {}
-        with self._database.read() as connection:
-            for start in range(0, len(ids), _MANY):
-                some = tuple(ids[start : start + _MANY])
-                marks = ",".join("?" * len(some))
-                found.update(
-                    connection.execute(
-                        f"SELECT record, at FROM crewai_touches WHERE record IN ({marks})", some
-                    ).fetchall()
-                )
+        found = self._documents.batch([Get(_NAMESPACE, key) for key in ids], strict=True)
+        known: dict[str, int] = {one.key: one.value for one in found if isinstance(one, Document)}
         with self._lock:
-            found |= {key: self._waiting[key] for key in ids if key in self._waiting}
-        return {key: _EPOCH + micros * _MICROSECOND for key, micros in found.items()}
+            known |= {key: self._waiting[key] for key in ids if key in self._waiting}
+        return {key: _EPOCH + micros * _MICROSECOND for key, micros in known.items()}
