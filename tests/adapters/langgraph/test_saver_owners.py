@@ -289,7 +289,7 @@ HARM: dict[str, tuple[str, dict[str, Any]]] = {
     "no field of a row": ("thread", {"more": 1}),
     "another kind": ("thread", {"kind": "row"}),
     "a number that is a text": ("thread", {"no": "1"}),
-    "a negative number": ("blob", {"id": -1}),
+    "a negative number": ("blob", {"number": -1}),
     "a truth for a number": ("checkpoint", {"hidden": True}),
     "hidden beyond 1": ("checkpoint", {"hidden": 2}),
     "a short salt": ("thread", {"salt": {"base64": B64}}),
