@@ -46,7 +46,7 @@ class Way:
     rank: Callable[..., Any] | None = None
     change: Callable[[cues.Cues, str], cues.Cues] | None = None
     names: bool = True
-    lent: tuple[float, ...] = keywords.LENT
+    lent: tuple[float, ...] = keywords.NEIGHBOUR_WEIGHTS
     kinds: tuple[Kind, ...] = ("turn", "fact")
 
 
@@ -174,7 +174,7 @@ def once(matches: Sequence[Match]) -> Iterator[Match]:
 @contextmanager
 def searching(way: Way) -> Iterator[None]:
     """Search another way meanwhile."""
-    read, rank, lent = cues.read, ranking.rank, keywords.LENT
+    read, rank, lent = cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS
 
     def reading(query: str, speakers: Any, now: datetime) -> cues.Cues:
         found = read(query, speakers if way.names else (), now)
@@ -183,11 +183,11 @@ def searching(way: Way) -> Iterator[None]:
     def ranking_it(candidates: Any, cues: cues.Cues) -> Any:
         return way.rank(candidates) if way.rank else rank(candidates, cues, way.weights)
 
-    cues.read, ranking.rank, keywords.LENT = reading, ranking_it, way.lent  # type: ignore[assignment]
+    cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS = reading, ranking_it, way.lent  # type: ignore[assignment]
     try:
         yield
     finally:
-        cues.read, ranking.rank, keywords.LENT = read, rank, lent  # type: ignore[misc]
+        cues.read, ranking.rank, keywords.NEIGHBOUR_WEIGHTS = read, rank, lent  # type: ignore[misc]
 
 
 if __name__ == "__main__":

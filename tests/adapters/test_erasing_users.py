@@ -288,7 +288,7 @@ def test_nothing_of_an_erased_user_is_left_and_everything_of_the_others(
 
 def test_what_readers_hold_is_pending_until_a_purge(memory: Memory, path: Path) -> None:
     with open_file(path) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             memory.delete_all(user_id="ada")
             assert memory.stats().erasure_pending is True

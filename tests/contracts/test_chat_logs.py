@@ -202,7 +202,7 @@ def test_what_a_reader_keeps_is_pending_until_a_purge(
 ) -> None:
     log.append([WORD])
     with Memory(path, embedder=HashEmbedder()) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             log.clear()
             assert memory.stats().erasure_pending is True

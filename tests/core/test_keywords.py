@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from holdfast.language.terms import analyse, term_hashes
 from holdfast.storage.contract.search import KeywordQuery
-from holdfast.storage.index.keywords import K1, LENT, PAIR, QUOTE, B, Keywords
+from holdfast.storage.index.keywords import K1, NEIGHBOUR_WEIGHTS, PAIR, QUOTE, B, Keywords
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def naive(
         for phrase, weight in wanted:
             documents = sum(count(texts[n], phrase) > 0 for n in live)
             idf = math.log1p((len(live) - documents + 0.5) / (documents + 0.5))
-            lenders = zip(LENT, (at, before, before_that, after), strict=True)
+            lenders = zip(NEIGHBOUR_WEIGHTS, (at, before, before_that, after), strict=True)
             sum_ = sum(share * frequency(n, phrase) for share, n in lenders)
             total += weight * idf * sum_ * (K1 + 1) / (sum_ + K1)
         return total

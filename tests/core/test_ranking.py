@@ -8,7 +8,7 @@ from holdfast.language.cues import Cues
 from holdfast.language.traits import ASKS, TELLS_TIME
 from holdfast.retrieval.ranking import DEFAULT, Weights, rank
 from holdfast.storage.contract.search import ROLE_CODES, Candidates
-from holdfast.storage.index.columns import DAY, ROW
+from holdfast.storage.index.passage_table import DAY, ROW
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

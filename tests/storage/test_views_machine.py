@@ -94,13 +94,20 @@ class Views(RuleBasedStateMachine):
         kind=st.sampled_from(["turn", "turn", "fact"]),
         day=st.integers(0, 2),
         speaker=st.sampled_from([None, "Ada", "Bob"]),
+        wait=st.booleans(),
     )
-    def add(self, which: bool, ids: Any, words: Any, kind: Any, day: int, speaker: Any) -> None:
+    def add(
+        self, which: bool, ids: Any, words: Any, kind: Any, day: int, speaker: Any, wait: bool
+    ) -> None:
         messages = [{"role": "user", "content": one, "name": speaker} for one in words]
-        moment = BASE + timedelta(days=day)
-        for change in self.memories[which].add(messages, kind=kind, occurred_at=moment, **ids):
+        rest = {"kind": kind, "occurred_at": BASE + timedelta(days=day), "wait": wait, **ids}
+        for change in self.memories[which].add(messages, **rest):
             assert change.after is not None
             self.known[change.id] = Known(ids, [(None, False), (change.after.text, False)])
+
+    @rule(which=who)
+    def embed(self, which: bool) -> None:
+        assert self.memories[which].flush().unembedded == 0
 
     @precondition(lambda self: self.known)
     @rule(which=who, number=pick, words=said)

@@ -21,6 +21,7 @@ IDS = ("user_id", "agent_id", "run_id", "app_id")
 
 VERBS = [
     "add",
+    "flush",
     "search",
     "get",
     "get_many",

@@ -172,10 +172,29 @@ def test_a_foreign_error_is_kept_by_its_name_alone_and_raised(tmp_path: Path) ->
         assert (memory.stats().waiting, memory.stats().error) == (1, "KeyError")
 
 
-def test_background_work_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="llm"):
-        Memory(tmp_path / "memory.db", embedder=HashEmbedder(), background=True)
-    assert not (tmp_path / "memory.db").exists()
+class Told(HashEmbedder):
+    """Says when it has embedded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        self.done.set()
+        return super().embed(texts)
+
+
+def test_a_background_worker_without_a_model_embeds(tmp_path: Path) -> None:
+    with opened(tmp_path, ScriptedLLM()) as memory:
+        memory.add("I sail", user_id="ada", wait=False)
+    embedder = Told()
+    with Memory(tmp_path / "memory.db", embedder=embedder, background=True) as memory:
+        assert embedder.done.wait(30)
+        embedder.done.clear()
+        memory.add("I row", user_id="ada", wait=False)
+        assert embedder.done.wait(30)
+    with opened(tmp_path, None) as memory:
+        assert (memory.stats().unembedded, memory.stats().waiting) == (0, 1)
 
 
 class AsyncOnly(LLM):

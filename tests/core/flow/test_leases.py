@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from holdfast import Memory
-from holdfast.runtime import AsyncRuntime
+from holdfast.ingestion.embedding import embed_waiting
+from holdfast.runtime import SYNC, AsyncRuntime, run
 from holdfast.storage.sqlite.storage import SqliteStorage
 from holdfast.testing import ScriptedLLM
 from support.flows import echo, opened
@@ -60,7 +61,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
     begun, let_go = threading.Event(), threading.Event()
 
     def write_for_long(memory: Memory) -> None:
-        with memory.database.write():
+        with memory._storage.database.write():
             begun.set()
             let_go.wait(60)
 
@@ -69,7 +70,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
             other = asyncio.create_task(asyncio.to_thread(write_for_long, memory))
             await asyncio.to_thread(begun.wait, 60)
             task = asyncio.create_task(memory.aadd("I like tea", user_id="ada"))
-            while not memory.database.writes._working:  # noqa: ASYNC110 - threads set it
+            while not memory._storage.database.writes._working:  # noqa: ASYNC110 - threads set it
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.sleep(0)
@@ -219,11 +220,25 @@ def test_a_turn_does_not_wait_for_a_clock_that_was_wrong(
 ) -> None:
     with opened(tmp_path, echoing()) as memory:
         memory.add("I sail", user_id="ada", wait=False)
+        run(embed_waiting(SYNC, memory._storage, memory._embedder))
         ahead(memory, sql, by)
         due = memory._storage.pipeline.next_due()
         assert due is not None
         assert (due > 0) is waits
         assert len(memory.flush()) == (0 if waits else 1)
+
+
+@pytest.mark.parametrize(("sql", "by", "waits"), WAITS)
+def test_a_record_does_not_wait_for_a_clock_that_was_wrong(
+    tmp_path: Path, sql: str, by: int, waits: bool
+) -> None:
+    with opened(tmp_path, None) as memory:
+        memory.add("I sail", user_id="ada", wait=False)
+        ahead(memory, sql.replace("queue", "unembedded"), by)
+        due = memory._storage.pipeline.next_due()
+        assert due is not None
+        assert (due > 0) is waits
+        assert memory.flush().unembedded == (1 if waits else 0)
 
 
 def test_turns_claimed_by_a_clock_that_was_wrong_can_be_retried(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`search(graph=True)`: what relations lift, and what they never do."""
+"""`search(graph=True)`: what relations boost, and what they never do."""
 
 from __future__ import annotations
 
@@ -126,16 +126,16 @@ def test_what_is_over_lifts_only_at_its_time(memory: Memory) -> None:
         [Triple("Rita", "lives_in", "Oslo", valid_from=NOW - timedelta(days=10))], user_id="ann"
     )
 
-    def lift(**when: Any) -> float:
+    def boost(**when: Any) -> float:
         (found,) = memory.search(
             "Lyon", user_id="ann", graph=True, explain=True, kinds=["turn"], **when
         )
         return found.parts["graph"]
 
-    assert lift() == 0
-    assert lift(valid_at=then) > 0
-    assert lift(as_of=before) > 0
-    assert lift(valid_at=NOW - timedelta(days=95)) == 0
+    assert boost() == 0
+    assert boost(valid_at=then) > 0
+    assert boost(as_of=before) > 0
+    assert boost(valid_at=NOW - timedelta(days=95)) == 0
 
 
 def test_names_that_are_one_lift_together(memory: Memory) -> None:

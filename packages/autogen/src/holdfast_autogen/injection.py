@@ -48,7 +48,7 @@ class Injection:
         return UserMessage(content=text, source=self.name)
 
     def is_mine(self, message: LLMMessage) -> bool:
-        """Say whether a message is this memory's, of this turn or an earlier one."""
+        """Return whether a message is this memory's, of this turn or an earlier one."""
         if isinstance(message, SystemMessage):
             return message.content.startswith(self._heading() + _OPENING)
         if not isinstance(message, UserMessage) or message.source != self.name:

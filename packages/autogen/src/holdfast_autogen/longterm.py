@@ -23,7 +23,8 @@ class LongTerm:
     Attributes:
         handle: The file.
         max_tokens: Budget of what is recalled.
-        wait: Derive facts before going on, instead of leaving them to ``flush``.
+        wait: Derive facts before going on, instead of leaving them, and the vectors of what was
+            said, to ``flush``. A memory without an LLM embeds at once.
         strict: Raise when a model or the file fails; otherwise a warning is logged and the
             conversation goes on without memory. A missing scope always raises.
     """
@@ -43,12 +44,12 @@ class LongTerm:
         return Context()
 
     async def remember(self, ids: Ids, messages: Sequence[Message]) -> bool:
-        """Write messages down, those already known left out; say whether it was done."""
+        """Write messages down, those already known left out; return whether it was done."""
         if not messages:
             return True
         with self.tolerance("remember"):
             memory = await self.handle.memory()
-            await memory.aadd(messages, **ids, wait=self.wait)
+            await memory.aadd(messages, **ids, wait=self.wait or not memory.derives)
             return True
         return False
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def state(memory: Memory, ids: Ids, message: Message) -> bool:
-    """Store a fact as stated, unless it stands there; say whether it was stored.
+    """Store a fact as stated, unless it stands there; return whether it was stored.
 
     Its id keeps two at the same time from both storing it. What was forgotten since, or put in
     other words, is stored again: an id alone would still know it.

@@ -104,7 +104,6 @@ _LAZY = {
     "ChatLog": "holdfast.chatlog",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
-    "Database": "holdfast.storage.sqlite.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",

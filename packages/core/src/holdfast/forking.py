@@ -55,7 +55,7 @@ class Lock:
         self._lock.release()
 
     @property
-    def forsaken(self) -> bool:
+    def abandoned(self) -> bool:
         """Whether, in a forked child, a thread worked under it that is not there any more."""
         return self._owner not in (0, get_ident())
 

@@ -112,7 +112,7 @@ NO_ID: Final = Within(uuid4().hex, or_none=True)
 
 
 def reaches(held: str, asked: str) -> bool:
-    """Say whether what `asked` reads lies within what `held` reads."""
+    """Return whether what `asked` reads lies within what `held` reads."""
     if not isinstance(held, Within):
         return held == asked and not isinstance(asked, Within)
     itself, first, end = held.bounds
@@ -196,7 +196,7 @@ class Scope:
         return {name: value for name in IDS if (value := getattr(self, name)) is not None}
 
     def covers(self, other: Scope) -> bool:
-        """Say whether reading this scope would see what is written under `other`."""
+        """Return whether reading this scope would see what is written under `other`."""
         theirs = other.ids()
         return all(
             reaches(value, theirs[name])
@@ -363,12 +363,14 @@ class Changes(Sequence[Change]):
         usage: Model calls and tokens spent before the call returned.
         pending: Turns that still wait for extraction (``wait=False``).
         problems: What of a model's answer had to be put right or left out, and why.
+        unembedded: Records that still wait for their vectors (``wait=False``); found by words.
     """
 
     changes: tuple[Change, ...] = ()
     usage: Usage = Usage()
     pending: int = 0
     problems: tuple[str, ...] = ()
+    unembedded: int = 0
 
     @overload
     def __getitem__(self, index: int) -> Change: ...

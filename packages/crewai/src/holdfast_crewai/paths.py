@@ -26,7 +26,7 @@ def labels(path: str | None) -> tuple[str, ...]:
 
 
 def within(root: str | None, path: str) -> bool:
-    """Say whether a path is the root or lies below it."""
+    """Return whether a path is the root or lies below it."""
     top = normal(root).rstrip("/")
     return normal(path) == (top or "/") or normal(path).startswith(top + "/")
 

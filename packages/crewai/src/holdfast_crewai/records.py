@@ -251,7 +251,7 @@ class RecordStorage(Backend):
         return {"app_id": self._below(scope_prefix), "filters": filters, "limit": limit}
 
     def has_private(self, scope_prefix: str | None) -> bool:
-        """Say whether private records lie below a path."""
+        """Return whether private records lie below a path."""
         scopes = self.memories.scopes(app_id=self._below(scope_prefix))
         return any((scope.app_id or "").endswith(translation.PRIVATE) for scope in scopes)
 

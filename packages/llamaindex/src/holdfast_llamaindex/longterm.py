@@ -93,7 +93,8 @@ class LongTerm:
         waiting = await self._outbox.enqueue(ids, said)
         if waiting:
             messages = [self._outbox.message(one) for one in waiting]
-            await sync_or_async(self.memory.add, self.memory.aadd, messages, **ids, wait=False)
+            add, wait = (self.memory.add, self.memory.aadd), not self.memory.derives
+            await sync_or_async(*add, messages, **ids, wait=wait)
             await self._outbox.acknowledge(ids, waiting)
 
     async def catch_up(self, reading: Ids, own: Ids | None = None) -> None:
@@ -123,7 +124,7 @@ class LongTerm:
         return [match for match in found if not await self._is_live(match.record, own, shown)]
 
     async def _is_live(self, record: Record, own: Ids, shown: set[str]) -> bool:
-        """Say whether a record is a message of the window, or rests on such messages alone."""
+        """Return whether a record is a message of the window, or rests on such messages alone."""
         if record.scope.ids() != own:
             return False
         if not record.sources:
@@ -157,5 +158,5 @@ class LongTerm:
         await self.catch_up(reading)
         theirs = self.memory.scoped(**reading)
         stats = await sync_or_async(theirs.stats, theirs.astats)
-        if stats.waiting:
+        if stats.waiting or stats.unembedded:
             await sync_or_async(theirs.flush, theirs.aflush)

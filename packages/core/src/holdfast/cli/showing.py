@@ -190,8 +190,9 @@ def _counts(counted: Stats) -> dict[str, str]:
         "file": f"{counted.bytes / 1e6:,.1f} MB",
         "embedder": counted.embedder or "none yet",
     }
-    if counted.waiting or counted.parked:
-        shown["to extract"] = f"{counted.waiting:,} waiting, {counted.parked:,} given up for now"
+    waiting = {"to extract": counted.waiting, "to embed": counted.unembedded}
+    waiting["given up for now"] = counted.parked
+    shown |= {name: f"{count:,}" for name, count in waiting.items() if count}
     if counted.error:
         shown["last error"] = shortened(counted.error)
     if counted.erasure_pending:

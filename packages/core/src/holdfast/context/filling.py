@@ -130,7 +130,7 @@ class Filling:
         return summary or record.id in self._pieces
 
     def _too_long(self, shown: str) -> bool:
-        """Say whether a text cannot fit, without counting it."""
+        """Return whether a text cannot fit, without counting it."""
         return len(shown) > MOST_CHARACTERS * self._room
 
     def _cost(self, record: Record, shown: str) -> int:
@@ -141,7 +141,7 @@ class Filling:
         return cost
 
     def _told(self, record: Record, shown: str) -> bool:
-        """Say whether a candidate is not needed beside the facts, or the turns, it comes from.
+        """Return whether a candidate is not needed beside the facts, or the turns, it comes from.
 
         A fact and its turn are shown once: what ranks first stays, unless the other says the
         same in fewer tokens. A turn puts out its facts, too, where it has a number that none of

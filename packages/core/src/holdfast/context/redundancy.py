@@ -50,7 +50,7 @@ def words(text: str) -> Words:
 
 
 def alike(one: Words, other: Words) -> bool:
-    """Say whether two texts say the same words in the same order, but for a fifth of them.
+    """Return whether two texts say the same words in the same order, but for a fifth of them.
 
     A number or a negation that only one of them has makes them different.
     """
@@ -81,7 +81,7 @@ def _decisive(word: str) -> bool:
 
 
 def covers(facts: Iterable[str], turn: str) -> bool:
-    """Say whether facts, together, say what a turn says: most of its words, all its numbers."""
+    """Return whether facts, together, say what a turn says: most of its words, all its numbers."""
     told, said = _stems(facts), set(words(turn))
     if not _numbers(said) <= told:
         return False
@@ -89,7 +89,7 @@ def covers(facts: Iterable[str], turn: str) -> bool:
 
 
 def tells_numbers(facts: Iterable[str], turn: str) -> bool:
-    """Say whether facts, together, have all the numbers of a turn."""
+    """Return whether facts, together, have all the numbers of a turn."""
     return _numbers(words(turn)) <= _stems(facts)
 
 
@@ -128,7 +128,7 @@ class Repetition:
             self._by_longest[_longest(said.words)].append(said)
 
     def has(self, record: Record, shown: str) -> bool:
-        """Say whether something chosen says the same."""
+        """Return whether something chosen says the same."""
         candidate = _said(record, shown)
         return any(
             alike(candidate.words, chosen.words)

@@ -55,7 +55,7 @@ def _name(speaker: str) -> str:
 
 
 def _poses(name: str) -> bool:
-    """Say whether a name reads as a voice of the prompt, or mixes look-alike letters."""
+    """Return whether a name reads as a voice of the prompt, or mixes look-alike letters."""
     words = normal("NFKC", name).casefold().replace("-", " ").replace("_", " ")
     latin = any(character.isascii() and character.isalpha() for character in name)
     return bool(set(words.split()) & _VOICES) or (latin and any(c > "\u024f" for c in name))

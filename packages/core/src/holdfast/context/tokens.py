@@ -156,7 +156,7 @@ def _cache() -> str:
 
 
 def _cached(folder: str, name: str, digest: str) -> bool:
-    """Say whether tiktoken would find the file, whole, under the name it gives it."""
+    """Return whether tiktoken would find the file, whole, under the name it gives it."""
     if not folder:
         return False
     path = (

@@ -20,7 +20,7 @@ class Live:
         self._joined = "\n".join(f" {text} " for text in said)
 
     def has(self, text: str) -> bool:
-        """Say whether the prompt has this text: as a message, or five words of it in one."""
+        """Return whether the prompt has this text: as a message, or five words of it in one."""
         if not self._whole:
             return False
         said = " ".join(words(text))

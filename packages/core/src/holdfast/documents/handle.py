@@ -10,7 +10,7 @@ import builtins
 import os
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -47,10 +47,7 @@ from holdfast.storage.contract.filters import Filter, parse
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import KeywordQuery, Probe
 from holdfast.storage.contract.storage import Durability, Storage
-from holdfast.types import Scope
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
+from holdfast.types import Scope, Unpack
 
 # Names the caller's vectors in a file whose embedder is not known.
 CALLER = "caller"
@@ -308,7 +305,7 @@ class Documents:
         return found if isinstance(found, Document) else None
 
     def delete(self, namespace: Labels, key: str) -> bool:
-        """Delete one document; say whether there was one."""
+        """Delete one document; return whether there was one."""
         return _result(self.batch([Put(namespace, key, None)])) is True
 
     async def adelete(self, namespace: Labels, key: str) -> bool:

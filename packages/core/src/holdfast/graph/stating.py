@@ -136,7 +136,6 @@ async def add(by: Stating, scope: Scope, triples: Sequence[Triple]) -> Changes:
     said, places = await _sources(by.runtime, by.storage, scope, triples)
     facts = [_fact(triple, place, said) for triple, place in zip(triples, places, strict=True)]
     resolved = await _resolved(by, scope, facts)
-    await write(derivation.prepare, by.embedder.fingerprint, _dimension(resolved))
     outcome = Deliberation(said, resolved, stated=True).outcome()
     changes = await write(derivation.commit, outcome, by.embedder.fingerprint)
     return Changes(tuple(changes or ()))
@@ -146,10 +145,6 @@ async def _resolved(by: Stating, scope: Scope, facts: Sequence[Fact]) -> Resolve
     if by.resolve:
         return await resolving.resolve(by.runtime, by.storage, by.embedder, scope, facts)
     return await resolving.plain(by.runtime, by.embedder, facts)
-
-
-def _dimension(resolved: Resolved) -> int:
-    return int(resolved.found[0].vectors.shape[1])
 
 
 async def _sources(
@@ -221,8 +216,6 @@ async def _declare(by: Stating, scope: Scope, said: tuple[str, str, str], *, end
     material = Material(scope, {}, (), None)
     facts = [_fact(one, (), material) for one in new]
     resolved = await resolving.plain(by.runtime, by.embedder, facts)
-    if new:
-        await write(storage.pipeline.prepare, maker, _dimension(resolved))
     outcome = _ending(Deliberation(material, resolved, stated=True).outcome(), opposite, ends)
     changes = await write(storage.pipeline.commit, outcome, maker)
     return Changes(tuple(changes or ()))

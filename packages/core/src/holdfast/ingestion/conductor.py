@@ -1,4 +1,4 @@
-"""The conductor of `add`: store turns, extract, embed, look for neighbours, consolidate, commit."""
+"""The conductor of `add` and `update`: check, leave out what is known, embed, store."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
+
+import numpy as np
 
 from holdfast.checks import check_time
 from holdfast.errors import InvalidInputError, shown
@@ -24,6 +27,9 @@ from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import Storage
 from holdfast.types import Change, Kind, Message, Metadata, Scope, utc_now
 
+NO_VECTORS: Final = np.empty((0, 0), dtype=np.float32)
+"""Of what is stored now and embedded later."""
+
 # Characters of messages that are cut into passages at once: some microseconds.
 LITTLE = 1_000
 
@@ -38,8 +44,8 @@ class Writing:
         kind: What they are.
         expires_at: When they are to be forgotten.
         importance: 0 to 1.
-        extract: Derive facts from them,
-        wait: before the call returns.
+        extract: Derive facts from them.
+        wait: Embed them, and derive the facts, before the call returns.
         mentions: Read from each turn whom it mentions, and which dates.
     """
 
@@ -121,25 +127,32 @@ async def update(
 
 
 async def store(runtime: Runtime, storage: Storage, embedder: Embedder, writing: Writing) -> Added:
-    """Embed and store the messages that are not there yet, in one transaction."""
+    """Store the messages that are not there yet, in one transaction; embedded if `wait`."""
     fingerprint = embedder.fingerprint
-    if _is_light(storage, fingerprint, writing.messages):
+    if _is_light(storage, fingerprint, writing):
         messages, spans, wanted = _unknown(storage, fingerprint, writing)
     else:
         messages, spans, wanted = await runtime.read(_unknown, storage, fingerprint, writing)
     if not messages:
         return Added((), ())
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
+    vectors = NO_VECTORS
+    if writing.wait:
+        given = await runtime.embed(embedder, wanted)
+        vectors = indexing.unit_vectors(given, len(wanted), embedder)
     kept = partial(_keep, storage, fingerprint, writing, messages, spans, vectors)
     if writing.extract and writing.wait:
         return await runtime.claim(partial(_let_go, storage), kept)
     return await runtime.write(kept)
 
 
-def _is_light(storage: Storage, fingerprint: str, messages: Sequence[Message]) -> bool:
-    """Say whether there is nothing to ask the file, and so little to read that it needs no hop."""
+def _is_light(storage: Storage, fingerprint: str, writing: Writing) -> bool:
+    """Return whether no query is needed and the texts are short: then no thread is needed.
+
+    What is embedded later needs no look at the embedder: the transaction that stores it has one.
+    """
+    messages = writing.messages
     return (
-        storage.knows(fingerprint)
+        (storage.knows(fingerprint) or not writing.wait)
         and all(message.id is None for message in messages)
         and sum(len(message.content) for message in messages) <= LITTLE
     )

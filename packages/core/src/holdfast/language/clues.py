@@ -29,7 +29,7 @@ class Clued:
         self.words = frozenset(words.split())
 
     def found(self, text: str, runs: Collection[str] | None) -> bool:
-        """Say whether the pattern is found in a text, of which the runs of letters are `said`."""
+        """Return whether the pattern is found in a text whose runs of letters are `said`."""
         if runs is not None and self.words.isdisjoint(runs):
             return False
         return self.pattern.search(text) is not None
@@ -41,5 +41,5 @@ def said(text: str) -> Collection[str] | None:
 
 
 def has_word(text: str, words: frozenset[str]) -> bool:
-    """Say whether a text of ASCII in small letters holds one of these words."""
+    """Return whether a text of ASCII in small letters holds one of these words."""
     return not words.isdisjoint(_WORD.findall(text))

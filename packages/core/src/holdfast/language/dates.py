@@ -93,7 +93,7 @@ def _found(text: str, now: datetime) -> Iterator[tuple[str, float, float]]:
 
 
 def may_name_dates(query: str) -> bool:
-    """Say whether the pattern is worth its time: most questions name no date."""
+    """Return whether the pattern is worth its time: most questions name no date."""
     if not query.isascii() or _DIGIT.search(query):
         return True
     return has_word(query.lower(), _CLUE_WORDS)

@@ -110,7 +110,7 @@ def _signs(name: str) -> set[str]:
 
 
 def _is_bare(name: str) -> bool:
-    """Say whether a name is of a script without capitals, and maybe without spaces."""
+    """Return whether a name is of a script without capitals, and maybe without spaces."""
     return fold(name) == name and not name.isascii()
 
 
@@ -126,7 +126,7 @@ def _is_in(name: str, text: str) -> bool:
 
 
 def _is_edge(text: str, at: int) -> bool:
-    """Say whether a word begins or ends here."""
+    """Return whether a word begins or ends here."""
     before, after = text[at - 1 : at] if at else "", text[at : at + 1]
     return (_WORD.match(before) is None) is not (_WORD.match(after) is None)
 

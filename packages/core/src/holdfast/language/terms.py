@@ -257,7 +257,7 @@ def term_hashes(terms: Sequence[str]) -> NDArray[np.uint64]:
 
 
 def has_unspaced(text: str) -> bool:
-    """Say whether a text holds a script that puts no spaces between words."""
+    """Return whether a text holds a script that puts no spaces between words."""
     return _RUN.search(text) is not None
 
 

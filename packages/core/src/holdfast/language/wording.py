@@ -82,7 +82,7 @@ def fingerprint(text: str) -> str:
 
 
 def same_words(left: str, right: str) -> bool:
-    """Say whether two texts have the same words in the same order, articles and fillers aside.
+    """Return whether two texts have the same words in the same order, articles and fillers aside.
 
     Order counts ("Ann manages Bo" / "Bo manages Ann"), and so does every other word: a number,
     a name, a negation or a tense that differs makes another statement.
@@ -101,7 +101,7 @@ def _significant(text: str) -> list[str]:
 
 
 def same_marks(left: str, right: str) -> bool:
-    """Say whether two texts hold the same numbers and the same capitalised words."""
+    """Return whether two texts hold the same numbers and the same capitalised words."""
     return _marks(left) == _marks(right)
 
 
@@ -116,7 +116,7 @@ def long_words(text: str) -> set[str]:
 
 
 def foreign_script(text: str, main: str) -> bool:
-    """Say whether `text` has letters, and none of the script `main` (`main_script`)."""
+    """Return whether `text` has letters, and none of the script `main` (`main_script`)."""
     return bool(main) and bool(scripts := _scripts(text)) and main not in scripts
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from holdfast.ingestion import indexing
+from holdfast.ingestion.embedding import embed
 from holdfast.providers.base import Embedder
 from holdfast.runtime import Runtime
-from holdfast.storage.contract.arrays import Floats
-from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.storage import Storage
 
@@ -28,8 +26,11 @@ class Stats:
         documents: Documents by namespace and key; of a bound handle, those its scope owns.
         namespaces: Partitions.
         characters: Of all live records.
-        waiting, parked: Turns that wait for extraction, and those given up for now.
-        error: The newest error of extraction.
+        waiting: Turns that wait for extraction.
+        unembedded: Records without vectors: found by words until `Memory.flush` or the background
+            thread embeds them.
+        parked: Turns and records that were given up for now, after too many attempts.
+        error: The newest error of extraction, else of embedding.
         erasure_pending: Erased bytes still lie in the write-ahead log, held by readers.
         embedder: Fingerprint of the vectors' embedder; None in a new file.
         bytes: Size of the file and its write-ahead log.
@@ -44,6 +45,7 @@ class Stats:
     namespaces: int
     characters: int
     waiting: int
+    unembedded: int
     parked: int
     error: str | None
     erasure_pending: bool
@@ -56,13 +58,14 @@ class Stats:
 def stats(storage: Storage, reach: Reach | None, *, check: bool) -> Stats:
     """Count what a reach, or the whole file, holds."""
     counted = storage.maintenance.stats(reach)
-    backlog = counted.pop("backlog")
+    backlog, vectors = counted.pop("backlog"), counted.pop("unembedded")
     known = storage.embedder()
     return Stats(
         **counted,
         waiting=backlog.waiting,
-        parked=backlog.parked,
-        error=backlog.error,
+        unembedded=vectors.waiting + vectors.parked,
+        parked=backlog.parked + vectors.parked,
+        error=backlog.error or vectors.error,
         embedder=None if known is None else known[0],
         bytes=storage.maintenance.size(),
         problems=tuple(storage.maintenance.check()) if check and reach is None else (),
@@ -80,26 +83,10 @@ async def reembed(
             storage.maintenance.reembedding_left, embedder.fingerprint, BATCH
         )
         if jobs:
-            vectors = await _embed(runtime, embedder, jobs)
+            vectors = await embed(runtime, embedder, jobs)
             await runtime.write(storage.maintenance.reembedding_save, vectors)
             done += len(jobs)
             if progress is not None:
                 progress(done, done + left - len(jobs))
         elif await runtime.write(storage.maintenance.reembedding_finish, embedder.fingerprint):
             return done
-
-
-async def _embed(
-    runtime: Runtime, embedder: Embedder, jobs: list[EmbeddingJob]
-) -> list[tuple[int, Floats]]:
-    texts = [
-        list(job.texts) or indexing.texts_to_embed(job.kind, job.text, job.speaker, job.spans)
-        for job in jobs
-    ]
-    wanted = [text for some in texts for text in some]
-    vectors = indexing.unit_vectors(await runtime.embed(embedder, wanted), len(wanted), embedder)
-    result, start = [], 0
-    for job, some in zip(jobs, texts, strict=True):
-        result.append((job.row_id, vectors[start : start + len(some)]))
-        start += len(some)
-    return result

@@ -45,7 +45,7 @@ def _whole(low: int, high: int) -> Rule:
 
 
 def _words(value: Any) -> bool:
-    """Say whether it is a text that SQLite can store and a terminal can be shown."""
+    """Return whether it is a text that SQLite can store and a terminal can be shown."""
     if not isinstance(value, str) or len(value) > MAX_TEXT or "\x00" in value:
         return False
     try:
@@ -282,9 +282,11 @@ def _record(values: dict[str, Any], header: Header) -> None:
     # What follows from the text is not believed.
     values["traits"] = traits(text).flags
     values["digest"] = fingerprint(text) if values["digest"] is not None else None
-    spans = _spans(values, header, [len(text)])
+    spans = _spans(values, [len(text)])
     if not len(spans):
         raise InvalidInputError("a record has at least one passage")
+    if values["vectors"]:  # else it still waits for them
+        _check_vectors(values["vectors"], len(spans), header.dimension or 0)
 
 
 def _document(values: dict[str, Any], header: Header) -> None:
@@ -296,17 +298,17 @@ def _document(values: dict[str, Any], header: Header) -> None:
     values["texts"] = codec.to_json(texts)
     if (values["lifetime"] is None) != (values["expires_at"] is None):
         raise InvalidInputError("lifetime and expires_at of a document are both given, or neither")
-    spans = _spans(values, header, [len(text) for text in texts] or [MAX_TEXT])
+    spans = _spans(values, [len(text) for text in texts] or [MAX_TEXT])
     if texts and len(spans) != len(texts):
         raise InvalidInputError("a document has one passage for each of its texts")
+    _check_vectors(values["vectors"], len(spans), header.dimension or 0)
 
 
-def _spans(values: Given, header: Header, sizes: list[int]) -> Any:
-    """Check passages, vectors and terms against each other; return the passages.
+def _spans(values: Given, sizes: list[int]) -> Any:
+    """Check passages and terms against each other; return the passages.
 
     Args:
         values: A record or a document.
-        header: Says how many numbers a vector has.
         sizes: Characters of the text of every passage; one for all of them.
     """
     if len(values["passages"]) % _SPAN.itemsize or len(values["terms"]) % 8:
@@ -319,7 +321,6 @@ def _spans(values: Given, header: Header, sizes: list[int]) -> Any:
         raise InvalidInputError("a passage must end in its text, and have a number of words")
     if spans["words"].sum(dtype=np.int64) != len(values["terms"]) // 8:
         raise InvalidInputError("there must be as many terms as passages have words")
-    _check_vectors(values["vectors"], len(spans), header.dimension or 0)
     return spans
 
 
@@ -355,7 +356,7 @@ def _parsed(name: str, values: Given) -> Any:
 
 
 def _is_relation(value: Any) -> bool:
-    """Say whether graph views and the pipeline can read it."""
+    """Return whether graph views and the pipeline can read it."""
     if not isinstance(value, dict) or not value.keys() <= _RELATION.keys():
         return False
     named = {"subject", "relation", "object"} <= value.keys()

@@ -36,9 +36,9 @@ class Memory(AddVerbs, SearchVerbs, RecordVerbs, ChatVerbs, FileVerbs):
         view_budget: Bytes of memory for search views.
         guidance: What the LLM is to remember, what never, and the categories of facts.
         redact: Applied to every text before it is stored or sent anywhere.
-        background: Extract what waits in the file in a thread of its own: what
-            ``add(..., wait=False)`` queues here, and what other processes left, of every scope.
-            A forked child has such a thread from the first turn on that it queues.
+        background: Embed, and with an LLM extract, what waits in the file in a thread of its own:
+            what ``add(..., wait=False)`` queues here, and what other processes left, of every
+            scope. A forked child has such a thread from the first turn on that it queues.
         graph: None: relations come with facts and can be read as a graph. True: the names in
             them are embedded and compared with those known, too, and without an LLM names and
             dates are read from what is said. False: no relations, no graph; see docs/graph.md.

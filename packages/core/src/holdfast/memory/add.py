@@ -9,6 +9,7 @@ from holdfast.errors import InvalidInputError, StorageError, shown
 from holdfast.graph import stating
 from holdfast.ingestion import conductor as ingestion
 from holdfast.ingestion import messages
+from holdfast.ingestion.embedding import embed_waiting
 from holdfast.ingestion.messages import Given
 from holdfast.maintenance.conductor import Progress
 from holdfast.memory import arguments
@@ -48,7 +49,9 @@ class AddVerbs(Handle):
             kind: ``"fact"`` for what you state yourself rather than quote.
             importance: 0 (trivial) to 1 (vital).
             infer: Let the LLM derive facts, if there is one.
-            wait: False: return once the turns are durable; facts follow (`flush`).
+            wait: False: return once the messages are durable and found by words, after one write
+                and no call of a model. Vectors and facts follow: by `flush`, by the thread of
+                ``Memory(background=True)``, and vectors also by the scope's next call with True.
 
         Returns:
             What changed, and what the models cost.
@@ -57,8 +60,8 @@ class AddVerbs(Handle):
             ScopeError: No scope, or a malformed id.
             InvalidInputError: A message cannot be stored; none of them was.
             EmbedderMismatchError: The file was written with another embedder.
-            ProviderError: A model failed. If it was the embedder, nothing was stored; if it was
-                the LLM, the turns are stored and wait in the queue.
+            ProviderError: A model failed (with ``wait=True``). If it was the embedder, nothing was
+                stored; if it was the LLM, the turns are stored and wait in the queue.
         """
         scope = self._scope(ids)
         writing = self._writing(
@@ -113,11 +116,16 @@ class AddVerbs(Handle):
 
     async def _add(self, runtime: Runtime, writing: ingestion.Writing) -> Changes:
         added = await ingestion.store(runtime, self._storage, self._embedder, writing)
-        if not (writing.extract and added.rows):
-            return Changes(added.changes)
         if not writing.wait:
             self._wake()
-            return Changes(added.changes, pending=len(added.rows))
+            waiting = len(added.rows)
+            pending = waiting if writing.extract else 0
+            return Changes(added.changes, pending=pending, unembedded=waiting)
+        if added.others:
+            reach = Reach.of_scope(writing.scope)
+            await embed_waiting(runtime, self._storage, self._embedder, reach, batches=1)
+        if not (writing.extract and added.rows):
+            return Changes(added.changes)
         try:
             derived = await conductor.extract_added(self._pipeline(runtime), added)
         except StorageError as error:
@@ -172,19 +180,22 @@ class AddVerbs(Handle):
     def flush(
         self, *, retry: bool = False, progress: Progress | None = None, **ids: Unpack[Ids]
     ) -> Changes:
-        """Extract every turn that waits and is due, and refresh the summaries that are.
+        """Embed and extract all that waits and is due, and refresh the summaries that are.
 
         Args:
             retry: Also try at once what waits for its next attempt or was given up.
-            progress: Called with turns done and turns in all.
-            user_id, agent_id, run_id, app_id: Whose turns; of a bound handle, its scope's. A memory
+            progress: Called with turns extracted and turns in all.
+            user_id, agent_id, run_id, app_id: Whose; of a bound handle, its scope's. A memory
                 that is not bound and names none works for the whole file, with its own LLM.
 
         Returns:
-            What changed; `Changes.problems` names batches that failed and stay queued.
+            What changed; `Changes.problems` names batches that failed and stay queued,
+            `Changes.pending` and `Changes.unembedded` count what still waits.
 
         Raises:
-            InvalidInputError: This memory has no LLM.
+            InvalidInputError: Turns wait for extraction, and this memory has no LLM. What waited
+                for vectors has been embedded.
+            EmbedderMismatchError: The file was written with another embedder.
             ScopeError: A malformed id, or one outside a bound scope.
         """
         reach = self._reach_or_whole(ids)
@@ -203,7 +214,9 @@ class AddVerbs(Handle):
         arguments.callback("progress", progress)
         if retry:
             await runtime.write(self._storage.pipeline.retry, reach)
-        changes = await conductor.drain(self._pipeline(runtime), progress, reach=reach)
+        changes = await conductor.drain(self._queues(runtime), progress, reach=reach)
+        if changes.pending and self._llm is None:
+            self._pipeline(runtime)  # raises
         return self._shown(changes)
 
     def add_procedure(self, task: str = "", **ids: Unpack[Ids]) -> Changes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
@@ -67,8 +68,6 @@ class Handle:
         self._redact = arguments.callback("redact", redact)
         if graph is not None and not isinstance(graph, bool):
             raise InvalidInputError(f"graph must be True, False or None, not {shown(graph)}")
-        if background and llm is None:
-            raise InvalidInputError("background=True extracts with an LLM: give Memory(llm=...)")
         self._storage = open_storage(
             check_path(path),
             key=key,
@@ -149,6 +148,11 @@ class Handle:
             raise InvalidInputError("this memory keeps no relations: open it without graph=False")
 
     @property
+    def derives(self) -> bool:
+        """Whether an LLM derives facts from what is said."""
+        return self._llm is not None
+
+    @property
     def _reads_mentions(self) -> bool:
         """Whether the graph is filled without a model."""
         return self._graph is True and self._llm is None
@@ -158,15 +162,19 @@ class Handle:
     def _pipeline(self, runtime: Runtime) -> conductor.Pipeline:
         if self._llm is None:
             raise InvalidInputError("this memory has no LLM: give Memory(..., llm=...)")
+        return self._queues(runtime)
+
+    def _queues(self, runtime: Runtime) -> conductor.Pipeline:
+        """Return what drains the queues; without an LLM, that of vectors."""
         return conductor.Pipeline(
             runtime, self._storage, self._embedder, self._llm, self._guidance, self._graph
         )
 
     def _start_worker(self) -> Worker:
-        drained = self._pipeline(self._sync)
+        drained = self._queues(self._sync)
         return Worker(
             lambda stopped: run(conductor.drain(drained, stopped=stopped)),
-            self._storage.pipeline.next_due,
+            partial(drained.storage.pipeline.next_due, extract=drained.llm is not None),
         )
 
     def _wake(self) -> None:

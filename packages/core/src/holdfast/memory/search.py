@@ -53,7 +53,7 @@ class SearchVerbs(Handle):
             valid_at: Read what was true then (event time).
             min_score: Only matches that score at least this.
             explain: Fill `Match.parts`.
-            graph: Let relations lift the facts that state them and the turns these rest on: for
+            graph: Let relations boost the facts that state them and the turns these rest on: for
                 questions that take several hops (docs/graph.md, "In search").
 
         Returns:

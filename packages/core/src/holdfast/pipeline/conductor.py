@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from holdfast.errors import ExtractionError, HoldfastError, InvalidInputError
 from holdfast.ingestion.conductor import index
+from holdfast.ingestion.embedding import embed_waiting
 from holdfast.pipeline import (
     consolidation,
     extraction,
@@ -44,12 +45,12 @@ SUMMARY_DELAY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What every step needs; `graph` as in `Memory`."""
+    """What every step needs; `graph` as in `Memory`. Without an LLM, `drain` only embeds."""
 
     runtime: Runtime
     storage: Storage
     embedder: Embedder
-    llm: LLM
+    llm: LLM | None
     guidance: Guidance = field(default_factory=Guidance)
     graph: bool | None = None
 
@@ -109,7 +110,7 @@ async def drain(
     stopped: Callable[[], bool] = lambda: False,
     reach: Reach | None = None,
 ) -> Changes:
-    """Extract all turns that are due, then refresh the summaries that are; return what changed.
+    """Embed all records that are due, extract turns, refresh summaries; return what changed.
 
     A batch that fails goes back to the queue and is named in `Changes.problems`.
 
@@ -119,6 +120,23 @@ async def drain(
         stopped: Asked before each model call for new turns or a summary; True ends the work.
         reach: Whose turns; None: all of the file's.
     """
+    runtime, storage = pipeline.runtime, pipeline.storage
+    failed = await embed_waiting(runtime, storage, pipeline.embedder, reach, stopped)
+    total = Derived(problems=failed)
+    if pipeline.llm is not None:
+        total += await _extract_all(pipeline, progress, stopped, reach)
+        total += await summarise(pipeline, stopped, reach)
+    waiting = await runtime.read(storage.pipeline.waiting, reach)
+    unembedded = await runtime.read(storage.embedding.left, reach)
+    return Changes(total.changes, total.usage, waiting, total.problems, unembedded)
+
+
+async def _extract_all(
+    pipeline: Pipeline,
+    progress: Callable[[int, int], None] | None,
+    stopped: Callable[[], bool],
+    reach: Reach | None,
+) -> Derived:
     read, derivation = pipeline.runtime.read, pipeline.storage.pipeline
     total, done = Derived(), 0
     claim = pipeline.runtime.claim
@@ -130,9 +148,7 @@ async def drain(
         done += len(rows)
         if progress is not None:
             progress(done, done + (await read(derivation.waiting, reach)))
-    total += await summarise(pipeline, stopped, reach)
-    waiting = await read(derivation.waiting, reach)
-    return Changes(total.changes, total.usage, waiting, total.problems)
+    return total
 
 
 async def extract(pipeline: Pipeline, rows: Sequence[int]) -> Derived:
@@ -217,6 +233,7 @@ async def _ask(
         ExtractionError: The second answer could not be read either.
         ProviderError: The LLM failed.
     """
+    assert pipeline.llm is not None
     messages, tool = asked
     answer = await pipeline.runtime.complete(pipeline.llm, messages, tool)
     try:

@@ -228,7 +228,7 @@ def _neighbour(known: NearFact) -> Neighbour:
 
 
 def _states(known: Neighbour, fact: Fact) -> bool:
-    """Say whether a stored fact fills a slot of a stated one, or states a relation that it does.
+    """Return whether a stored fact fills a slot of a stated one, or states a relation that it does.
 
     The same words that state nothing, or something else, do not make it known.
     """
@@ -237,7 +237,7 @@ def _states(known: Neighbour, fact: Fact) -> bool:
 
 
 def _holds(plan: Plan, fact: int, verdict: Verdict) -> bool:
-    """Say whether all that a verdict is about is still there, and has not ended meanwhile."""
+    """Return whether all that a verdict is about is still there, and has not ended meanwhile."""
     begins = plan.facts[fact].holds_from
     live = {
         found.id

@@ -90,7 +90,7 @@ def told(facts: Sequence[Fact]) -> set[frozenset[str]]:
 
 
 def is_settled(pair: Pair, fingerprint: str) -> bool:
-    """Say whether two names are one without asking."""
+    """Return whether two names are one without asking."""
     person = "person" in (sort(pair.type), sort(pair.other_type))
     return pair.similarity >= SAME and fingerprint.startswith(MEASURED) and not person
 

@@ -117,7 +117,7 @@ class Relation:
         return _bare(self.subject), self.relation, _bare(self.object)
 
     def replaces(self, other: Relation) -> bool:
-        """Say whether both fill one slot with different things.
+        """Return whether both fill one slot with different things.
 
         "Berlin" against "Berlin, Germany" is no difference: one says more.
         """
@@ -149,7 +149,7 @@ def canonical_subject(subject: str, speaker_name: str | None) -> str:
 
 
 def holds_one_value(relation: str, told: bool, text: str) -> bool:
-    """Say whether a relation ends the value it had before.
+    """Return whether a relation ends the value it had before.
 
     Args:
         relation: Canonical name.

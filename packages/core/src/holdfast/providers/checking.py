@@ -36,7 +36,7 @@ def checked_answer(llm: LLM, given: object) -> Answer:
 
 
 def is_finite(vector: Vector) -> bool:
-    """Say whether a vector is numbers, none of them infinite or NaN."""
+    """Return whether a vector is numbers, none of them infinite or NaN."""
     try:
         return len(vector) > 0 and math.isfinite(math.fsum(vector))
     except (TypeError, ValueError, OverflowError):

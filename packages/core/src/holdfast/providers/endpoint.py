@@ -101,7 +101,7 @@ class Endpoint:
 
     @property
     def only_sync(self) -> bool:
-        """Say whether the caller gave a synchronous client and no other."""
+        """Return whether the caller gave a synchronous client and no other."""
         return self.client is not None and self.async_client is None
 
     def open(self) -> OpenAI:

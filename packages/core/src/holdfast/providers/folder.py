@@ -43,7 +43,7 @@ class ModelFolder:
 
     @property
     def is_onnx(self) -> bool:
-        """Say whether the model is a graph already, to be used as it is."""
+        """Return whether the model is a graph already, to be used as it is."""
         return self.weights.suffix == ".onnx"
 
     @property
@@ -131,7 +131,7 @@ def cache_folder() -> Path:
 
 
 def keep(path: Path, data: bytes) -> bool:
-    """Write a file so that it is seen whole or not at all; say whether it could be written."""
+    """Write a file so that it is seen whole or not at all; return whether it could be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")

@@ -49,7 +49,7 @@ class Weights:
         recency: The question is for the present state of things; half as much every thirty days
             before the newest. (For every question, .02 of it costs .3.)
         importance: As given; both development chats leave all alike.
-        graph: A relation lifts it, where the search asks for that: +2.1 on LoCoMo's multi-hop
+        graph: A relation boosts it, where the search asks for that: +2.1 on LoCoMo's multi-hop
             questions with facts in store, over all of them +.4, which is noise (`docs/graph.md`).
     """
 

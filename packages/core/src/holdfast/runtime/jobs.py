@@ -19,9 +19,10 @@ from typing import Any, Final, TypeAlias
 
 from holdfast.forking import renewed
 
-# Jobs, and seconds, after which results go back even if more jobs wait.
+# Jobs, and seconds, after which results go back even if more jobs wait. A job of as many seconds
+# waits for something or reads much.
 MOST: Final = 32
-LONGEST: Final = 0.005
+LONGEST: Final = 0.02
 
 
 @dataclass(slots=True, eq=False)
@@ -60,8 +61,8 @@ class Job:
             self.error = None  # its traceback holds this job
 
 
-Run: TypeAlias = Callable[[Sequence[Job]], None]
-"""Runs some jobs, one after the other."""
+Run: TypeAlias = Callable[[list[Job]], None]
+"""Runs some jobs, one after the other; more may join them."""
 
 
 def run_each(jobs: Sequence[Job]) -> None:
@@ -73,8 +74,11 @@ def run_each(jobs: Sequence[Job]) -> None:
 class JobQueue:
     """Runs jobs in the order in which they come.
 
+    Threads that compute take each other's time at every SQL statement, so one thread works at a
+    time: another goes on beside it when a job takes longer than `LONGEST`.
+
     Args:
-        threads: How many threads run jobs at once; they start with the first job.
+        threads: How many there are at most; they start when jobs come.
         run: See `Run`.
         at_once: How many jobs `run` gets at most.
     """
@@ -87,10 +91,12 @@ class JobQueue:
 
     def renew(self) -> None:
         """Begin with no job and no thread, as a forked child does."""
-        self._lock = threading.Lock()
+        self._lock = threading.Condition(threading.Lock())
         self._waiting: deque[Job] = deque()
         self._done: list[Job] = []
-        self._working = 0
+        self._working = 0  # threads
+        self._running = 0  # of them, those inside a job
+        self._begun = 0.0  # when the latest job began
         self._pool: ThreadPoolExecutor | None = None
 
     def call(self, work: Callable[[], Any]) -> Job:
@@ -123,23 +129,42 @@ class JobQueue:
 
     def _work(self) -> None:
         """Run jobs until none waits, in a thread of the pool."""
+        jobs: list[Job] = []
         since = monotonic()
-        while jobs := self._next():
-            self._run(jobs)
+        while True:
             with self._lock:
                 self._done += jobs
+                self._running -= bool(jobs)
+                while self._waiting and self._running and monotonic() - self._begun < LONGEST:
+                    self._lock.wait(LONGEST)
                 late = len(self._done) >= MOST or monotonic() - since > LONGEST
-                done = []
-                if late or not self._waiting:
+                done: list[Job] = []
+                if late or not self._waiting or self._at_once > 1:
                     done, self._done, since = self._done, [], monotonic()
+                jobs = self._take([])
+                if jobs:
+                    self._running, self._begun = self._running + 1, monotonic()
+                else:
+                    self._working -= 1
             _tell(done)
-
-    def _next(self) -> list[Job]:
-        with self._lock:
-            jobs = [self._waiting.popleft() for _ in range(min(self._at_once, len(self._waiting)))]
             if not jobs:
-                self._working -= 1
-            return jobs
+                return
+            self._run(jobs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread runs jobs."""
+        return self._working > 0
+
+    def join(self, jobs: list[Job]) -> None:
+        """Add jobs that have come since, as far as `run` gets so many."""
+        with self._lock:
+            self._take(jobs)
+
+    def _take(self, jobs: list[Job]) -> list[Job]:
+        while self._waiting and len(jobs) < self._at_once:
+            jobs.append(self._waiting.popleft())
+        return jobs
 
     def close(self) -> None:
         """Let the threads go once nothing waits; what comes later is run all the same."""

@@ -61,7 +61,7 @@ class Capture:
         with tolerated(logger, f"could not capture {len(said)} messages"):
             scope = self.scope_of(config)
             if scope is not None:
-                self.memory.add(said, wait=False, **cast("Ids", scope.ids()))
+                self.memory.add(said, wait=not self.memory.derives, **cast("Ids", scope.ids()))
             self._mark(config, checkpoint)
 
     async def afeed(self, config: RunnableConfig, checkpoint: Checkpoint) -> None:
@@ -72,7 +72,9 @@ class Capture:
         with tolerated(logger, f"could not capture {len(said)} messages"):
             scope = self.scope_of(config)
             if scope is not None:
-                await self.memory.aadd(said, wait=False, **cast("Ids", scope.ids()))
+                await self.memory.aadd(
+                    said, wait=not self.memory.derives, **cast("Ids", scope.ids())
+                )
             self._mark(config, checkpoint)
 
     def forget(self, thread_ids: Sequence[str]) -> None:

@@ -151,7 +151,7 @@ class Chunker:
 
 
 def is_composite(value: object) -> bool:
-    """Say whether a value is worth chunking: a list or mapping with more than short elements.
+    """Return whether a value is worth chunking: a list or mapping with more than short elements.
 
     A list is judged by its two ends.
     """

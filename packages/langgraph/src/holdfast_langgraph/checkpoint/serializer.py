@@ -114,12 +114,12 @@ class Serializer:
 
 
 def encrypts(serde: SerializerProtocol) -> bool:
-    """Say whether a serializer is LangGraph's encrypting one, whose two steps can be told apart."""
+    """Return whether a serializer is LangGraph's encrypting one, whose two steps can be split."""
     return _behaves_as(serde, EncryptedSerializer)
 
 
 def _behaves_as(serde: SerializerProtocol, kind: type[SerializerProtocol]) -> bool:
-    """Say whether a serializer reads and writes exactly as `kind` does."""
+    """Return whether a serializer reads and writes exactly as `kind` does."""
     return (
         isinstance(serde, kind)
         and type(serde).dumps_typed is kind.dumps_typed

@@ -249,7 +249,7 @@ def all_threads(connection: Connection) -> list[int]:
 
 
 def is_due(connection: Connection, thread: int, ns: str, retention: Retention) -> bool:
-    """Say whether a namespace holds so much that it is worth pruning."""
+    """Return whether a namespace holds so much that it is worth pruning."""
     where = "FROM langgraph_checkpoints WHERE thread = ? AND ns = ? AND hidden = 0"
     if retention.last is not None:
         most = retention.last + retention.last // 4

@@ -82,7 +82,7 @@ class Codec:
         return Whole(digest)
 
     def keeps_plain(self, value: object) -> bool:
-        """Say whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
+        """Return whether a value lies in a manifest as it is: msgpack writes it in a few bytes."""
         return self._keeps_plain and _is_plain(value)
 
     def encode_write(self, value: object, salt: bytes, blobs: Blobs) -> Draft:
@@ -134,7 +134,7 @@ class Codec:
 
 
 def _is_plain(value: object) -> bool:
-    """Say whether msgpack alone writes a value as LangGraph's serializer does, and in few bytes."""
+    """Return whether msgpack alone writes a value as LangGraph does, and in few bytes."""
     if type(value) is str:
         return len(value) <= INLINE_BYTES and value.isascii()
     if type(value) is int:

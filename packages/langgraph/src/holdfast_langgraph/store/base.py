@@ -128,7 +128,8 @@ class HoldfastStore(BaseStore):
         """Return a store in a memory's file, with its embedder.
 
         Args:
-            memory: It stays open when the store is closed.
+            memory: It stays open when the store is closed. Of ``memory.scoped(user_id=...)`` the
+                store is that user's: `Memory.delete_all` erases it, exports of the user hold it.
             index: Only ``fields``.
             ttl, mode: As in the constructor.
             memories: What the memory knows of a user can be read with `get` and `search` under
@@ -260,7 +261,7 @@ class HoldfastStore(BaseStore):
         return self._sweeper.start(sweep_interval_minutes or configured or DEFAULT_SWEEP_MINUTES)
 
     def stop_ttl_sweeper(self, timeout: float | None = None) -> bool:
-        """Stop sweeping; say whether it has stopped within `timeout` seconds."""
+        """Stop sweeping; return whether it has stopped within `timeout` seconds."""
         return self._sweeper.stop(timeout)
 
     # -- moving in ------------------------------------------------------------------------------

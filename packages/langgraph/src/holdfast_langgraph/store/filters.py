@@ -98,7 +98,7 @@ def _compare(name: str, operator: str, operand: Any) -> Tree:
 
 
 def _is_endless(value: Any) -> bool:
-    """Say whether no stored number can equal this one."""
+    """Return whether no stored number can equal this one."""
     if isinstance(value, int):
         return not -sys.float_info.max <= value <= sys.float_info.max
     return isinstance(value, float) and not math.isfinite(value)

@@ -33,7 +33,7 @@ class Memories:
         self.root = root
 
     def concerns(self, operation: Op) -> bool:
-        """Say whether an operation is about records.
+        """Return whether an operation is about records.
 
         Raises:
             InvalidInputError: It would write one, or names no user.

@@ -62,7 +62,7 @@ class Sweeper:
             return future
 
     def stop(self, timeout: float | None = None) -> bool:
-        """Stop, and wait so many seconds; say whether it has stopped."""
+        """Stop, and wait so many seconds; return whether it has stopped."""
         self.tell()
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():

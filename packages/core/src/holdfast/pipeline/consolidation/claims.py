@@ -60,13 +60,13 @@ def repeats(new: Claim, old: Claim, similarity: float | None) -> str | None:
 
 
 def _comparable(left: str, right: str) -> bool:
-    """Say whether texts are of a length: else they differ, and reading a long one takes long."""
+    """Return whether texts are of a length: else they differ, and reading a long one takes long."""
     short, long = sorted((len(left), len(right)))
     return long <= 4 * short + 200
 
 
 def _same_relation(new: Claim, old: Claim) -> bool:
-    """Say whether both state one single-valued relation and nothing else, in other words.
+    """Return whether both state one single-valued relation and nothing else, in other words.
 
     "Lives in Paris" and "resides in Paris"; never two texts that differ in a number or a name.
     """
@@ -76,7 +76,7 @@ def _same_relation(new: Claim, old: Claim) -> bool:
 
 
 def conflict(new: Claim, old: Claim) -> bool:
-    """Say whether both fill one single-valued place with different things."""
+    """Return whether both fill one single-valued place with different things."""
     return any(mine.replaces(theirs) for mine in new.relations for theirs in old.relations)
 
 
@@ -84,7 +84,7 @@ Order = Literal["new ends old", "old ends new", "unclear"]
 
 
 def order(new: Claim, old: Claim) -> Order:
-    """Say which of two conflicting claims is over where the other begins.
+    """Return which of two conflicting claims is over where the other begins.
 
     Who speaks later of a later time wins. "I moved in 2019", said after a mention of
     another home, may be history or news: unclear, unless the other's own start is known.

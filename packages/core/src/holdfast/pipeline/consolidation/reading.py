@@ -111,7 +111,7 @@ class _Reader:
         return None
 
     def note_missing(self) -> None:
-        """Say which open facts the model passed over."""
+        """Return which open facts the model passed over."""
         for number, index in self._facts.items():
             if index not in self.understood:
                 self._note(f"fact F{number}", "got no decision; added")

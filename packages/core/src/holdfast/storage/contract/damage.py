@@ -70,7 +70,7 @@ class Layout:
         return sha256(b"".join((sizes, head.encode(), words.encode(), *blobs))).digest()
 
     def fits(self, row: Sequence[Any], digest: object) -> bool:
-        """Say whether a row is as it was written."""
+        """Return whether a row is as it was written."""
         try:
             return self.digest(row) == digest
         except UNREADABLE:

@@ -25,7 +25,7 @@ class Line(NamedTuple):
     values: Mapping[str, Any]
 
 
-Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT"]
+Operation = Literal["ADD", "UPDATE", "DELETE", "NONE", "ERASE", "PUT", "EMBED"]
 
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)

@@ -24,7 +24,7 @@ class Space:
         next: Behind its rows.
         scope: Whose; None: of documents that no scope owns.
         documents: Whether its rows are documents, not records.
-        past: What its log says happened, erasures left out, each entry as its hash.
+        past: What its log says happened (`is_past`), each entry as its hash.
         rows: How many it has.
         head: The position of the last entry of its log so far.
     """
@@ -135,6 +135,8 @@ class Survey:
         of_documents = values["operation"] == "PUT"
         if of_documents != space.documents or (of_documents and values["key"] is not None):
             raise InvalidInputError("PUT is what happens to documents, and nothing else does")
+        if values["operation"] == "EMBED" and values["key"] is not None:
+            raise InvalidInputError("that a record got its vectors is no part of its history")
         for name in ("before", "after"):
             row_id = values[name]
             if row_id is None:
@@ -146,7 +148,7 @@ class Survey:
             row_id = values["after"]
             if row_id is not None and row_id >> NAMESPACE_BITS == values["namespace"]:
                 self._told.add(row_id)
-        if not is_erasure(values["operation"], values["key"], values["before"], values["after"]):
+        if is_past(values["operation"], values["key"], values["before"], values["after"]):
             space.past.add(hash((values["at"], values["operation"], values["key"])))
 
     def _take_queue(self, values: Mapping[str, Any]) -> None:
@@ -187,7 +189,10 @@ class Survey:
         self._seen.add(what)
 
 
-def is_erasure(operation: str, key: str | None, before: int | None, after: int | None) -> bool:
-    """Say whether an entry is of an erasure, or of what it lets hold again."""
+def is_past(operation: str, key: str | None, before: int | None, after: int | None) -> bool:
+    """Return whether an entry is of what was told: no erasure, nor what that lets hold again.
+
+    When a record got its vectors is left out as well: each file embeds for itself.
+    """
     reopened = operation == "UPDATE" and key is not None and before is None and after is not None
-    return operation == "ERASE" or reopened
+    return operation not in ("ERASE", "EMBED") and not reopened

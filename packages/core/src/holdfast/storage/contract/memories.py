@@ -14,7 +14,8 @@ class Indexed:
     """What makes a text findable.
 
     Attributes:
-        vectors: One unit vector a passage, shape (passages, dimension), float32.
+        vectors: One unit vector a passage, shape (passages, dimension), float32; shape (0, 0)
+            for what is stored now and embedded later.
         passages: Bounds and number of index terms of each passage.
         terms: Hashes of the index terms of all passages, in order, uint64.
         traits: Flags of `holdfast.language.traits` for the whole text.
@@ -67,10 +68,17 @@ class NameVector:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """What `Storage.add` did: the records in the order of the drafts, and which are new."""
+    """What `Storage.add` did.
+
+    Attributes:
+        changes: The new records, in the order of the drafts.
+        rows: Their row ids.
+        others: Older records of the scope wait for their vectors.
+    """
 
     changes: tuple[Change, ...]
     rows: tuple[int, ...]
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ class NameMatches:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingJob:
-    """One row to embed anew: a text with its passages, or the texts of a document."""
+    """One row to embed: a text with its passages, or the texts of a document."""
 
     row_id: int
     kind: str

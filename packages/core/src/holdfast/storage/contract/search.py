@@ -26,9 +26,9 @@ class Candidates:
     Attributes:
         dense: Cosine with the question, -1 to 1.
         keywords: BM25F score; 0 where no word was found.
-        rows: The columns (`columns.ROW`); passages of one record share an ``id``.
+        rows: The columns (`passage_table.ROW`); passages of one record share an ``id``.
         speakers: Number of each known speaker, as in ``rows["speaker"]``.
-        graph: By how much relations lift it, 0 to 1; None where they were not asked.
+        graph: By how much relations boost it, 0 to 1; None where they were not asked.
         single: Every row is known to have one passage.
     """
 

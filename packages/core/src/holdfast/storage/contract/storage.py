@@ -72,10 +72,11 @@ class MemoryStorage(Protocol):
     ) -> Added:
         """Store drafts; one whose message id is known is left out.
 
-        With `extract` they are queued, and with `hold` claimed for this process at once.
+        Those without vectors wait for them (`EmbeddingStorage`). With `extract` all are queued
+        for extraction, and with `hold` claimed for this process at once.
 
         Raises:
-            EmbedderMismatchError: The vectors are of another embedder than the storage's.
+            EmbedderMismatchError: The storage's vectors are of another embedder.
         """
 
     def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
@@ -269,10 +270,16 @@ class PipelineStorage(Protocol):
         """Give turns back untried, as when a task is cancelled; return how many wait again."""
 
     def retry(self, reach: Reach | None = None) -> int:
-        """Make everything that waits or is dead-lettered due now; return how many turns."""
+        """Make everything that waits or is dead-lettered due now; return how many turns.
 
-    def next_due(self) -> float | None:
-        """Return in how many seconds the next turn may be tried; None when nothing waits."""
+        Records that wait for their vectors become due as well.
+        """
+
+    def next_due(self, *, extract: bool = True) -> float | None:
+        """Return in how many seconds a turn or a record may be tried; None: nothing waits.
+
+        Without `extract`, only records that wait for their vectors count.
+        """
 
     def material(self, row_ids: Sequence[int]) -> Material | None:
         """Return what extraction needs of turns of one namespace; None when they are gone."""
@@ -302,13 +309,6 @@ class PipelineStorage(Protocol):
             RecordNotFoundError: The reach has no such record.
         """
 
-    def prepare(self, fingerprint: str, dimension: int) -> None:
-        """Give a new storage its embedder, as `commit` needs one.
-
-        Raises:
-            EmbedderMismatchError: The vectors are of another embedder.
-        """
-
     def commit(self, plan: CommitPlan, fingerprint: str) -> list[Change] | None:
         """Decide on the neighbours as they are now, write, and take the turns off the queue.
 
@@ -327,6 +327,35 @@ class PipelineStorage(Protocol):
 
     def postpone_summary(self, material: Material, seconds: float) -> None:
         """Give a claimed summary back, to be tried again in so many seconds."""
+
+
+class EmbeddingStorage(Protocol):
+    """Records that were stored without vectors, and found by words meanwhile."""
+
+    def claim(self, fingerprint: str, reach: Reach | None = None) -> list[EmbeddingJob]:
+        """Claim a batch of records that are due; none: nothing is due in the reach.
+
+        Raises:
+            EmbedderMismatchError: The storage's vectors are of another embedder.
+        """
+
+    def save(self, done: Sequence[tuple[int, Floats]], fingerprint: str) -> int:
+        """Give records their vectors, shape (passages, dimension) each; return how many got them.
+
+        A record that was erased meanwhile, or embedded by another worker, is left as it is.
+
+        Raises:
+            EmbedderMismatchError: The storage's vectors are of another embedder.
+        """
+
+    def failed(self, row_ids: Sequence[int], error: str) -> None:
+        """Put records back, to be tried again later or dead-lettered."""
+
+    def release(self, row_ids: Sequence[int]) -> None:
+        """Give records back untried, as when a task is cancelled."""
+
+    def left(self, reach: Reach | None = None) -> int:
+        """Return how many records have no vectors, dead-lettered ones included."""
 
 
 class GraphStorage(Protocol):
@@ -428,6 +457,10 @@ class Storage(MemoryStorage, Protocol):
     @property
     def pipeline(self) -> PipelineStorage:
         """The operations of the pipeline."""
+
+    @property
+    def embedding(self) -> EmbeddingStorage:
+        """Records that wait for their vectors."""
 
     @property
     def graph(self) -> GraphStorage:

@@ -65,7 +65,7 @@ class PackageTables(ABC):
 
     @abstractmethod
     def erase(self, connection: Any, scope: Scope) -> bool:
-        """Delete everything of a scope; say whether there was anything."""
+        """Delete everything of a scope; return whether there was anything."""
 
     @abstractmethod
     def export(self, connection: Any, scope: Scope | None) -> Iterator[Row]:

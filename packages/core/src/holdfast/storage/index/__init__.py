@@ -1,1 +1,1 @@
-"""Search in memory: FAISS, postings, columns, graph. It knows no backend: a loader feeds it."""
+"""Search in memory: FAISS, postings, passages, graph. It knows no backend: a loader feeds it."""

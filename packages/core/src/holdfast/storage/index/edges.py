@@ -30,7 +30,7 @@ class Edge:
     expires: int | None
 
     def holds(self, now: int, valid_at: int | None) -> bool:
-        """Say whether it is not over, and at `valid_at`, if given, has begun."""
+        """Return whether it is not over, and at `valid_at`, if given, has begun."""
         if self.expires is not None and self.expires <= now:
             return False
         if valid_at is None:

@@ -58,7 +58,7 @@ class FieldIndex:
         return sum(column.nbytes for column in self._columns.values())
 
     def through(self, loader: Loader, ids: Positions, tree: Filter) -> Bools | None:
-        """Say which positions a filter lets through; None if only SQL can tell.
+        """Return which positions a filter lets through; None if only SQL can tell.
 
         Args:
             loader: Where values not yet read are read.

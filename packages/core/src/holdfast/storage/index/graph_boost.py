@@ -1,9 +1,9 @@
-"""What a graph adds to a search: the rows that its relations lift, and by how much.
+"""What a graph adds to a search: the rows that its relations boost, and by how much.
 
 Two halves, each from 0 to 1. *Entity*: of whatever the question names, the relations to its
 neighbours; one that joins two names counts in full, any other a quarter, less the more relations
 the neighbour has. *Triplet*: the facts that state a relation and are nearest to the question; a
-fact's words are the words of its relations, and its vector is in the view. Either half lifts the
+fact's words are the words of its relations, and its vector is in the view. Either half boosts the
 facts and the turns they rest on. `benchmarks/graph_recall.py` measures what it gains.
 """
 
@@ -32,7 +32,7 @@ SHARES = (0.5, 0.5)
 """Of the entity half and of the triplet half."""
 
 NEAREST: Final = 20
-"""So many facts are lifted by the triplet half, the last of them by nothing."""
+"""So many facts are boosted by the triplet half, the last of them by nothing."""
 
 UNASKED: Final = 0.25
 """What a relation counts to a neighbour that the question does not name."""
@@ -41,7 +41,7 @@ UNASKED: Final = 0.25
 MOST_NEIGHBOURS: Final = 300
 MOST_RELATIONS: Final = 20
 
-Lifted: TypeAlias = Mapping[int, float]  # by row id
+Boosts: TypeAlias = Mapping[int, float]  # by row id
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class Asked:
     now: int
 
     def holds(self, edge: Edge) -> bool:
-        """Say whether a relation may lift anything."""
+        """Say whether a relation may boost anything."""
         return edge.label not in STATEMENTS and edge.holds(self.now, self.valid_at)
 
 
-def lifts(loader: Loader, view: View, network: GraphView, asked: Asked) -> Floats:
-    """Return by how much relations lift each position of a view, 0 to 1.
+def boosts(loader: Loader, view: View, network: GraphView, asked: Asked) -> Floats:
+    """Return by how much relations boost each position of a view, 0 to 1.
 
-    A filter says what may be found, not which relations may lift it; those that are over may not.
+    A filter says what may be found, not which relations may boost it; those that are over may not.
 
     Args:
         loader: The snapshot that both views have followed.
@@ -79,30 +79,30 @@ def lifts(loader: Loader, view: View, network: GraphView, asked: Asked) -> Float
     near = _triplet(loader, view, network, asked)
     sources = loader.sources([*dict.fromkeys([*joined, *near])])
     halves = (_full(_summed(joined, sources)), _best(near, sources))
-    lifted = np.zeros(len(view.rows), dtype=np.float32)
+    boosts = np.zeros(len(view.rows), dtype=np.float32)
     ids = view.rows.table["id"]
     for share, half in zip(SHARES, halves, strict=True):
         places = view.positions(half)
-        lifted[places] += [share * half[row_id] for row_id in ids[places].tolist()]
-    return lifted
+        boosts[places] += [share * half[row_id] for row_id in ids[places].tolist()]
+    return boosts
 
 
-def _entity(network: GraphView, asked: Asked) -> Lifted:
+def _entity(network: GraphView, asked: Asked) -> Boosts:
     """Return how much the relations of each row say of what a question names."""
     found = named(asked.query, network.named)
     nodes = dict.fromkeys(node for name in found for node in network.named(name))
-    lifted: dict[int, float] = defaultdict(float)
+    boosts: dict[int, float] = defaultdict(float)
     for node in nodes:
         near = ((n, [*filter(asked.holds, edges)]) for n, edges in network.near(node).items())
         for other, edges in islice((one for one in near if one[1]), MOST_NEIGHBOURS):
             joins = 1.0 if other in nodes else UNASKED
             share = joins / math.log2(2 + network.degree(other))
             for edge in edges[-MOST_RELATIONS:]:
-                lifted[edge.row_id] += share
-    return lifted
+                boosts[edge.row_id] += share
+    return boosts
 
 
-def _triplet(loader: Loader, view: View, network: GraphView, asked: Asked) -> Lifted:
+def _triplet(loader: Loader, view: View, network: GraphView, asked: Asked) -> Boosts:
     """Return the nearest facts that state a relation: from 1, the nearest, to 0."""
     table = view.rows.table
     stating = view.rows.visible(asked.now, view.reading.as_of, asked.valid_at)
@@ -124,25 +124,25 @@ def _nearest(question: Question) -> tuple[Positions, Floats]:
     return places[order], cosines[order]
 
 
-def _summed(lifted: Lifted, sources: Mapping[int, Iterable[int]]) -> Lifted:
-    """Return what rows and what they rest on are lifted by: a turn by all its facts together."""
-    total = defaultdict(float, lifted)
-    for row_id, value in lifted.items():
+def _summed(boosts: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
+    """Return what rows and what they rest on are boosted by: a turn by all its facts together."""
+    total = defaultdict(float, boosts)
+    for row_id, value in boosts.items():
         for source in sources.get(row_id, ()):
             total[source] += value
     return total
 
 
-def _best(lifted: Lifted, sources: Mapping[int, Iterable[int]]) -> Lifted:
-    """Return what rows and what they rest on are lifted by: a turn by the best of its facts."""
-    best = dict(lifted)
-    for row_id, value in lifted.items():
+def _best(boosts: Boosts, sources: Mapping[int, Iterable[int]]) -> Boosts:
+    """Return what rows and what they rest on are boosted by: a turn by the best of its facts."""
+    best = dict(boosts)
+    for row_id, value in boosts.items():
         for source in sources.get(row_id, ()):
             best[source] = max(best.get(source, 0.0), value)
     return best
 
 
-def _full(lifted: Lifted) -> Lifted:
-    """Return lifts as shares of the largest."""
-    most = max(lifted.values(), default=1.0)
-    return {row_id: value / most for row_id, value in lifted.items()}
+def _full(boosts: Boosts) -> Boosts:
+    """Return boosts as shares of the largest."""
+    most = max(boosts.values(), default=1.0)
+    return {row_id: value / most for row_id, value in boosts.items()}

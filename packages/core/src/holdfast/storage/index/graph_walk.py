@@ -34,7 +34,7 @@ class Walk:
         return [edge for edge in self.view.near(node).get(other, ()) if self.holds(edge)]
 
     def leads(self, node: Node, other: Node) -> bool:
-        """Say whether an edge leads from one class to another."""
+        """Return whether an edge leads from one class to another."""
         return any(map(self.holds, self.view.near(node)[other]))
 
 
@@ -133,7 +133,7 @@ class _Search:
         return (node for node in near if node not in self._within[0] and self._reaches(node, left))
 
     def _reaches(self, node: Node, left: int) -> bool:
-        """Say whether the end is at most so many hops away, by any edges."""
+        """Return whether the end is at most so many hops away, by any edges."""
         answer = self._reached.get((node, left))
         if answer is None:
             near = self._walk.view.near(node)

@@ -160,7 +160,7 @@ class GraphView:
                 self._unite(edge.source, edge.target)
 
     def _forbidden(self, a: Node, b: Node, apart: Sequence[tuple[Node, Node]]) -> bool:
-        """Say whether it would unite a person with a place, or two that are told apart."""
+        """Return whether it would unite a person with a place, or two that are told apart."""
         one, other = self._group(a), self._group(b)
         sorts = {node[2] for node in (*one, *other)} - {""}
         if len(sorts) > 1:
@@ -208,7 +208,7 @@ class GraphView:
         return edge, 0 if edge.source[:2] == (user, name) else 1
 
     def undecided(self, user: str, name: str, other: str) -> bool:
-        """Say whether nothing tells yet that two bare names are one, or that they are two."""
+        """Return whether nothing tells yet that two bare names are one, or that they are two."""
         one, two = (
             {self.class_of((user, said, kind)) for kind in self.sorts(user, said)}
             for said in (name, other)

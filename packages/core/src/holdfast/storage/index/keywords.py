@@ -8,7 +8,7 @@ is scanned, and merged in when it grows long.
 Scores follow BM25F (Robertson, Zaragoza and Taylor, 2004): a position's own words, those of the
 turn before and of the one before that are three fields of falling weight, each by its own
 length; the words of the turn after, often the answer, are a fourth. Every occurrence that is
-found is lent along links to its neighbours; nothing is copied.
+found is propagated along links to its neighbours; nothing is copied.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Links = NDArray[np.int32]
 K1: Final = 1.2  # how soon more of the same word stops counting
 B: Final = 0.75  # how much a long text's words count less
 # What a word counts: where it stands, in the turn after, in the one after that, in the one before.
-LENT: Final = (1.0, 0.5, 0.25, 0.4)
+NEIGHBOUR_WEIGHTS: Final = (1.0, 0.5, 0.25, 0.4)
 PAIR: Final = 0.7  # two neighbouring query words found as neighbours, against one word
 QUOTE: Final = 2.0  # a quoted phrase found word for word, against one word
 
@@ -103,7 +103,7 @@ class Keywords:
         self._after.values[previous[followed]] = start + followed
 
     def remove(self, position: int) -> None:
-        """Forget a position: it scores 0, lends no words and leaves the statistics."""
+        """Forget a position: it scores 0, propagates no words and leaves the statistics."""
         if not self._alive.values[position]:
             return
         self._alive.values[position] = False
@@ -151,14 +151,14 @@ class Keywords:
         if not found:
             return scores
         owners, columns = self._owned(found)
-        rows, lent = self._lend(owners, columns, len(found))
+        rows, sums = self._propagate(owners, columns, len(found))
         documents = _documents(owners, columns, len(found))
         worth = [
             weight * (K1 + 1) * math.log1p((self._live - count + 0.5) / (count + 0.5))
             for weight, count in zip(weights, documents, strict=True)
         ]
         # Not `@`: of many rows numpy would wait for other threads (see `inner_products`).
-        scores[rows] = np.einsum("ij,j->i", lent / (lent + K1), np.array(worth))
+        scores[rows] = np.einsum("ij,j->i", sums / (sums + K1), np.array(worth))
         return scores
 
     def _found(self, query: KeywordQuery) -> tuple[list[Ints], list[float]]:
@@ -196,8 +196,8 @@ class Keywords:
         alive = self._alive.values[owners]
         return owners[alive], columns[alive]
 
-    def _lend(self, owners: Links, columns: Ints, width: int) -> tuple[Ints, Sums]:
-        """Return the live positions with words of their own or lent ones, and their sums.
+    def _propagate(self, owners: Links, columns: Ints, width: int) -> tuple[Ints, Sums]:
+        """Return the live positions with words of their own or of neighbours, and their sums.
 
         Args:
             owners: The position of each occurrence.
@@ -205,25 +205,25 @@ class Keywords:
 
         Returns:
             Positions, ascending, and for each the sum of every column: what occurrences count
-            there (`LENT`), each by the length of its owner. Shape (positions, width).
+            there (`NEIGHBOUR_WEIGHTS`), each by the length of its owner. Shape (positions, width).
         """
         length = self._lengths.values[owners] / max(self._words / max(self._live, 1), 1.0)
-        takers, counts = owners, 1 / (1 - B + B * length)
+        targets, counts = owners, 1 / (1 - B + B * length)
         if self._linked:
-            takers, counts = self._takers(owners), np.multiply.outer(LENT, counts)
-        touched = np.zeros(len(self) + 1, dtype=np.bool_)  # the last one is -1: nobody
-        touched[takers] = True
+            targets, counts = self._targets(owners), np.multiply.outer(NEIGHBOUR_WEIGHTS, counts)
+        touched = np.zeros(len(self) + 1, dtype=np.bool_)  # the last one is -1: none
+        touched[targets] = True
         touched[:-1] &= self._alive.values
         rows = touched[:-1].nonzero()[0]
         slots = np.full(len(self) + 1, len(rows))
         slots[rows] = np.arange(len(rows))
-        cells = slots[takers] * width + columns
+        cells = slots[targets] * width + columns
         # Of weights the sums are floats, which numpy's stubs do not know.
         sums: Any = np.bincount(cells.ravel(), counts.ravel(), (len(rows) + 1) * width)
         return rows, sums.reshape(-1, width)[:-1]
 
-    def _takers(self, owners: Links) -> Links:
-        """Return to whom positions lend their words, a row for each of `LENT`; -1: to nobody."""
+    def _targets(self, owners: Links) -> Links:
+        """Return where words propagate to, a row for each of `NEIGHBOUR_WEIGHTS`; -1: nowhere."""
         after = self._after.values  # nothing is after the last position, which -1 is the index of
         follower = after[owners]
         return np.stack([owners, follower, after[follower], self._before.values[owners]])

@@ -32,8 +32,8 @@ POOL = 200
 # many as are wanted, in the same proportion as a pool does.
 MOST = 20_000
 _FURTHER = 8  # how many times larger a pool becomes that holds too few rows
-Lift: TypeAlias = Callable[[Loader, View], Floats]
-"""Returns by how much relations lift each position, 0 to 1 (`graph_boost`)."""
+Boost: TypeAlias = Callable[[Loader, View], Floats]
+"""Returns by how much relations boost each position, 0 to 1 (`graph_boost`)."""
 
 
 class Hit(NamedTuple):
@@ -45,9 +45,11 @@ class Hit(NamedTuple):
     parts: Mapping[str, float]
 
 
-def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None = None) -> list[Hit]:
+def find(
+    loader: Loader, view: View, probe: Probe, now: int, boost: Boost | None = None
+) -> list[Hit]:
     """Rank what a view may show."""
-    if len(probe.vector) != view.vectors.dimension:
+    if view.vectors.dimension and len(probe.vector) != view.vectors.dimension:
         raise EmbedderMismatchError(
             f"vectors of {view.vectors.dimension} dimensions", f"one of {len(probe.vector)}"
         )
@@ -58,16 +60,27 @@ def find(loader: Loader, view: View, probe: Probe, now: int, lift: Lift | None =
     keywords = view.keywords.scores(probe.keywords)
     question = view.ask(loader, probe.vector, allowed)
     places, dense = _pool(view, question, keywords, places, probe)
-    lifted = None
-    if lift is not None:
-        lifts = lift(loader, view)
-        more = np.setdiff1d(_largest(lifts, np.flatnonzero(allowed & (lifts > 0))), places)
+    boosted = None
+    if boost is not None:
+        boosts = boost(loader, view)
+        more = np.setdiff1d(_largest(boosts, np.flatnonzero(allowed & (boosts > 0))), places)
         places, dense = _joined(places, dense, more, question.cosines(more))
-        lifted = lifts[places]
+        boosted = boosts[places]
+    if view.unembedded:
+        dense = _as_far_as_others(dense, np.isin(places, view.positions(view.unembedded)))
     rows = view.rows.taken(places)
     speakers, single = view.rows.speakers, view.rows.single
-    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, lifted, single))
+    ranked = probe.rank(Candidates(dense, keywords[places], rows, speakers, boosted, single))
     return _hits(probe, ranked, rows)
+
+
+def _as_far_as_others(dense: Floats, unembedded: Bools) -> Floats:
+    """Let candidates without vectors count as the farthest of the others; alone, as 0.
+
+    So their words alone speak for them, and the spread of the others' cosines stays as it is.
+    """
+    others = dense[~unembedded]
+    return np.where(unembedded, others.min() if len(others) else np.float32(0), dense)
 
 
 def _joined(
@@ -86,7 +99,7 @@ def count(loader: Loader, view: View, probe: Probe, now: int) -> int:
 
 
 def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
-    """Say which positions this search may return; the filter is settled before any score."""
+    """Return which positions this search may return; the filter is settled before any score."""
     allowed = view.rows.visible(now, view.reading.as_of, probe.valid_at, ended=probe.ended)
     if probe.kinds and not view.rows.kinds.issubset(probe.kinds):
         wanted = np.array([kind in probe.kinds for kind in KIND_CODES])
@@ -97,7 +110,7 @@ def visible(loader: Loader, view: View, probe: Probe, now: int) -> Bools:
 
 
 def _through(loader: Loader, view: View, tree: Filter) -> Bools:
-    """Say which positions a filter lets through; if it can be, without reading the rows again."""
+    """Return which positions a filter lets through, without reading rows again if possible."""
     reading, ids = view.reading, view.rows.table["id"]
     if reading.as_of is None:  # a view of the past is asked once
         told = view.fields.through(loader, ids, tree)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
 from holdfast.storage.contract.arrays import Bools, Floats, Positions
 from holdfast.storage.index.arrays import more_than
@@ -25,7 +26,7 @@ MANY: Final = 20_000
 SELECTIVE: Final = 8
 
 _LEVELS: Final = 127.0  # codes run from -127 to 127
-_HEADROOM: Final = 1.1  # so much larger numbers than seen at first still have a code
+_HEADROOM: Final = 1.25  # so much larger numbers than seen at first still have a code
 _CHUNK: Final = 4_096  # vectors decoded at a time: they stay in the processor's cache
 
 
@@ -33,8 +34,8 @@ class Vectors:
     """One vector a position, appended in order.
 
     Args:
-        dimension: Length of every vector. Vectors are expected to be unit vectors, so that the
-            inner product is the cosine.
+        dimension: Length of every vector; 0 while it is not known, then every cosine is 0. Vectors
+            are expected to be unit vectors, so that the inner product is the cosine.
         many: From so many positions on, codes are kept in place of vectors.
     """
 
@@ -66,9 +67,16 @@ class Vectors:
         self._index.add(vectors)
         self._count = int(self._index.ntotal)
         self._start = self._index.get_xb()
-        if self._count >= self._many:
+        if self._count >= self._many and self.dimension:
             self.codes = Codes(_whole(self._index))
             self._index = faiss.IndexFlatIP(self.dimension)  # `reset` would keep the room
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Give positions that were appended as zeros their vectors."""
+        if self.codes is None:
+            _whole(self._index)[positions] = vectors
+        else:
+            self.codes.replace(positions, vectors)
 
     def _reserve(self, count: int) -> None:
         """Take room for vectors and some more, or the first one behind them would move them all."""
@@ -88,6 +96,8 @@ class Vectors:
                 of the vectors takes less time than to scan them all.
         """
         assert self.codes is None, "whole vectors are not kept"
+        if not self.dimension:
+            return np.zeros(self._count, dtype=np.float32)
         if SELECTIVE * len(places) > self._count:
             return _products(query, self._start, self._count)
         cosines = np.zeros(self._count, dtype=np.float32)
@@ -129,8 +139,16 @@ class Codes:
         self._longest = 0.0  # the length of the longest code
 
     def extend(self, vectors: Floats) -> None:
-        """Append positions; where a number has no code, all are made anew with a wider scale."""
-        centred = vectors - self._mean
+        """Append positions."""
+        self._append(self._centred(vectors), 0.0)
+
+    def replace(self, positions: Positions, vectors: Floats) -> None:
+        """Give positions other vectors."""
+        _bytes(self._index)[positions] = self._coded(self._centred(vectors), 0.0)
+
+    def _centred(self, vectors: Floats) -> Floats:
+        """Return vectors less the mean; where a number has no code, widen the scale of all."""
+        centred: Floats = vectors - self._mean
         largest = float(np.abs(centred).max(initial=0.0))
         if largest * self._scale > _LEVELS:
             old, scale, error = self._index, self._scale, self._worst
@@ -138,16 +156,20 @@ class Codes:
             for start in range(0, old.ntotal, _CHUNK):
                 some = np.arange(start, min(start + _CHUNK, old.ntotal))
                 self._append(_decoded(old, some) / scale, error)
-        self._append(centred, 0.0)
+        return centred
 
     def _append(self, centred: Floats, error: float) -> None:
-        """Append codes of vectors that are already wrong by `error`."""
+        self._index.add_sa_codes(self._coded(centred, error))
+
+    def _coded(self, centred: Floats, error: float) -> NDArray[np.uint8]:
+        """Return codes of vectors that are already wrong by `error`."""
         codes = np.rint(centred * self._scale)
         rounded = np.linalg.norm(centred - codes / self._scale, axis=1).max(initial=0.0)
         longest = float(np.linalg.norm(codes, axis=1).max(initial=0.0)) / self._scale
         self._worst = max(self._worst, error + float(rounded))
         self._longest = max(self._longest, longest)
-        self._index.add_sa_codes((codes + 128).astype(np.uint8))
+        coded: NDArray[np.uint8] = (codes + 128).astype(np.uint8)
+        return coded
 
     def bounds(self, query: Floats, positions: Positions) -> tuple[Floats, Floats]:
         """Return between which two values the cosine of each position with a unit vector lies."""
@@ -229,9 +251,14 @@ def _whole(index: Any) -> Floats:
     return faiss.rev_swig_ptr(index.get_xb(), size).reshape(index.ntotal, index.d)
 
 
+def _bytes(index: Any) -> Any:
+    """Return the codes of an index, without a copy."""
+    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
+    return codes.reshape(index.ntotal, index.d)
+
+
 def _decoded(index: Any, positions: Positions) -> Floats:
     """Return codes as numbers from -127 to 127."""
-    codes = faiss.rev_swig_ptr(index.codes.data(), index.ntotal * index.d)
-    some: Floats = codes.reshape(index.ntotal, index.d)[positions].astype(np.float32)
+    some: Floats = _bytes(index)[positions].astype(np.float32)
     some -= 128
     return some

@@ -3,7 +3,8 @@
 A view is built from the rows on first use, follows the log before it answers, and is dropped
 when cold, so memory follows the working set and not the file. Its positions are append-only: a
 row's text, vectors and terms never change (a new version is a new row), so a position is either
-alive or gone.
+alive or gone. Only of a row that was stored before it was embedded do the vectors come later: until
+then its positions hold zeros, and are no candidates by meaning.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ import numpy as np
 from holdfast.forking import Lock
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.arrays import Bools, Floats, Positions
-from holdfast.storage.index.columns import Rows
 from holdfast.storage.index.fields import FieldIndex
 from holdfast.storage.index.keywords import Keywords
 from holdfast.storage.index.loading import Loader, Reading, Row
 from holdfast.storage.index.nearest import Question, ask
+from holdfast.storage.index.passage_table import PassageTable
 from holdfast.storage.index.vectors import MANY, Vectors
 
 # Rebuild once so many positions are dead weight.
@@ -47,8 +48,11 @@ class View:
 
     Args:
         reading: What it shows.
-        dimension: Of its vectors.
+        dimension: Of its vectors; 0: not known yet (`fit`).
         many: See `Vectors`.
+
+    Attributes:
+        unembedded: Row ids of those that wait for their vectors.
     """
 
     def __init__(self, reading: Reading, dimension: int, many: int = MANY) -> None:
@@ -61,17 +65,24 @@ class View:
 
     def clear(self) -> None:
         """Begin anew: the next `follow` builds it from the rows."""
-        self.rows = Rows()
+        self.rows = PassageTable()
         self.vectors = Vectors(self._dimension, self._many)
         self.keywords = Keywords()
         self.fields = FieldIndex(self.reading.table)
         self._places: dict[int, int] = {}  # row id -> position of its first passage
         self.wordless: set[int] = set()  # rows that hold no text, so have no position
+        self.unembedded: set[int] = set()
         self._cursor: dict[int, int] = {}  # positions in the log, by namespace
         self._version = 0
         self._dead = 0
         self._bytes = 0  # fields left out: they grow by what is asked
         self.change = 0  # the version of the storage when this view last changed
+
+    def fit(self, dimension: int) -> None:
+        """Begin anew if vectors are of another dimension, as when the first ones come."""
+        if dimension != self._dimension:
+            self._dimension = dimension
+            self.clear()
 
     @property
     def nbytes(self) -> int:
@@ -79,7 +90,7 @@ class View:
         return self._bytes + self.fields.nbytes
 
     def _weigh(self) -> int:
-        places = _PLACE_BYTES * (len(self._places) + len(self.wordless))
+        places = _PLACE_BYTES * sum(map(len, (self._places, self.wordless, self.unembedded)))
         return self.vectors.nbytes + self.rows.nbytes + self.keywords.nbytes + places
 
     def positions(self, row_ids: Iterable[int]) -> Positions:
@@ -87,9 +98,16 @@ class View:
         wanted = np.fromiter(row_ids, dtype=np.int64)
         return np.flatnonzero(np.isin(self.rows.table["id"], wanted))
 
+    def embedded(self, allowed: Bools) -> Bools:
+        """Return which of the allowed positions have vectors."""
+        if self.unembedded:
+            allowed = allowed.copy()
+            allowed[self.positions(self.unembedded)] = False
+        return allowed
+
     def ask(self, loader: Loader, query: Floats, allowed: Bools) -> Question:
-        """Return a question: a unit vector, and which positions may answer."""
-        return ask(self.vectors, query, allowed, partial(self._vectors, loader))
+        """Return a question: a unit vector, and which positions may answer, if they have one."""
+        return ask(self.vectors, query, self.embedded(allowed), partial(self._vectors, loader))
 
     def _vectors(self, loader: Loader, positions: Positions) -> Floats:
         """Read vectors again, shape (positions, dimension)."""
@@ -99,7 +117,10 @@ class View:
         starts = (table["passage"][positions] * size).tolist()
         places = zip(ids, starts, strict=True)
         with damage.Reading("the vectors of a view"):
-            joined = b"".join(found[row_id][start : start + size] for row_id, start in places)
+            none = bytes(size)  # of a row that waits for its vectors
+            joined = b"".join(
+                found[row_id][start : start + size] or none for row_id, start in places
+            )
             return np.frombuffer(joined, dtype=np.float32).reshape(-1, self._dimension)
 
     # -- following the log ----------------------------------------------------------------------
@@ -158,6 +179,7 @@ class View:
                     self.wordless.discard(row_id)
             elif row_id in found:
                 self.rows.refresh(self._passages(row_id), found[row_id])
+                self._embed(found[row_id])
             else:
                 self._remove(row_id)
         # In the order of a view built anew: a new version stands in the place of the old one.
@@ -173,9 +195,18 @@ class View:
         first = self._places[row_id]
         return range(first, first + int(self.rows.table["passages"][first]))
 
+    def _embed(self, row: Row) -> None:
+        """Take over the vectors of a row that waited for them, if they are there."""
+        if row[0] in self.unembedded and _VECTORS(row):
+            places = self._passages(row[0])
+            vectors = np.frombuffer(_VECTORS(row), dtype=np.float32)
+            self.vectors.replace(np.array(places), vectors.reshape(len(places), -1))
+            self.unembedded.remove(row[0])
+
     def _remove(self, row_id: int) -> None:
         places = self._passages(row_id)
         del self._places[row_id]
+        self.unembedded.discard(row_id)
         self._dead += len(places)
         for place in places:
             self.keywords.remove(place)
@@ -214,10 +245,21 @@ class View:
         previous = self.rows.append(rows, bounds, counts)
         firsts = position + np.cumsum(counts) - counts
         self._places.update(zip(map(_ID, rows), firsts.tolist(), strict=True))
-        vectors = np.frombuffer(b"".join(map(_VECTORS, rows)), dtype=np.float32)
-        self.vectors.extend(vectors.reshape(-1, self._dimension))
+        vectors = np.frombuffer(b"".join(self._blobs(rows, counts)), dtype=np.float32)
+        self.vectors.extend(vectors.reshape(len(bounds), self._dimension))
         words = np.frombuffer(b"".join(map(_TERMS, rows)), dtype=np.uint64)
         self.keywords.extend(words, bounds[:, 2].astype(np.int64), previous)
+
+    def _blobs(self, rows: Sequence[Row], counts: Positions) -> list[bytes]:
+        """Return the vectors of rows; zeros for those that wait for theirs, which are noted."""
+        blobs = [*map(_VECTORS, rows)]
+        if all(blobs):
+            return blobs
+        self.unembedded.update(row[0] for row in rows if not _VECTORS(row))
+        size = 4 * self._dimension
+        return [
+            blob or bytes(size * count) for blob, count in zip(blobs, counts.tolist(), strict=True)
+        ]
 
 
 @dataclass(slots=True)
@@ -275,7 +317,7 @@ class Views:
 
     def renew(self) -> None:
         """Forget, in a forked child, what a thread was changing that is not there any more."""
-        whole = [view for view in self._views.values() if not view.lock.forsaken]
+        whole = [view for view in self._views.values() if not view.lock.abandoned]
         self._views = OrderedDict((view.reading, view) for view in whole)
         self._held = sum(view.held for view in whole)
 

@@ -26,14 +26,21 @@ _DIGESTED = (
 
 # Each query counts rows that must not exist.
 _RULES = {
-    "records without vectors": "SELECT count(*) FROM records WHERE length(vectors) = 0",
+    "records without vectors": (
+        "SELECT count(*) FROM records WHERE length(vectors) = 0"
+        " AND id NOT IN (SELECT record FROM unembedded)"
+    ),
+    "records that wait for vectors and have them, or are missing": (
+        "SELECT count(*) FROM unembedded u WHERE NOT EXISTS"
+        " (SELECT 1 FROM records r WHERE r.id = u.record AND length(r.vectors) = 0)"
+    ),
     "records whose vectors do not fit the dimension": (
         "SELECT count(*) FROM records WHERE length(vectors) % (4 *"
         " (SELECT value FROM properties WHERE name = 'dimension')) <> 0"
     ),
     "records whose passages and vectors differ in number": (
         "SELECT count(*) FROM records WHERE length(passages) / 12 <> length(vectors) / (4 *"
-        " (SELECT value FROM properties WHERE name = 'dimension'))"
+        " (SELECT value FROM properties WHERE name = 'dimension')) AND length(vectors) > 0"
     ),
     "records with words but no terms": (
         "SELECT count(*) FROM records WHERE length(terms) = 0 AND text GLOB '*[a-z]*'"

@@ -116,7 +116,7 @@ def _find(connection: Connection, namespace: int, key: str, now: int) -> tuple[i
 
 
 def delete(connection: Connection, deletion: Deletion, now: int) -> bool:
-    """Delete the documents of a key, expired ones too; say whether there was one."""
+    """Delete the documents of a key, expired ones too; return whether there was one."""
     rows = by_keys(connection, deletion.reach, [deletion.key])
     drop(connection, [row_id for row_id, _, _ in rows], now)
     return bool(rows)

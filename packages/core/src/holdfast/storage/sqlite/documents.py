@@ -128,7 +128,7 @@ class SqliteDocuments:
         if self._file.views.find(reading) is None:
             return None
         with self._file.viewing(reading) as seen:
-            if seen is None or seen[1].wordless:
+            if seen[1].wordless:
                 return None
             return latest(*seen, choice.tree, moment, limit, offset)
 
@@ -144,15 +144,11 @@ class SqliteDocuments:
         """See `DocumentStorage`."""
         moment = self._moment(expired=expired)
         with self._file.viewing(Reading("documents", reach)) as seen:
-            if seen is None:
-                with self._file.database.read() as connection:
-                    found = _unscored(connection, reach, probe, moment, 0) if unscored else []
-            else:
-                found = find_documents(*seen, probe, moment)
-                if unscored and seen[1].wordless and len(found) < probe.limit:
-                    ranked = count(*seen, probe, moment)
-                    wanted = replace(probe, limit=probe.limit - len(found))
-                    found += _unscored(seen[0].connection, reach, wanted, moment, ranked)
+            found = find_documents(*seen, probe, moment)
+            if unscored and seen[1].wordless and len(found) < probe.limit:
+                ranked = count(*seen, probe, moment)
+                wanted = replace(probe, limit=probe.limit - len(found))
+                found += _unscored(seen[0].connection, reach, wanted, moment, ranked)
         self._refresh([(hit.row_id, hit.document) for hit in found] if refresh else [])
         return found
 

@@ -81,7 +81,7 @@ class _Look:
         return None
 
     def _may_be(self, name: str, other: str) -> bool:
-        """Say whether two names may be one: "room 101" is not "room 102", a person no place."""
+        """Return whether two names may be one: "room 101" is not "room 102", a person no place."""
         if name == other or set(_DIGITS.findall(name)) != set(_DIGITS.findall(other)):
             return False
         mine, theirs = self._sorts(name), self._sorts(other)

@@ -33,6 +33,7 @@ _TOGETHER = 5_000
 _HANGING = (
     ("records", "id"),
     ("queue", "record"),
+    ("unembedded", "record"),
     ("reembedding", "id"),
     ("sources", "record"),
     ("slots", "record"),

@@ -95,7 +95,7 @@ class File:
                     return
 
     def _purge_some(self) -> bool:
-        """Erase a slice of what has expired; say whether that was not all."""
+        """Erase a slice of what has expired; return whether that was not all."""
         with self.database.read() as connection:
             if not connection.execute(_EXPIRED, {"now": self.now()}).fetchone()[0]:
                 return False
@@ -125,7 +125,7 @@ class File:
         return self._embedder
 
     def knows(self, fingerprint: str) -> bool:
-        """Say whether this is the file's embedder as far as is known without a look."""
+        """Return whether this is the file's embedder as far as is known without a look."""
         return self._embedder is not None and self._embedder[0] == fingerprint
 
     def forget_embedder(self) -> None:
@@ -145,17 +145,21 @@ class File:
     def claim_embedder(self, connection: Connection, fingerprint: str, dimension: int) -> None:
         """Note the embedder of a new file, or of an emptied one; refuse another one's vectors.
 
+        A dimension of 0 is of records that are to be embedded later: nothing is noted.
+
         Raises:
             EmbedderMismatchError: The file's vectors are of another embedder or dimension.
         """
         known = _embedder(connection)
-        if known is None or (known != (fingerprint, dimension) and not _has_vectors(connection)):
+        if known is not None and known[0] == fingerprint and dimension in (0, known[1]):
+            return
+        if known is not None and _has_vectors(connection):
+            given = f"{fingerprint} of {dimension or 'unknown'} dimensions"
+            raise EmbedderMismatchError(f"{known[0]} of {known[1]} dimensions", given)
+        if dimension:
             connection.execute("REPLACE INTO properties VALUES ('embedder', ?)", (fingerprint,))
             connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (dimension,))
             self.forget_embedder()
-        elif known != (fingerprint, dimension):
-            given = f"{fingerprint} of {dimension} dimensions"
-            raise EmbedderMismatchError(f"{known[0]} of {known[1]} dimensions", given)
 
     def _holds_vectors(self) -> bool:
         with self.database.read() as connection:
@@ -166,8 +170,8 @@ class File:
     @contextmanager
     def viewing(
         self, reading: Reading, *, writing: bool = False
-    ) -> Iterator[tuple[SqliteLoader, View] | None]:
-        """Lend a view at its own snapshot; None while the file holds no vectors.
+    ) -> Iterator[tuple[SqliteLoader, View]]:
+        """Lend a view at its own snapshot; while the file holds no vectors, one of words alone.
 
         The view is locked before the snapshot is taken, so it never has to look back. With
         `writing`, the snapshot is a write transaction, which sees the latest and keeps it.
@@ -176,10 +180,7 @@ class File:
             EmbedderMismatchError: Another process gave the file other vectors meanwhile.
         """
         known = self.embedder()
-        if known is None:
-            yield None
-            return
-        view = self.views.get(reading, known[1])
+        view = self.views.get(reading, known[1] if known else 0)
         database = self.database
         database.settle()  # while this waits for the view, its reader may wait for the writer
         with view.lock:
@@ -188,7 +189,9 @@ class File:
                 with database.write(alone=True) if writing else database.read() as connection:
                     with damage.Reading("the rows of a view"):
                         loader = SqliteLoader(connection)
-                        view.follow(loader, self._newest(connection, known))
+                        dimension, newest = self._state(connection, known)
+                        view.fit(dimension)
+                        view.follow(loader, newest)
                     followed = not writing  # else what it followed may be taken back
                     yield loader, view
             except BaseException as error:
@@ -199,13 +202,19 @@ class File:
             finally:
                 self.views.settle(view)  # it may have grown: by rows, or by what was asked of it
 
-    def _newest(self, connection: Connection, known: tuple[str, int]) -> int:
-        """Return the last entry of the log, if the vectors are still the same embedder's."""
+    def _state(self, connection: Connection, known: tuple[str, int] | None) -> tuple[int, int]:
+        """Return the dimension of the vectors (0: there are none) and the last entry of the log.
+
+        Raises:
+            EmbedderMismatchError: The vectors are not of the embedder that was known.
+        """
         *found, newest = connection.execute(_STATE).fetchone()
-        if tuple(found) != known:
+        if known is None:
+            known = _embedder(connection)  # the first vectors may have come meanwhile
+        elif tuple(found) != known:
             self.forget_embedder()
             raise EmbedderMismatchError(str(found[0]), known[0])
-        return newest or 0
+        return known[1] if known else 0, newest or 0
 
     @contextmanager
     def graph(self, reading: GraphReading) -> Iterator[tuple[SqliteLoader, GraphView]]:
@@ -272,7 +281,7 @@ def _embedder(connection: Connection) -> tuple[str, int] | None:
 
 def _has_vectors(connection: Connection) -> bool:
     row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM records)"
+        "SELECT EXISTS (SELECT 1 FROM records WHERE length(vectors) > 0)"
         " OR EXISTS (SELECT 1 FROM documents WHERE length(vectors) > 0)"
     ).fetchone()
     return bool(row[0])

@@ -15,7 +15,7 @@ from typing import Any, Final
 from holdfast.errors import InvalidInputError
 from holdfast.storage.contract import codec
 from holdfast.storage.contract.exports import Line
-from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_erasure
+from holdfast.storage.contract.import_survey import NUMBER, Space, Survey, is_past
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.contract.tables import RowWriter
 from holdfast.storage.sqlite import (
@@ -25,6 +25,7 @@ from holdfast.storage.sqlite import (
     log,
     namespaces,
     package_tables,
+    queue,
     records,
     validity_ends,
 )
@@ -36,6 +37,7 @@ _MIXED: Final = (
 )
 _HANGING: Final = (
     ("queue", "record"),
+    ("unembedded", "record"),
     ("reembedding", "id"),
     ("sources", "record"),
     ("slots", "record"),
@@ -144,7 +146,7 @@ class Importer:
         self._targets[values["no"]] = target
 
     def _is_newer(self, number: int, space: Space) -> bool:
-        """Say whether the export goes on where the file's namespace stops.
+        """Return whether the export goes on where the file's namespace stops.
 
         Raises:
             InvalidInputError: They tell of different memories.
@@ -155,7 +157,7 @@ class Importer:
         past = {
             hash((at, operation, key))
             for at, operation, key, before, after in entries
-            if not is_erasure(operation, key, before, after)
+            if is_past(operation, key, before, after)
         }
         if space.past <= past:
             return False
@@ -179,6 +181,8 @@ class Importer:
             if (by := self._change(closed_by)) is not None
         ]
         validity_ends.keep(self._connection, row_id, ends)
+        if not values["vectors"]:
+            queue.put_unembedded(self._connection, [row_id])
         self._keys.add(values["key"])
 
     def _write_document(self, values: Mapping[str, Any]) -> None:

@@ -58,7 +58,7 @@ LAYOUT: Final = damage.Layout(
     ["key", "kind", "role", "speaker", "text", "metadata", "message_id", "relations", "digest"],
     ["passages", "vectors", "terms"],
 )
-"""What of a record never changes, or only with all vectors (`reembedding`)."""
+"""What of a record never changes, but for its vectors (`records.embed`, `reembedding`)."""
 
 _INSERT = (
     f"INSERT INTO records ({', '.join(COLUMNS)}, content)"

@@ -98,6 +98,11 @@ def words(reason: str | None, sources: str | None) -> int | None:
     return crc32(f"{reason or ''}\0{sources or ''}".encode())
 
 
+def embedded(connection: Connection, row_ids: Iterable[int], now: int) -> None:
+    """Tell views of records that have got their vectors; it is no part of their history."""
+    append(connection, (Entry(row >> NAMESPACE_BITS, "EMBED", now, row) for row in row_ids))
+
+
 def last(connection: Connection) -> int:
     """Return the number of the newest entry; 0 in a new file."""
     row = connection.execute("SELECT max(seq) FROM log").fetchone()

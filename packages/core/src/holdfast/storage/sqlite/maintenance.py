@@ -37,7 +37,9 @@ class SqliteMaintenance:
         """Count what a reach, or the whole file, holds."""
         with self._file.database.read() as connection:
             counted = check.counts(connection, reach, self._file.now())
-            return counted | {"backlog": queue.backlog(connection, reach)}
+            waiting = queue.backlog(connection, reach)
+            unembedded = queue.backlog(connection, reach, "unembedded")
+            return counted | {"backlog": waiting, "unembedded": unembedded}
 
     def check(self) -> list[str]:
         """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound.
@@ -50,7 +52,7 @@ class SqliteMaintenance:
             wrong = [*check.rows(connection), *package_tables.check(connection)]
         for reading in self._file.views.readings():
             with self._file.viewing(reading) as seen:
-                wrong += [] if seen is None else view_check.view(*seen)
+                wrong += view_check.view(*seen)
         for known in self._file.graphs.readings():
             with self._file.graph(known) as (connection, network):
                 wrong += view_check.graph(connection, network)
@@ -150,7 +152,7 @@ class SqliteMaintenance:
         """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
         with self._file.database.write(alone=True) as connection:
             reembedding.check_own(connection, fingerprint)
-            finished = reembedding.finish(connection, fingerprint)
+            finished = reembedding.finish(connection, fingerprint, self._file.now())
         if finished:
             self._file.forget_embedder()
         return finished

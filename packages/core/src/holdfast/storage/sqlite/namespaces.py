@@ -147,7 +147,7 @@ def _before(namespace: int, upto: int, count: int) -> range:
 
 
 def holds(connection: Connection, reach: Reach, row_id: int) -> bool:
-    """Say whether a row lies in a reach."""
+    """Return whether a row lies in a reach."""
     found = connection.execute(
         f"SELECT EXISTS (SELECT 1 FROM namespaces n WHERE n.no = ? AND {within(reach).condition})",
         (row_id >> NAMESPACE_BITS, *within(reach).parameters),

@@ -71,7 +71,7 @@ def _known(
         ).fetchone()
         with damage.Reading("a fact"):
             listed = tuple(codec.from_json(relations))
-            similarity = 0.0 if vector is None else _cosine(blob, vector)
+            similarity = _cosine(blob, vector) if blob and vector is not None else 0.0
             known.append(NearFact(row_id, found[row_id], listed, similarity))
     return tuple(known)
 

@@ -103,7 +103,7 @@ class Opening:
         return connection
 
     def readable(self, key: str) -> bool:
-        """Say whether the file can be read with a key."""
+        """Return whether the file can be read with a key."""
         connection = self._unlocked(key)
         try:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()

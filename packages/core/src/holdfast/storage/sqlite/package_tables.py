@@ -40,7 +40,7 @@ def _found(name: str) -> PackageTables:
 
 
 def erase(connection: Connection, reach: Reach) -> bool:
-    """Delete what packages keep of a scope; say whether there was anything."""
+    """Delete what packages keep of a scope; return whether there was anything."""
     if reach.kind != "scope" or reach.scope is None:
         return False
     erased = [tables.erase(connection, reach.scope) for tables in present(connection)]

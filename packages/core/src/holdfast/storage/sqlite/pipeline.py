@@ -88,15 +88,18 @@ class SqlitePipeline:
             return queue.release(connection, self.worker, row_ids)
 
     def retry(self, reach: Reach | None = None) -> int:
-        """Make everything that waits or is parked due now; return how many turns."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
-            return queue.retry(connection, self._file.now(), reach)
+            now = self._file.now()
+            queue.retry(connection, now, reach, "unembedded")
+            return queue.retry(connection, now, reach)
 
-    def next_due(self) -> float | None:
-        """Return in how many seconds the next turn may be tried; None when nothing waits."""
+    def next_due(self, *, extract: bool = True) -> float | None:
+        """See `PipelineStorage`."""
         now = self._file.now()
         with self._file.database.read() as connection:
-            due = queue.next_due(connection, now)
+            both = queue.next_unembedded(connection, now), queue.next_due(connection, now)
+        due = min((one for one in both[: 1 + extract] if one is not None), default=None)
         return None if due is None else max(0.0, (due - now) / 1e6)
 
     # -- reading --------------------------------------------------------------------------------
@@ -127,7 +130,6 @@ class SqlitePipeline:
     def nearby(self, reach: Reach, approaches: Sequence[NeighbourQuery]) -> Neighbours:
         """Return the stored facts that may bear on each new one, ended ones included."""
         with self._file.viewing(Reading("records", reach)) as seen:
-            assert seen is not None  # the turns were stored with vectors
             return nearby(*seen, reach, approaches, self._file.now())
 
     def alike(
@@ -148,16 +150,6 @@ class SqlitePipeline:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def prepare(self, fingerprint: str, dimension: int) -> None:
-        """Give a new file its embedder, as `commit` needs one.
-
-        Raises:
-            EmbedderMismatchError: The file's vectors are of another embedder.
-        """
-        if self._file.embedder() is None:
-            with self._file.database.write() as connection:
-                self._file.claim_embedder(connection, fingerprint, dimension)
-
     def commit(self, outcome: CommitPlan, fingerprint: str) -> list[Change] | None:
         """Decide on the neighbours as they are now, write, and take the turns off the queue.
 
@@ -171,9 +163,7 @@ class SqlitePipeline:
             LeaseLost: Another worker holds the turns now.
         """
         reading = Reading("records", outcome.reach)
-        with self._file.viewing(reading, writing=True) as seen:
-            assert seen is not None
-            loader, view = seen
+        with self._file.viewing(reading, writing=True) as (loader, view):
             connection = loader.connection
             near = nearby(loader, view, outcome.reach, outcome.approaches, self._file.now())
             steps = outcome.decide(near)

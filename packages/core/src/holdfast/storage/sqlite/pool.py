@@ -303,7 +303,7 @@ def _all() -> list[Pool]:
 
 
 def _awaited(thread: int) -> bool:
-    """Say whether a fork waits for a thread, or is its own."""
+    """Return whether a fork waits for a thread, or is its own."""
     return thread == _forker or any(thread in list(pool._lent.values()) for pool in _all())
 
 

@@ -1,18 +1,24 @@
-"""The durable queue of turns that wait for extraction. At most one worker holds a turn.
+"""The durable queues: turns that wait for extraction, records that wait for their vectors.
 
-A claim is a lease: a worker that dies loses it when it runs out, and another takes over.
+A claim is a lease: a worker that dies loses it when it runs out, and another takes over. At most
+one worker holds a turn. The tables `queue` and `unembedded` have the same columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from holdfast.storage.contract.pipeline import BATCH_TURNS, batches
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.namespaces import within
 
+Table: TypeAlias = Literal["queue", "unembedded"]
+
+BATCH_RECORDS = 64  # embedded by one model call
+MOST = (1 << 63) - 1  # no row id is larger
 LEASE = 600.0  # seconds; longer than any model call with its retries
 MOST_ATTEMPTS = 5  # at an answer that cannot be read
 PATIENCE = 12  # attempts at a model that fails; with the delays between them more than an hour
@@ -40,7 +46,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What waits: turns to be tried, turns given up, and the newest error."""
+    """What waits in a queue: rows to be tried, rows given up, and the newest error."""
 
     waiting: int = 0
     parked: int = 0
@@ -104,6 +110,53 @@ def hold(connection: Connection, row_ids: Sequence[int], by: Claim) -> list[int]
     ]
 
 
+def put_unembedded(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Queue records that were written without vectors; due at once."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO unembedded (record) VALUES (?)", [(row_id,) for row_id in row_ids]
+    )
+
+
+def is_unembedded_due(connection: Connection, now: int, first: int = 0, last: int = MOST) -> bool:
+    """Say whether one of some rows waits for its vectors, and no worker holds it."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM unembedded WHERE record BETWEEN ? AND ? AND parked = 0"
+        f" AND {_DUE} AND {_HELD} IS NOT TRUE)",
+        (first, last, now, now),
+    ).fetchone()
+    return bool(row[0])
+
+
+def claim_unembedded(
+    connection: Connection, by: Claim, reach: Reach | None = None
+) -> list[tuple[Any, ...]]:
+    """Take a batch of due records; return row id, kind, text, speaker and passages of each.
+
+    After each failure a batch is half as large: in the end a record that fails is alone in its.
+    """
+    within, values = _within(reach, f"record >> {NAMESPACE_BITS}")
+    rows = connection.execute(
+        "SELECT u.attempts, r.id, r.kind, r.text, r.speaker, r.passages"
+        " FROM unembedded u JOIN records r ON r.id = u.record"
+        f" WHERE parked = 0 AND {_DUE} AND {_HELD} IS NOT TRUE{within}"
+        f" ORDER BY u.attempts, u.record LIMIT {BATCH_RECORDS}",
+        (by.now, by.now, *values),
+    ).fetchall()
+    alike = [row[1:] for row in rows if row[0] == rows[0][0]]
+    batch = alike[: max(1, BATCH_RECORDS >> rows[0][0])] if rows else []
+    connection.executemany(
+        "UPDATE unembedded SET worker = ?, claimed_until = ? WHERE record = ?",
+        [(by.worker, by.until, row[0]) for row in batch],
+    )
+    return batch
+
+
+def embedded(connection: Connection, row_id: int) -> bool:
+    """Take a record off those that wait for vectors; False: it has them, or is gone."""
+    gone = connection.execute("DELETE FROM unembedded WHERE record = ?", (row_id,))
+    return bool(gone.rowcount)
+
+
 def done(connection: Connection, worker: str, row_ids: Sequence[int]) -> bool:
     """Take turns off the queue; False when the worker lost one of them, and nothing is done."""
     held = sum(
@@ -127,42 +180,54 @@ def forget(connection: Connection, worker: str, row_ids: Sequence[int]) -> None:
 
 
 def failed(
-    connection: Connection, worker: str, row_ids: Sequence[int], error: str, now: int, most: int
+    connection: Connection,
+    worker: str,
+    row_ids: Sequence[int],
+    error: str,
+    now: int,
+    most: int,
+    table: Table = "queue",
 ) -> None:
-    """Put turns back for a later try, each attempt later than the last; then park them.
+    """Put rows back for a later try, each attempt later than the last; then park them.
 
     Args:
         connection: An open write.
         worker: Who held them.
-        row_ids: The turns.
+        row_ids: The rows.
         error: Why; kept for `backlog`.
         now: Record time.
         most: Attempts after which they are parked.
+        table: Which queue.
     """
     connection.executemany(
-        "UPDATE queue SET attempts = attempts + 1, worker = NULL, claimed_until = NULL, error = ?,"
-        f" due_at = ? + (? << min(attempts, {MOST_DOUBLED})), parked = attempts + 1 >= ?"
+        f"UPDATE {table} SET attempts = attempts + 1, worker = NULL, claimed_until = NULL,"
+        f" error = ?, due_at = ? + (? << min(attempts, {MOST_DOUBLED})), parked = attempts + 1 >= ?"
         " WHERE record = ? AND worker = ?",
         [(error, now, FIRST_DELAY, most, row_id, worker) for row_id in row_ids],
     )
 
 
-def release(connection: Connection, worker: str, row_ids: Sequence[int]) -> int:
-    """Give turns back untried; return how many of them the worker still held."""
+def release(
+    connection: Connection, worker: str, row_ids: Sequence[int], table: Table = "queue"
+) -> int:
+    """Give rows back untried; return how many of them the worker still held."""
     return sum(
         connection.execute(
-            "UPDATE queue SET worker = NULL, claimed_until = NULL WHERE record = ? AND worker = ?",
+            f"UPDATE {table} SET worker = NULL, claimed_until = NULL"
+            " WHERE record = ? AND worker = ?",
             (row_id, worker),
         ).rowcount
         for row_id in row_ids
     )
 
 
-def retry(connection: Connection, now: int, reach: Reach | None = None) -> int:
-    """Make everything due that nobody holds, parked turns included; return how many."""
+def retry(
+    connection: Connection, now: int, reach: Reach | None = None, table: Table = "queue"
+) -> int:
+    """Make everything due that nobody holds, parked rows included; return how many."""
     within, values = _within(reach, f"record >> {NAMESPACE_BITS}")
     return connection.execute(
-        "UPDATE queue SET parked = 0, attempts = 0, due_at = ?"
+        f"UPDATE {table} SET parked = 0, attempts = 0, due_at = ?"
         f" WHERE (parked OR due_at > ?) AND {_HELD} IS NOT TRUE{within}",
         (now, now, now, *values),
     ).rowcount
@@ -222,13 +287,24 @@ def next_due(connection: Connection, now: int) -> int | None:
     return None if row[0] is None else int(row[0])
 
 
-def backlog(connection: Connection, reach: Reach | None) -> Backlog:
+def next_unembedded(connection: Connection, now: int) -> int | None:
+    """Return when the next record may be embedded, or None when none waits."""
+    row = connection.execute(
+        f"SELECT min(max(iif({_DUE}, 0, due_at), iif({_HELD}, claimed_until, 0)))"
+        " FROM unembedded WHERE parked = 0",
+        (now, now),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
+
+
+def backlog(connection: Connection, reach: Reach | None, table: Table = "queue") -> Backlog:
     """Count what waits in a reach, or in the whole file."""
     within, values = _within(reach, f"q.record >> {NAMESPACE_BITS}")
     row = connection.execute(
         # With one max() SQLite takes a bare column from the row where it is reached.
         "SELECT coalesce(sum(NOT q.parked), 0), coalesce(sum(q.parked), 0), q.error,"
-        f" max(CASE WHEN q.error IS NOT NULL THEN q.due_at END) FROM queue q WHERE TRUE{within}",
+        " max(CASE WHEN q.error IS NOT NULL THEN q.due_at END)"
+        f" FROM {table} q WHERE TRUE{within}",
         values,
     ).fetchone()
     return Backlog(*row[:3])

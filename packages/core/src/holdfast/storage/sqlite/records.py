@@ -12,9 +12,10 @@ from uuid_utils import uuid7
 
 from holdfast.errors import RecordNotFoundError
 from holdfast.storage.contract import codec, damage
+from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
-from holdfast.storage.sqlite import entities, layout, log, namespaces
+from holdfast.storage.sqlite import entities, layout, log, namespaces, queue
 from holdfast.storage.sqlite.database import Connection
 from holdfast.storage.sqlite.namespaces import within
 from holdfast.types import Metadata, Record, Scope
@@ -90,7 +91,23 @@ def copy_version(connection: Connection, old: int, now: int, changes: Metadata) 
             f"INSERT OR IGNORE INTO {table} SELECT {name}, ? FROM {table} WHERE record = ?",
             (row_id, old),
         )
+    if not row["vectors"]:
+        queue.put_unembedded(connection, [row_id])
     return row_id
+
+
+def embed(connection: Connection, row_id: int, vectors: Floats) -> None:
+    """Give a record that was stored without its vectors: shape (passages, dimension).
+
+    Raises:
+        DamagedFileError: The record is not as it was written.
+    """
+    row = dict(zip(layout.COLUMNS, _raw(connection, row_id), strict=True))
+    row["vectors"] = vectors.astype(np.float32, copy=False).tobytes()
+    connection.execute(
+        "UPDATE records SET vectors = ?, content = ? WHERE id = ?",
+        (row["vectors"], layout.LAYOUT.digest(tuple(row.values())), row_id),
+    )
 
 
 def text_columns(text: str, indexed: Indexed) -> dict[str, Any]:
@@ -174,6 +191,8 @@ def _link(connection: Connection, written: Iterable[tuple[int, Draft]]) -> None:
         link(connection, row_id, draft.sources, draft.slots)
         if draft.names:
             entities.link(connection, row_id, draft.names)
+        if not draft.indexed.vectors.size:
+            queue.put_unembedded(connection, [row_id])
 
 
 # -- reading ------------------------------------------------------------------------------------
@@ -250,7 +269,7 @@ def _storable(key: object) -> bool:
 
 
 def is_here(connection: Connection, reach: Reach, key: str) -> bool:
-    """Say whether any version of a key lies in a reach, even one that is damaged."""
+    """Return whether any version of a key lies in a reach, even one that is damaged."""
     if not _storable(key):
         return False
     row = connection.execute(

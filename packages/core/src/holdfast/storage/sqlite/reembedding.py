@@ -15,7 +15,7 @@ from holdfast.storage.contract import reach as reaches
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.pipeline import EmbeddingJob
 from holdfast.storage.contract.reach import NAMESPACE_BITS
-from holdfast.storage.sqlite import document_rows, layout
+from holdfast.storage.sqlite import document_rows, layout, log
 from holdfast.storage.sqlite.database import Connection
 
 JOB = "reembedding"
@@ -58,7 +58,7 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Emb
         " WHERE id NOT IN (SELECT id FROM reembedding) LIMIT ?",
         (limit,),
     ).fetchall()
-    jobs = [EmbeddingJob(row[0], row[1], row[2], row[3], _spans(row[4])) for row in rows]
+    jobs = [EmbeddingJob(row[0], row[1], row[2], row[3], spans(row[4])) for row in rows]
     if len(jobs) < limit:
         documents = connection.execute(
             "SELECT id, texts FROM documents WHERE texts <> '[]'"
@@ -72,7 +72,8 @@ def left(connection: Connection, fingerprint: str, limit: int) -> tuple[list[Emb
     return jobs, _missing(connection)
 
 
-def _spans(blob: bytes) -> tuple[tuple[int, int], ...]:
+def spans(blob: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the bounds of packed passages."""
     return tuple((int(start), int(end)) for start, end, _ in codec.from_passages(blob))
 
 
@@ -93,7 +94,7 @@ def save(connection: Connection, done: Sequence[tuple[int, Floats]]) -> None:
     )
 
 
-def finish(connection: Connection, fingerprint: str) -> bool:
+def finish(connection: Connection, fingerprint: str, now: int) -> bool:
     """Swap all vectors; False while rows are missing."""
     if _missing(connection):
         return False
@@ -116,6 +117,8 @@ def finish(connection: Connection, fingerprint: str) -> bool:
     elif sample is not None:
         connection.execute("REPLACE INTO properties VALUES ('dimension', ?)", (sample[0],))
     connection.execute("DELETE FROM reembedding")
+    new = connection.execute("DELETE FROM unembedded RETURNING record").fetchall()
+    log.embedded(connection, [row_id for (row_id,) in new], now)
     connection.execute("DELETE FROM entities")  # embedded again as facts state them
     connection.execute("DELETE FROM properties WHERE name = ?", (JOB,))
     return True

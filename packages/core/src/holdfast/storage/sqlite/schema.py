@@ -215,6 +215,17 @@ CREATE TABLE queue (
     error TEXT
 );
 
+-- Records that still wait for their vectors; their words are found meanwhile.
+CREATE TABLE unembedded (
+    record INTEGER PRIMARY KEY,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at INTEGER NOT NULL DEFAULT 0,
+    worker TEXT,
+    claimed_until INTEGER,
+    parked INTEGER NOT NULL DEFAULT 0,
+    error TEXT
+);
+
 -- Turns of a namespace since its rolling summary was last written.
 CREATE TABLE summaries (
     namespace INTEGER PRIMARY KEY,

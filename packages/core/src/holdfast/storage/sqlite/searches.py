@@ -8,17 +8,17 @@ from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.documents import Document, FoundDocument
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.search import Found, Probe
-from holdfast.storage.index.searching import Lift, find
+from holdfast.storage.index.searching import Boost, find
 from holdfast.storage.index.views import View
 from holdfast.storage.sqlite import document_rows, records
 from holdfast.storage.sqlite.loading import SqliteLoader
 
 
 def find_records(
-    loader: SqliteLoader, view: View, probe: Probe, now: int, lift: Lift | None = None
+    loader: SqliteLoader, view: View, probe: Probe, now: int, boost: Boost | None = None
 ) -> list[Found]:
     """Rank what a view of records may show; whole records, in the same snapshot."""
-    hits = find(loader, view, probe, now, lift)
+    hits = find(loader, view, probe, now, boost)
     known = records.fetch_with_passages(loader.connection, [hit.row_id for hit in hits])
     found = []
     with damage.Reading("what a search found"):

@@ -32,6 +32,7 @@ from holdfast.storage.sqlite import (
 from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_edits import SqliteRows
 from holdfast.storage.sqlite.documents import SqliteDocuments
+from holdfast.storage.sqlite.embedding import SqliteEmbedding
 from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
 from holdfast.storage.sqlite.maintenance import SqliteMaintenance
@@ -76,6 +77,7 @@ class SqliteStorage:
         self.pipeline = SqlitePipeline(self.file, lease)
         self.graph = SqliteGraph(self.file)
         self.maintenance = SqliteMaintenance(self.file)
+        self.embedding = SqliteEmbedding(self.file, self.pipeline)
 
     @property
     def path(self) -> Path:
@@ -142,13 +144,7 @@ class SqliteStorage:
         extract: bool,
         hold: bool = False,
     ) -> Added:
-        """Store drafts; one whose message id is known is left out.
-
-        With `extract` they are queued, and with `hold` claimed for this process at once.
-
-        Raises:
-            EmbedderMismatchError: The vectors are of another embedder than the file's.
-        """
+        """See `MemoryStorage`."""
         with self.database.write() as connection:
             now = self.file.now()
             ids = [draft.message_id for draft in drafts if draft.message_id is not None]
@@ -159,13 +155,15 @@ class SqliteStorage:
             dimension = fresh[0].indexed.vectors.shape[1]
             self.file.claim_embedder(connection, fingerprint, dimension)
             new = records.add(connection, scope, fresh, now)
+            first = new.rows[0] >> NAMESPACE_BITS << NAMESPACE_BITS
+            others = queue.is_unembedded_due(connection, now, first, new.rows[0])
             if extract:
                 claim = self.pipeline.claiming(now) if hold else None
                 queue.put(connection, new.rows, now, claim)
                 queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
         first = new.change - len(new.rows) + 1
         changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
-        return Added(tuple(changes), new.rows)
+        return Added(tuple(changes), new.rows, others)
 
     def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
         """Give a record other columns than its text; return the change.
@@ -300,10 +298,7 @@ class SqliteStorage:
     def overview(self, scope: Scope) -> Overview:
         """Look into a scope: how much there is, whether it changed, what was said last."""
         reach, now = Reach.of_scope(scope), self.file.now()
-        with self.file.viewing(Reading("records", reach)) as seen:
-            if seen is None:
-                return Overview()
-            loader, view = seen
+        with self.file.viewing(Reading("records", reach)) as (loader, view):
             turns, characters = view.rows.turns(now)
             summary = records.summary(loader.connection, scope)
             recent = (
@@ -322,8 +317,8 @@ class SqliteStorage:
         if view is not None:
             with view.lock:
                 return frozenset(view.rows.speakers)
-        with self.file.viewing(reading) as seen:
-            return frozenset() if seen is None else frozenset(seen[1].rows.speakers)
+        with self.file.viewing(reading) as (_, view):
+            return frozenset(view.rows.speakers)
 
     def search(
         self,
@@ -338,22 +333,20 @@ class SqliteStorage:
         network = None if query is None else self.file.graphs.get(GraphReading(reach, as_of))
         locked = nullcontext() if network is None else lending(network)
         # Both are locked before the snapshot is taken, always in this order.
-        with locked, self.file.viewing(Reading("records", reach, as_of)) as seen:
-            if seen is None:
-                return []
-            if _outdated(seen[1], speakers):
+        with locked, self.file.viewing(Reading("records", reach, as_of)) as (loader, view):
+            if _outdated(view, speakers):
                 return None
             now, boost = self.file.now(), None
             if network is not None and query is not None:
                 with damage.Reading("the relations of a view"):
-                    network.follow(seen[0])
+                    network.follow(loader)
                 asked = graph_boost.Asked(query, probe.vector, probe.valid_at, now)
-                boost = partial(graph_boost.lifts, network=network, asked=asked)
-            return find_records(*seen, probe, now, boost)
+                boost = partial(graph_boost.boosts, network=network, asked=asked)
+            return find_records(loader, view, probe, now, boost)
 
 
 def _outdated(view: View, speakers: frozenset[str] | None) -> bool:
-    """Say whether others speak than when a question was read."""
+    """Return whether others speak than when a question was read."""
     live = view.reading.as_of is None
     return live and speakers is not None and speakers != view.rows.speakers.keys()
 

@@ -71,7 +71,7 @@ def _check_reach(
 
 
 def is_newest(connection: Connection, row_id: int) -> bool:
-    """Say whether no later version took the place of this one."""
+    """Return whether no later version took the place of this one."""
     later = connection.execute(
         "SELECT 1 FROM records r JOIN records v ON v.key = r.key AND v.version > r.version"
         " WHERE r.id = ? AND v.retired_at IS NULL",

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from holdfast.storage.contract.arrays import Floats, Positions
-from holdfast.storage.index.columns import ROW
 from holdfast.storage.index.graphs import GraphView
 from holdfast.storage.index.loading import Loader
+from holdfast.storage.index.passage_table import ROW
 from holdfast.storage.index.views import View
 
 Held: TypeAlias = Sequence[Any]
@@ -66,7 +66,7 @@ def _places(some: View) -> Positions:
 def _rows(some: View) -> Held:
     rows = some.rows.table[_places(some)]
     columns = [rows[name] for name in ROW.names or () if name not in _OWN]
-    return [*columns, sorted(some.wordless)]
+    return [*columns, sorted(some.wordless), sorted(some.unembedded)]
 
 
 def _speakers(some: View) -> Held:

@@ -1,4 +1,4 @@
-"""The columns of a view: what ranking and visibility need of each row, as numpy arrays."""
+"""The passage table of a view: what ranking and visibility need of each row, as numpy arrays."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _COPIED = (
 )
 
 
-class Rows:
+class PassageTable:
     """A growing table of `ROW`, one entry a passage; and what its numbers stand for.
 
     The passages of a row lie together. A session is a run, else a day of a namespace. Its
@@ -113,7 +113,7 @@ class Rows:
     def visible(
         self, now: int, as_of: int | None, valid_at: int | None, *, ended: bool = False
     ) -> Bools:
-        """Say which rows are alive, not expired, and hold at a moment of event time.
+        """Return which rows are alive, not expired, and hold at a moment of event time.
 
         What has expired by now is out of sight of `as_of` too. Without `valid_at` a row must not
         have ended; with it, it must also have begun (a turn begins when it is said). With
@@ -183,7 +183,7 @@ class Rows:
         self._mortal = self._mortal or min(map(min, columns[9], columns[10])) < NEVER
 
     def extends(self, rows: Sequence[Row]) -> bool:
-        """Say whether these rows all come behind the turns of their sessions."""
+        """Return whether these rows all come behind the turns of their sessions."""
         for row in rows:
             last = self._last.get(self._session(row)) if row[2] == "turn" else None
             if last is not None and self._table["place"][last] >= row[1]:
@@ -192,7 +192,7 @@ class Rows:
 
     def refresh(self, positions: range, row: Row) -> None:
         """Take over what may change of a row: when it ends."""
-        self._mortal = True
+        self._mortal = self._mortal or min(row[9], row[10]) < NEVER
         for position in positions:
             self._table["valid_to"][position] = row[9]
             self._table["expires"][position] = row[10]
