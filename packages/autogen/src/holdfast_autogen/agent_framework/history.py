@@ -26,6 +26,8 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     A session belongs to the ids that stand in its state (``user_id``, ``agent_id``, ``app_id``),
     are fixed here or said by `serving`: who guesses another's session id reads nothing.
+    ``Memory.delete_all`` of the user erases their sessions. One that names no user is erased by
+    ``delete_all(run_id=...)``; ``stats(check=True).unowned`` counts it.
 
     Args:
         place: The file's path, or an open `holdfast.Memory`.
