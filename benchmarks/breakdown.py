@@ -157,11 +157,11 @@ def shares(samples: Samples, name: Callable[[Place], str], whole: float) -> dict
 def counted(memory: Memory, step: Step, numbers: range) -> dict[str, float]:
     """Return how often each statement runs in one step; all of one thread share a connection."""
     found: Counter[str] = Counter()
-    with memory.database.bare() as connection:
+    with memory._storage.database.bare() as connection:
         connection.set_trace_callback(lambda sql: found.update([shape(sql)]))  # type: ignore[attr-defined]
     for at in numbers:
         step(at)
-    with memory.database.bare() as connection:
+    with memory._storage.database.bare() as connection:
         connection.set_trace_callback(None)  # type: ignore[attr-defined]
     return {sql: count / len(numbers) for sql, count in found.most_common()}
 
@@ -229,7 +229,7 @@ def adding(path: Path, durability: Durability, name: str, repeats: int) -> list[
         step = place.add if name == "Memory.add" else place.put
         for at in range(count):
             step(at)
-        return physical.of_adding(memory.database, durability, more, step)
+        return physical.of_adding(memory._storage.database, durability, more, step)
 
 
 def report(operation: Operation) -> str:

@@ -54,7 +54,7 @@ def remember_facts(
     They are written as the pipeline writes its own, so that context sees what they rest on.
     `relations`: What each fact states, by its text.
     """
-    storage = SqliteStorage(memory.database.path)
+    storage = SqliteStorage(memory._storage.database.path)
     by_id = {turn.message_id or "": turn for turn in turns}
     for run_id in dict.fromkeys(fact.run_id for fact in conversation.observations):
         facts = [

@@ -35,7 +35,7 @@ def llamaindex_tells(memory: Memory, user: str, words: str) -> None:
     from holdfast_llamaindex import HoldfastMemory, share
     from llama_index.core.llms import ChatMessage
 
-    path = str(share(memory).database.path)
+    path = str(share(memory).path)
     notes = HoldfastMemory.from_defaults(path=path, user_id=user, session_id="told")
     notes.put(ChatMessage(content=words))
 
@@ -85,7 +85,7 @@ def crewai(memory: Memory, user: str) -> str:
 def llamaindex(memory: Memory, user: str) -> str:
     from holdfast_llamaindex import HoldfastMemory, share
 
-    path = str(share(memory).database.path)
+    path = str(share(memory).path)
     notes = HoldfastMemory.from_defaults(path=path, user_id=user, session_id="asked")
     return "\n".join(str(message.content) for message in notes.get(input=ASKED))
 

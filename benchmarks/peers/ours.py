@@ -24,7 +24,7 @@ class _Ours:
     @property
     def database(self) -> Database:
         """The file, to count what was written."""
-        return self._memory.database
+        return self._memory._storage.database
 
     def settle(self) -> None:
         """Do nothing: there is nothing to be done."""

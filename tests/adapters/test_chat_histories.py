@@ -280,7 +280,7 @@ def test_a_reader_keeps_an_erasure_pending_until_it_leaves(
     chat = chats.chat("s")
     chat.append(WORD, role="system")
     with Memory(path, embedder=HashEmbedder()) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             chat.clear()
             assert chats.memory.stats().erasure_pending is True
@@ -300,7 +300,7 @@ def test_whoever_closes_the_file_finishes_an_erasure(
         chats = opened(kind)
         chat = chats.chat("s")
         chat.append(WORD, role="system")
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             chat.clear()
         assert on_disk(path, WORD)

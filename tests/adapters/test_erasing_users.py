@@ -288,7 +288,7 @@ def test_nothing_of_an_erased_user_is_left_and_everything_of_the_others(
 
 def test_what_readers_hold_is_pending_until_a_purge(memory: Memory, path: Path) -> None:
     with open_file(path) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             memory.delete_all(user_id="ada")
             assert memory.stats().erasure_pending is True
@@ -321,3 +321,28 @@ def test_an_export_of_one_user_carries_no_other(memory: Memory, path: Path, tmp_
     with open_file(tmp_path / "there" / "m.db") as other:
         other.import_(tmp_path / "ada.jsonl", user_id="ada")
         assert answers(other, "ada") == before
+
+
+def test_what_names_no_user_is_counted_as_unowned(path: Path) -> None:
+    from holdfast_autogen.agent_framework import HoldfastHistoryProvider
+    from holdfast_crewai import HoldfastFlowPersistence
+    from holdfast_llamaindex import HoldfastChatStore
+    from llama_index.core.llms import ChatMessage
+    from support.framework_agents import Witness, agent, session_of
+
+    with open_file(path) as memory:
+        message = ChatMessage(role="user", content="hello")
+        asyncio.run(HoldfastChatStore(memory=memory).add_message("key", message))
+        helper = agent(Witness(), HoldfastHistoryProvider(memory))
+        asyncio.run(helper.run("hello", session=session_of(None, "session")))
+        states = HoldfastFlowPersistence(path=path_of(memory))
+        states.save_state("flow", "one", {"n": 1})
+        states.close()
+
+        assert memory.stats(check=True).unowned == {
+            "documents: crewai/flow states": 1,
+            "documents of runs: chats/llamaindex/messages/live": 1,
+            "documents of runs: chats/agent_framework/holdfast_history/live": 2,
+        }
+        assert memory.delete_all(run_id="key") == 0
+        assert asyncio.run(HoldfastChatStore(memory=memory).get_keys()) == []

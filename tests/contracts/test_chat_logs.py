@@ -104,8 +104,8 @@ def test_sessions_are_listed_by_name_and_scope(memory: Memory) -> None:
 
 def test_the_latest_messages_are_read_page_by_page(log: ChatLog, call: Any) -> None:
     call(log, "append", list(range(10)))
-    last = call(log, "latest", 3)
-    earlier = call(log, "latest", 4, before=last[0].position)
+    last = call(log, "messages", 3, latest=True)
+    earlier = call(log, "messages", 4, latest=True, before=last[0].position)
 
     assert (values(last), values(earlier)) == ([7, 8, 9], [3, 4, 5, 6])
     assert values(call(log, "messages", 2, offset=1)) == [1, 2]
@@ -202,7 +202,7 @@ def test_what_a_reader_keeps_is_pending_until_a_purge(
 ) -> None:
     log.append([WORD])
     with Memory(path, embedder=HashEmbedder()) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             log.clear()
             assert memory.stats().erasure_pending is True

@@ -17,6 +17,7 @@ from holdfast import (
     ScopeError,
     StorageClosedError,
 )
+from holdfast.tables import database_of
 from holdfast.testing import HashEmbedder, ScriptedLLM
 from support.faces import Face
 from support.flows import decision, decisions, facts
@@ -251,7 +252,7 @@ def test_a_bound_handle_neither_reembeds_nor_purges_nor_vacuums(face: Face) -> N
         with pytest.raises(ScopeError, match="bound to a scope"):
             call()
     with pytest.raises(ScopeError, match="bound to a scope"):
-        _ = handle.database
+        database_of(handle)
 
 
 def test_export_tells_its_progress_and_leaves_no_draft(face: Face, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_no_repr_shows_a_key(path: Path) -> None:
     # Tools that report errors show the locals of every frame.
     with connect(path, embedder=HashEmbedder(), key=KEY) as memory:
         opened = take(path)
-        shown = repr([opened, opened.options, memory, vars(memory.database)])
+        shown = repr([opened, opened.options, memory, vars(memory._storage.database)])
         give_back(opened)
 
     assert KEY not in shown

@@ -153,7 +153,11 @@ def inside(scene: Scene) -> None:
         if time.monotonic() - begun > 20:
             scene.note("bad the refusal took longer than 20 s")
 
-    lent = memory.database.write if scene.rng.random() < 0.7 else memory.database.read
+    lent = (
+        memory._storage.database.write
+        if scene.rng.random() < 0.7
+        else memory._storage.database.read
+    )
     with lent() as connection:
         connection.execute("SELECT count(*) FROM records").fetchall()
         pid = scene.fork(child, "child within a transaction")

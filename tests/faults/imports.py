@@ -53,7 +53,7 @@ def bench(folder: Path) -> Bench:
         key = memory.list(user_id="victim").records[0].id
         scoped = memory.scoped(user_id="victim")
         scoped.export(folder / "victim.jsonl")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             path = connection.execute(
                 "SELECT path FROM namespaces WHERE user_id = 'victim'"
             ).fetchone()[0]
@@ -146,7 +146,7 @@ def _accepted(memory: Memory, counts: Counts, name: str, theirs: list[str]) -> N
         memory.documents.search(("eve",), "note", limit=50)
         memory.documents.search(("eve",))
         step = "whole file"
-        memory.export(memory.database.path.with_suffix(".out"))
+        memory.export(memory._storage.database.path.with_suffix(".out"))
         _check(memory, counts, f"{name}: accepted")
         step = "writing"
         _write(memory)
@@ -160,7 +160,7 @@ def _accepted(memory: Memory, counts: Counts, name: str, theirs: list[str]) -> N
 
 
 def _scopes(memory: Memory) -> list[Scope]:
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         rows = connection.execute(
             "SELECT user_id, agent_id, run_id, app_id FROM namespaces WHERE coalesce(user_id,"
             " agent_id, run_id, app_id) IS NOT NULL"

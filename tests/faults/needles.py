@@ -143,7 +143,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _scopes(memory: Memory) -> list[Scope]:
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         rows = connection.execute(
             "SELECT user_id, agent_id, run_id, app_id FROM namespaces WHERE coalesce(user_id,"
             " agent_id, run_id, app_id) IS NOT NULL"

@@ -66,7 +66,7 @@ class Ground:
 
     def blobs(self, key: str) -> list[bytes]:
         """Return vectors whole, and each hash of a term, of all versions of a record."""
-        with self.memory.database.read() as connection:
+        with self.memory._storage.database.read() as connection:
             rows = connection.execute(
                 "SELECT vectors, terms FROM records WHERE key = ?", (key,)
             ).fetchall()
@@ -279,7 +279,7 @@ def _key(ground: Ground) -> bytes | None:
 def thread(ground: Ground) -> Plant:
     """A thread of LangGraph's checkpointer."""
     name, value, written = ground.words(3)
-    saver = HoldfastSaver(ground.memory.database)
+    saver = HoldfastSaver(ground.memory._storage.database)
     config: Any = {"configurable": {"thread_id": name, "checkpoint_ns": ""}}
     made = checkpoint({"messages": [value, value * 40]})
     metadata: Any = {"source": "loop", "step": 0, "parents": {}, "who": value}

@@ -106,13 +106,13 @@ def _flush(world: World) -> None:
 def _let_leases_run_out(memory: Memory) -> None:
     """Do what ten minutes do: a disk that fails also keeps a worker from giving turns back."""
     tables = ("queue", "summaries")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         held = [
             connection.execute(f"SELECT count(claimed_until) FROM {table}").fetchone()[0]
             for table in tables
         ]
     if any(held):
-        with memory.database.write() as connection:
+        with memory._storage.database.write() as connection:
             for table in tables:
                 connection.execute(f"UPDATE {table} SET claimed_until = NULL")
 

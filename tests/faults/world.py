@@ -91,13 +91,13 @@ def void(_: object) -> None:
 
 
 def _follow(memory: Memory, note: Callable[[Memory], None]) -> None:
-    before = memory.database.after_write
+    before = memory._storage.database.after_write
 
     def after() -> None:
         note(memory)
         before()
 
-    memory.database.after_write = after
+    memory._storage.database.after_write = after
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Story:
 def state(memory: Memory) -> str:
     """Return a digest of every row of every table."""
     digest = hashlib.blake2b(digest_size=12)
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         tables = connection.execute(
             "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
         ).fetchall()

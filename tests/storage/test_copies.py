@@ -45,7 +45,7 @@ def test_a_copy_holds_most_of_many_writes_from_the_beginning_on(path: Path) -> N
 
 def test_a_reader_delays_neither_the_write_nor_what_it_does_not_need(path: Path) -> None:
     with new(path) as memory, new(path) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             memory.add("tea", user_id="ada")
         assert [record.text for record in memory.list(user_id="ada")] == ["tea"]
@@ -53,11 +53,11 @@ def test_a_reader_delays_neither_the_write_nor_what_it_does_not_need(path: Path)
 
 def test_another_writer_does_not_hold_up_a_write_that_has_committed(path: Path) -> None:
     with new(path) as memory, new(path) as other:
-        with memory.database.write() as connection:
+        with memory._storage.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('any', 1)")
-        with other.database.write() as connection:
+        with other._storage.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('other', 1)")
-            memory.database._move_wal()  # waits for none of them
+            memory._storage.database._move_wal()  # waits for none of them
         assert memory.stats(check=True).problems == ()
 
 

@@ -57,7 +57,7 @@ def test_a_damaged_item_is_named_and_never_answered(tmp_path: Path) -> None:
             lambda: memory.documents.search(("docs",), "rent"),
             lambda: memory.documents.search(("docs",)),
         ):
-            with pytest.raises(DamagedFileError, match="damaged at item 'k'"):
+            with pytest.raises(DamagedFileError, match="damaged at document 'k'"):
                 call()
         assert memory.stats(check=True).problems == ("items: 'k' is not as it was written",)
 
@@ -77,7 +77,7 @@ def test_new_vectors_do_not_make_a_damaged_record_look_sound(tmp_path: Path) -> 
 def test_the_reason_of_an_erased_fact_leaves_no_sum_of_its_words(tmp_path: Path) -> None:
     with story.written(tmp_path / "m.db") as memory:
         memory.delete_all(user_id="ada")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             left = connection.execute(
                 "SELECT count(*) FROM log WHERE words IS NOT NULL AND reason IS NULL"
             ).fetchone()[0]
@@ -108,7 +108,7 @@ def test_a_file_that_others_read_is_not_vacuumed_in_silence(tmp_path: Path) -> N
         Memory(tmp_path / "m.db", embedder=HashEmbedder()) as other,
     ):
         memory.add([f"turn {n}" for n in range(200)], user_id="ada")
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             with pytest.raises(StorageError, match="in use"):
                 memory.vacuum()

@@ -146,7 +146,7 @@ def test_words_are_gone_however_pages_were_split_and_merged(
 def test_vectors_and_terms_go_with_the_words(memory: Memory, path: Path) -> None:
     memory.add([filler(n) for n in range(20)], user_id="ada")
     (added,) = memory.add("the password is quinoa", user_id="ada")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         vectors, terms = connection.execute(
             "SELECT vectors, terms FROM records WHERE key = ?", (added.id,)
         ).fetchone()
@@ -178,7 +178,7 @@ def test_a_reader_that_stays_keeps_an_erasure_pending_until_it_leaves(
 ) -> None:
     (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")
     with Memory(path, embedder=HashEmbedder()) as other:
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             memory.delete(added.id, user_id="ada")
             assert memory.stats().erasure_pending is True
@@ -195,7 +195,7 @@ def leave_pending(reader: Memory, path: Path) -> None:
     """Delete a word while a reader holds the write-ahead log, from a process that then ends."""
     with Memory(path, embedder=HashEmbedder()) as memory:
         (added,) = memory.add("the password is QUINOAXYZ", user_id="ada")
-        with reader.database.read() as connection:
+        with reader._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             memory.delete(added.id, user_id="ada")
             memory.close()
@@ -260,7 +260,7 @@ def test_a_write_waits_for_no_reader_to_finish_an_erasure(path: Path) -> None:
     with Memory(path, embedder=HashEmbedder()) as reader:
         later = File(path, upkeep=0.0)
         leave_pending(reader, path)
-        with reader.database.read() as connection:
+        with reader._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             with later.database.write() as writing:
                 writing.execute("INSERT INTO properties VALUES ('any', 1)")
@@ -285,7 +285,7 @@ def test_vectors_of_an_unfinished_reembedding_go_too(path: Path) -> None:
         with pytest.raises(Exception, match="told to fail"):
             memory.reembed()
         memory.delete(added[0].id, user_id="ada")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             left = connection.execute("SELECT count(*) FROM reembedding").fetchone()[0]
         assert left == 63
 
@@ -341,10 +341,10 @@ def expire(path: Path) -> None:
     with Memory(path, embedder=HashEmbedder()) as memory:
         memory.add("the password is QUINOAXYZ", user_id="ada", expires_at=NOW + timedelta(days=9))
         memory.documents.put(("QUINOAXYZ",), "k", {"a": 1}, lifetime=timedelta(days=9))
-        with memory.database.write() as connection:
+        with memory._storage.database.write() as connection:
             for table in ("records", "documents"):
                 connection.execute(f"UPDATE {table} SET expires_at = 1")
-        memory.database.close()
+        memory._storage.database.close()
 
 
 def test_whoever_opens_the_file_erases_what_has_expired(path: Path) -> None:
@@ -377,7 +377,7 @@ def test_a_later_write_erases_what_has_expired(path: Path, due: bool) -> None:
 def test_nothing_of_the_words_is_kept_beside_an_erasure(memory: Memory) -> None:
     (added,) = memory.add({"content": "my PIN is 4711", "role": "user", "id": "m"}, user_id="ada")
     memory.delete(added.id, user_id="ada")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(erasures)")]
     assert columns == ["key", "namespace", "at", "message"]
 
@@ -389,7 +389,7 @@ def derive(memory: Memory, text: str, kind: Any, sources: list[str]) -> None:
     """Write a derived record as the pipeline does, without one."""
     vector = np.asarray(HashEmbedder().embed([text]), dtype=np.float32)
     found = Indexed(vector, ((0, len(text), 1),), np.ones(1, dtype=np.uint64), 0)
-    with memory.database.write() as connection:
+    with memory._storage.database.write() as connection:
         draft = Draft(text, kind, found, sources=tuple(sources))
         add(connection, Scope(user_id="ada"), [draft], int(NOW.timestamp() * 1e6))
 
@@ -419,7 +419,7 @@ def test_deleting_a_derived_record_spares_its_sources(memory: Memory) -> None:
 
 def test_the_links_of_an_erased_row_are_found_by_an_index(memory: Memory) -> None:
     """Each erased row once meant a walk over all links of the file."""
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         for table in ("sources", "slots"):
             plan = connection.execute(
                 f"EXPLAIN QUERY PLAN DELETE FROM {table} WHERE record = 1"

@@ -91,7 +91,7 @@ def test_a_relative_path_stays_the_same_file_when_the_process_goes_elsewhere(
     with opened("m.db") as memory:
         memory.add("green tea", user_id="ada")
         monkeypatch.chdir(elsewhere)
-        with memory.database.read():  # so that the next one needs a connection of its own
+        with memory._storage.database.read():  # so that the next one needs a connection of its own
             assert len(memory.list(user_id="ada")) == 1
         assert memory.stats().bytes > 0
     assert list(elsewhere.iterdir()) == []
@@ -355,7 +355,7 @@ def test_a_writer_that_waits_too_long_says_so(rivals: tuple[Database, Database])
 def test_readers_do_not_wait_for_a_writer(tmp_path: Path) -> None:
     with opened(tmp_path / "m.db") as one, opened(tmp_path / "m.db") as other:
         one.add("green tea", user_id="ada")
-        with one.database.write() as connection:
+        with one._storage.database.write() as connection:
             connection.execute("UPDATE records SET importance = 1")
             (match,) = other.search("tea", user_id="ada")
             assert match.record.importance == 0.5
@@ -393,14 +393,14 @@ def test_a_write_that_is_interrupted_leaves_nothing(rivals: tuple[Database, Data
 def test_a_full_disk_is_an_error_and_leaves_nothing_of_the_write(tmp_path: Path) -> None:
     with opened(tmp_path / "m.db") as memory:
         memory.add("green tea", user_id="ada")
-        with memory.database.bare() as connection:
+        with memory._storage.database.bare() as connection:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageError, match="disk is full; nothing was written"):
             memory.add([f"a long story {'x' * 5000} {n}" for n in range(50)], user_id="ada")
         assert [match.record.text for match in memory.search("tea", user_id="ada")] == ["green tea"]
         assert memory.stats(check=True).problems == ()
-        with memory.database.bare() as connection:
+        with memory._storage.database.bare() as connection:
             connection.execute("PRAGMA max_page_count = 1000000")
         memory.add(["black tea"] * 50, user_id="ada")
         assert len(memory.list(user_id="ada")) == 51
@@ -492,7 +492,7 @@ def test_a_database_is_closed_once_and_for_all(tmp_path: Path) -> None:
 def test_a_memory_database_does_not_nest(tmp_path: Path) -> None:
     with opened(":memory:") as memory:
         memory.add("green tea", user_id="ada")
-        with memory.database.read(), pytest.raises(StorageError, match="do not nest"):
+        with memory._storage.database.read(), pytest.raises(StorageError, match="do not nest"):
             memory.list(user_id="ada")
         assert len(memory.list(user_id="ada")) == 1
 

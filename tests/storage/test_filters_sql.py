@@ -319,10 +319,10 @@ def test_a_filter_over_an_indexed_field_reads_no_other_rows() -> None:
     with Memory(":memory:", embedder=HashEmbedder(16), indexed=["room"]) as memory:
         memory.add("one", user_id="ada", metadata={"room": 7})
         asked: list[str] = []
-        with memory.database.bare() as connection:
+        with memory._storage.database.bare() as connection:
             connection.set_trace_callback(asked.append)  # type: ignore[attr-defined]
         memory.list(user_id="ada", filters={"room": 7})
-        with memory.database.bare() as connection:
+        with memory._storage.database.bare() as connection:
             connection.set_trace_callback(None)  # type: ignore[attr-defined]
             listed = next(sql for sql in asked if "json_extract" in sql)
             plan = connection.execute(f"EXPLAIN QUERY PLAN {listed}").fetchall()
@@ -339,7 +339,7 @@ def test_an_index_changes_no_answer() -> None:
             assert [r.text for r in memory.list(user_id="ada", filters=filters)] == ["one"]
         for filters in ({'q"t': 1}, {"it's": 2}, {"a_b": 3}):
             assert [r.text for r in memory.list(user_id="ada", filters=filters)] == ["two"]
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             made = connection.execute(
                 "SELECT count(*) FROM sqlite_master WHERE name LIKE 'records_within_%'"
             ).fetchone()

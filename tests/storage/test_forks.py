@@ -317,7 +317,7 @@ def test_a_child_forked_inside_a_read_is_refused_and_its_parent_goes_on(
             another.add("x", user_id="ada")
         return said
 
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         assert connection.execute("SELECT count(*) FROM records").fetchone()[0] == 1
         assert in_child(refused) == str([True] * 4)
         assert connection.execute("SELECT count(*) FROM records").fetchone()[0] == 1
@@ -331,7 +331,7 @@ def test_another_database_on_a_file_that_was_in_use_is_refused_in_the_child(
 ) -> None:
     with new(path) as other:
         other.list(user_id="ada")
-        with memory.database.read():
+        with memory._storage.database.read():
             assert REFUSED in in_child(lambda: other.list(user_id="ada"))
         assert len(other.list(user_id="ada")) == 1
 
@@ -347,8 +347,8 @@ def test_a_write_that_is_forked_inside_is_the_parents_alone(memory: Memory, path
             writing.__exit__(None, None, None)
         return " ".join(said)
 
-    memory.database.migrate("forked", ("CREATE TABLE forked (data BLOB)",))
-    writing = memory.database.write()
+    memory._storage.database.migrate("forked", ("CREATE TABLE forked (data BLOB)",))
+    writing = memory._storage.database.write()
     connection = writing.__enter__()
     # More than its cache holds: some of it stands in the log before it is committed.
     for _ in range(25):
@@ -356,7 +356,7 @@ def test_a_write_that_is_forked_inside_is_the_parents_alone(memory: Memory, path
     assert in_child(lambda: go_on(writing, connection)) == "refused refused refused"
     connection.execute("INSERT INTO forked VALUES (zeroblob(1000000))")
     writing.__exit__(None, None, None)
-    with memory.database.read() as reading:
+    with memory._storage.database.read() as reading:
         rows = "SELECT count(*), sum(length(data)) FROM forked"
         assert tuple(reading.execute(rows).fetchone()) == (26, 26_000_000)
     assert sound(path) == 1
@@ -369,7 +369,7 @@ def test_a_child_is_refused_when_another_threads_operation_does_not_end(
     entered, leave = threading.Event(), threading.Event()
 
     def slow() -> None:
-        with memory.database.write() as connection:
+        with memory._storage.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('slow', 1)")
             entered.set()
             leave.wait(30)
@@ -389,7 +389,7 @@ def test_a_fork_waits_for_an_operation_that_ends(memory: Memory) -> None:
     entered, leave = threading.Event(), threading.Event()
 
     def slow() -> None:
-        with memory.database.write() as connection:
+        with memory._storage.database.write() as connection:
             connection.execute("INSERT INTO properties VALUES ('slow', 1)")
             entered.set()
             leave.wait(30)
@@ -409,7 +409,7 @@ LEAVES = """
 
     memory = Memory(sys.argv[1], embedder=HashEmbedder())
     memory.add("before", user_id="ada")
-    reading = memory.database.read()
+    reading = memory._storage.database.read()
     reading.__enter__().execute("SELECT count(*) FROM records").fetchone()
     if os.fork() == 0:
         sys.exit(0)  # an ordinary end: the interpreter lets everything go

@@ -86,7 +86,7 @@ def test_no_write_is_acknowledged_and_no_check_is_sound(
             memory.add("lost", user_id="ada")
     with pytest.raises(StorageError, match=LOST):
         memory.stats(check=True)
-    with pytest.raises(StorageError, match=LOST), memory.database.bare() as connection:
+    with pytest.raises(StorageError, match=LOST), memory._storage.database.bare() as connection:
         connection.execute("INSERT INTO properties VALUES ('lost', 1)")
 
 
@@ -128,7 +128,7 @@ def test_a_link_that_leads_elsewhere_by_now_is_a_lost_name(path: Path) -> None:
 
 
 def test_a_file_lost_within_a_write_refuses_its_commit(memory: Memory, path: Path) -> None:
-    with pytest.raises(StorageError, match=LOST), memory.database.write() as connection:
+    with pytest.raises(StorageError, match=LOST), memory._storage.database.write() as connection:
         connection.execute("INSERT INTO properties VALUES ('lost', 1)")
         delete_all(path)
     memory.close()
@@ -166,7 +166,7 @@ def test_a_database_of_an_adapter_is_watched_as_well(path: Path) -> None:
 
 def test_a_new_connection_does_not_join_another_file(memory: Memory, path: Path) -> None:
     """A second connection is opened where the first is in use: it would write beside it."""
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         assert connection.execute("SELECT count(*) FROM records").fetchone()[0] == 1
         delete_all(path)
         with pytest.raises(StorageError, match=LOST):
@@ -200,5 +200,5 @@ def test_what_needs_no_snapshot_goes_on_after_a_change_of_key(tmp_path: Path) ->
     with Memory(tmp_path / "m.db", embedder=HashEmbedder(), key=b"1" * 32) as memory:
         memory.add("hello", user_id="ada")
         memory.rekey(b"2" * 32)
-        with memory.database.bare() as connection:
+        with memory._storage.database.bare() as connection:
             assert connection.execute("SELECT count(*) FROM records").fetchone()[0] == 1

@@ -66,7 +66,7 @@ def test_a_file_that_others_hold_is_purged_all_the_same(tmp_path: Path) -> None:
         Memory(tmp_path / "m.db", embedder=HashEmbedder(32)) as other,
     ):
         memory.delete(memory.add("hello", user_id="ada").records[0].id, user_id="ada")
-        with other.database.read() as connection:
+        with other._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             assert memory.purge() == 0
         assert memory.purge() == 0

@@ -14,6 +14,7 @@ from holdfast.ingestion.conductor import indexing
 from holdfast.language.cues import read
 from holdfast.retrieval.conductor import ranking
 from holdfast.storage.contract.arrays import Bools, Floats
+from holdfast.storage.contract.documents import Deletion
 from holdfast.storage.contract.filters import parse
 from holdfast.storage.contract.memories import Draft, Indexed
 from holdfast.storage.contract.reach import Reach
@@ -178,7 +179,9 @@ def change(storage: SqliteStorage, vectors: Floats, words: Sequence[str]) -> Non
     half = len(vectors) // 2
     storage.documents.put(drafts(vectors[half:], words[half:], half), "made")
     storage.documents.put(drafts(vectors[-3:], words[-3:]), "made")
-    storage.documents.put([(("a",), f"k{number}") for number in range(3, len(vectors), 7)], "made")
+    place = Reach.of_namespace(("a",))
+    gone = [Deletion(place, f"k{number}") for number in range(3, len(vectors), 7)]
+    storage.documents.put(gone, "made")
 
 
 def followed(view: View, loader: SqliteLoader) -> View:
@@ -213,7 +216,7 @@ def test_the_foremost_of_a_view_of_codes_are_those_of_all(
     vectors: Floats, said: list[str], mode: str, filters: Any, most: int
 ) -> None:
     words = [said[number % len(said)] for number in range(len(vectors))]
-    score = ranking.item_scores[mode]
+    score = ranking.document_scores[mode]
     with stored(vectors, words) as storage:
         coded, whole = View(READING, vectors.shape[1], 1), View(READING, vectors.shape[1])
         with storage.database.read() as connection:
@@ -356,7 +359,7 @@ def test_a_search_of_codes_is_a_search_of_vectors(mode: str, offset: int) -> Non
                     limit=20,
                     offset=offset,
                     tree=parse({"even": True}, own_fields=False),
-                    score=ranking.item_scores[mode],
+                    score=ranking.document_scores[mode],
                 )
                 found, wanted = (
                     find(loader, followed(view, loader), probe, NOW) for view in (coded, whole)

@@ -82,17 +82,17 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def memory(path: Path) -> Iterator[Memory]:
     with Memory(path, embedder=HashEmbedder()) as memory:
-        prepare(memory.database, NOTES)
+        prepare(memory._storage.database, NOTES)
         yield memory
 
 
 def note(memory: Memory, text: str = WORD, **ids: Any) -> None:
-    with memory.database.write() as connection:
+    with memory._storage.database.write() as connection:
         Writer(connection).write({**NOTE, **ids, "text": text})
 
 
 def notes(memory: Memory) -> list[tuple[Any, ...]]:
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         rows: list[tuple[Any, ...]] = connection.execute(
             "SELECT * FROM notes ORDER BY text"
         ).fetchall()
@@ -118,7 +118,7 @@ def test_the_erasure_of_rows_waits_for_a_reader_and_is_finished_by_purge(
     memory: Memory, path: Path
 ) -> None:
     note(memory, user_id="ada")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         connection.execute("SELECT count(*) FROM notes").fetchone()
         memory.delete_all(user_id="ada")
         assert memory.stats().erasure_pending is True
@@ -176,7 +176,7 @@ def test_an_import_into_a_scope_takes_no_rows(memory: Memory, tmp_path: Path) ->
 def test_a_check_names_what_is_wrong_with_rows_and_what_belongs_to_no_user(memory: Memory) -> None:
     note(memory, user_id="ada")
     note(memory, "lost")
-    with memory.database.write() as connection:
+    with memory._storage.database.write() as connection:
         connection.execute("INSERT INTO notes(user_id) VALUES ('ada')")
     stats = memory.stats(check=True)
     assert stats.problems == ("holdfast-notes: 1 notes without a text",)
@@ -189,7 +189,7 @@ def test_tables_that_are_not_named_after_a_distribution_of_ours_are_refused(memo
         name = "notes"
 
     with pytest.raises(ValueError, match="holdfast-"):
-        prepare(memory.database, Others())
+        prepare(memory._storage.database, Others())
 
 
 # -- a package that is not installed ----------------------------------------------------------
@@ -199,7 +199,7 @@ def test_tables_that_are_not_named_after_a_distribution_of_ours_are_refused(memo
 def absent(path: Path) -> Iterator[Memory]:
     """A memory on a file with tables of a package that nobody has installed."""
     with Memory(path, embedder=HashEmbedder()) as memory:
-        memory.database.migrate("holdfast-absent", ["CREATE TABLE absent (text TEXT)"])
+        memory._storage.database.migrate("holdfast-absent", ["CREATE TABLE absent (text TEXT)"])
         memory.add("tea", user_id="ada")
         yield memory
 

@@ -138,6 +138,29 @@ def test_a_commit_that_fails_is_an_error_of_every_write(face: str, tmp_path: Pat
     database.close()
 
 
+def test_queued_writes_wait_for_a_thread_that_is_inside_a_write(database: Database) -> None:
+    begun = threading.Event()
+
+    def write() -> list[str]:
+        begun.set()
+        note(database, "later")
+        return notes(database)
+
+    def hold() -> None:
+        with database.write() as connection:
+            holds.set()
+            begun.wait(60)
+            for number in range(1_000):
+                insert(connection, str(number))
+
+    holds = threading.Event()
+    thread = threading.Thread(target=hold)
+    thread.start()
+    holds.wait(60)
+    assert len(database.writes.wait(write)) == 1_001
+    thread.join()
+
+
 @pytest.mark.parametrize("path", ["m.db", ":memory:"])
 def test_a_call_that_reads_sees_what_it_and_others_have_written(tmp_path: Path, path: str) -> None:
     database = Database(path if path == ":memory:" else tmp_path / path)

@@ -140,7 +140,7 @@ def test_what_a_flow_asks_a_human_is_kept_until_it_is_answered(
 def test_an_answered_question_leaves_no_byte(path: str, states: HoldfastFlowPersistence) -> None:
     with Memory(path, embedder=HashEmbedder()) as memory:
         states.save_pending_feedback("f", waiting("f"), {"n": 1})
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             states.clear_pending_feedback("f")
             assert memory.stats().erasure_pending is True

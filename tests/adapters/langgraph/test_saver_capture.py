@@ -100,7 +100,7 @@ def test_a_callable_says_whose_they_are(memory: Memory) -> None:
         team = config["configurable"].get("team")
         return Scope(app_id=team) if team else None
 
-    saver = HoldfastSaver(memory.database, capture=memory, capture_scope=scope)
+    saver = HoldfastSaver(memory._storage.database, capture=memory, capture_scope=scope)
     put(saver, {"messages": [HumanMessage("for the team", id="1")]}, thread(team="blue"))
     put(saver, {"messages": [HumanMessage("for nobody", id="2")]}, thread("u"))
     assert remembered(memory, app_id="blue") == ["for the team"]

@@ -187,7 +187,7 @@ def test_a_saver_shares_a_memorys_file_and_leaves_it_open(tmp_path: Path) -> Non
         with HoldfastSaver.from_memory(memory) as saver:
             put(saver, {"a": 1})
         memory.add("still open", user_id="ada")
-        assert values_of(HoldfastSaver(memory.database), thread()) == {"a": 1}
+        assert values_of(HoldfastSaver(memory._storage.database), thread()) == {"a": 1}
 
 
 def test_a_closed_saver_says_so(tmp_path: Path) -> None:

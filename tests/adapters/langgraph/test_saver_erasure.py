@@ -48,7 +48,7 @@ def test_a_deletion_is_pending_while_a_reader_holds_the_file(path: Path, deletin
         HoldfastSaver(path, retention=Retention(last=1)) as saver,
     ):
         put(saver, {"said": ["elsewhere"]}, thread("u"))
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             connection.execute("SELECT count(*) FROM records").fetchone()
             DELETIONS[deleting](saver)
             assert memory.stats().erasure_pending is True

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from holdfast import InvalidInputError, Memory
 from holdfast.testing import HashEmbedder
-from holdfast_langgraph import HoldfastChatMessageHistory, HoldfastSaver
+from holdfast_langgraph import HoldfastChatMessageHistory, HoldfastSaver, HoldfastStore
 from langchain_core.messages import HumanMessage
 from support.checkpoints import bytes_of, chat, encrypted, notebook, put, tables, thread, values_of
 
@@ -67,13 +67,32 @@ def test_with_a_reader_open_the_erasure_is_pending_until_purge(
     saver: HoldfastSaver, memory: Memory, path: Path
 ) -> None:
     talk(saver, "1", user_id="ada")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         connection.execute("SELECT count(*) FROM records").fetchone()
         memory.delete_all(user_id="ada")
         assert saver.get_tuple(thread("1")) is None
         assert memory.stats().erasure_pending is True
     memory.purge()
     assert memory.stats().erasure_pending is False
+    assert WORD.encode() not in bytes_of(path)
+
+
+def test_a_store_of_a_user_goes_with_her_threads(
+    saver: HoldfastSaver, memory: Memory, path: Path
+) -> None:
+    """With readers closed and opened; a store of the whole file is no user's."""
+    hers = HoldfastStore.from_memory(memory.scoped(user_id="ada"))
+    everyones = HoldfastStore.from_memory(memory)
+    hers.put(("notes",), "tea", {"text": f"she likes {WORD}"})
+    everyones.put(("notes",), "tea", {"text": "leaves and water"})
+    talk(saver, "1", user_id="ada")
+    with memory.database.read() as connection:
+        connection.execute("SELECT count(*) FROM documents").fetchone()
+        memory.delete_all(user_id="ada")
+        assert memory.stats().erasure_pending is True
+    assert hers.search(("notes",), query=WORD) == []
+    assert [one.value for one in everyones.search(("notes",))] == [{"text": "leaves and water"}]
+    memory.purge()
     assert WORD.encode() not in bytes_of(path)
 
 
@@ -152,7 +171,7 @@ def test_a_check_names_threads_of_no_user(saver: HoldfastSaver, memory: Memory) 
 
 def test_a_check_finds_what_a_thread_lacks(saver: HoldfastSaver, memory: Memory) -> None:
     talk(saver, "1", user_id="ada", text="barley " * 40)
-    with memory.database.write() as connection:
+    with memory._storage.database.write() as connection:
         connection.execute("UPDATE langgraph_checkpoints SET manifest = x'c1' WHERE id = 1")
         connection.execute("DELETE FROM langgraph_blobs")
         connection.execute("INSERT INTO langgraph_owners VALUES (77, 'ada', '', '')")
@@ -270,7 +289,7 @@ HARM: dict[str, tuple[str, dict[str, Any]]] = {
     "no field of a row": ("thread", {"more": 1}),
     "another kind": ("thread", {"kind": "row"}),
     "a number that is a text": ("thread", {"no": "1"}),
-    "a negative number": ("blob", {"id": -1}),
+    "a negative number": ("blob", {"number": -1}),
     "a truth for a number": ("checkpoint", {"hidden": True}),
     "hidden beyond 1": ("checkpoint", {"hidden": 2}),
     "a short salt": ("thread", {"salt": {"base64": B64}}),

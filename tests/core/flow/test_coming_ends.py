@@ -81,5 +81,5 @@ def test_nothing_is_kept_of_the_ends_of_what_was_erased(memory: Memory) -> None:
         key = moving_soon(memory)
         moved_already(memory, key)
         memory.delete_all(user_id="ada")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             assert connection.execute("SELECT count(*) FROM ends").fetchone() == (0,)

@@ -115,7 +115,7 @@ class Life:
 
     def _check_nothing_is_lost(self, before: Mapping[str, Record]) -> None:
         after = {(record.id, record.text) for record in self._live()}
-        with self.memory.database.read() as connection:
+        with self.memory._storage.database.read() as connection:
             queued = {
                 row[0]
                 for row in connection.execute(
@@ -137,7 +137,7 @@ class Life:
         only = self.erased - set().union(*self.said.values())
         self.erased = only
         self.memory.purge()
-        with self.memory.database.read() as connection:
+        with self.memory._storage.database.read() as connection:
             for table, columns in COLUMNS.items():
                 for row in connection.execute(f"SELECT {columns} FROM {table}"):
                     assert not set(WORD.findall(repr(row))) & only, (table, row)

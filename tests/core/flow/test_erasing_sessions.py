@@ -130,7 +130,7 @@ def test_a_paraphrase_goes_with_its_author_too(scripted: Callable[..., Memory]) 
         second, _ = told(memory, "I like quokkas", "r2")
         memory.delete_all(user_id="ada", run_id="r1")
         assert texts(memory) == []
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             queued = connection.execute(
                 "SELECT r.key FROM queue q JOIN records r ON r.id = q.record"
             ).fetchall()
@@ -237,10 +237,10 @@ def test_taking_a_source_away_is_in_the_log(scripted: Callable[..., Memory]) -> 
     with scripted(TEA, TEA) as memory:
         first, _ = told(memory, "I like tea", "r1")
         told(memory, "Tea is what I like", "r2")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             (row,) = connection.execute("SELECT id FROM records WHERE kind = 'fact'").fetchone()
         memory.delete(first.id, user_id="ada")
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             (last,) = connection.execute(
                 "SELECT operation FROM log WHERE before = ? ORDER BY seq DESC", (row,)
             ).fetchone()

@@ -61,7 +61,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
     begun, let_go = threading.Event(), threading.Event()
 
     def write_for_long(memory: Memory) -> None:
-        with memory.database.write():
+        with memory._storage.database.write():
             begun.set()
             let_go.wait(60)
 
@@ -70,7 +70,7 @@ def test_an_add_that_is_cancelled_while_it_waits_to_write_gives_its_turns_back(
             other = asyncio.create_task(asyncio.to_thread(write_for_long, memory))
             await asyncio.to_thread(begun.wait, 60)
             task = asyncio.create_task(memory.aadd("I like tea", user_id="ada"))
-            while not memory.database.writes._working:  # noqa: ASYNC110 - threads set it
+            while not memory._storage.database.writes._working:  # noqa: ASYNC110 - threads set it
                 await asyncio.sleep(0)
             task.cancel()
             await asyncio.sleep(0)

@@ -74,7 +74,7 @@ def test_four_processes_extract_each_queued_turn_once(tmp_path: Path) -> None:
     with opened(tmp_path, ScriptedLLM()) as memory:
         for run in range(20):
             memory.add(said[run::20], user_id="ada", run_id=f"run {run}", wait=False)
-        path = memory.database.path
+        path = memory._storage.database.path
     logs = [tmp_path / f"{number}.txt" for number in range(PROCESSES)]
     workers = [started(WORKER, path, log) for log in logs]
     for worker in workers:
@@ -98,7 +98,7 @@ def test_a_kill_between_the_phases_loses_no_turn(tmp_path: Path, lease: int) -> 
     with opened(tmp_path, ScriptedLLM(answers)) as memory:
         memory.add("I have a dog called Rex", user_id="ada")
         memory.add("Rex, my dog, died", user_id="ada", wait=False)
-        path = memory.database.path
+        path = memory._storage.database.path
     victim = started(KILLED, path, lease)
     victim.communicate(timeout=60)
     assert victim.returncode == 9

@@ -108,7 +108,7 @@ def test_words_that_are_known_do_not_keep_a_relation_out(
 def test_a_fact_is_known_by_its_new_words(memory: Memory) -> None:
     key = state(memory, "Rita", "likes", "coffee")
     memory.update(key, user_id=USER, text="Rita likes tea!")
-    with memory.database.read() as connection:
+    with memory._storage.database.read() as connection:
         found = connection.execute(
             "SELECT text FROM records WHERE digest = ?", (fingerprint("Rita likes tea"),)
         ).fetchall()

@@ -154,7 +154,7 @@ def test_a_field_that_would_take_too_much_memory_is_not_kept() -> None:
     with Memory(":memory:", embedder=HashEmbedder(8)) as memory:
         memory.add([f"tea {n}" for n in range(50)], user_id="ada")
         fields = FieldIndex("records", largest=5_000)
-        with memory.database.read() as connection:
+        with memory._storage.database.read() as connection:
             rows = connection.execute("SELECT id FROM records ORDER BY id").fetchall()
             ids = np.array(rows, dtype=np.int64)[:, 0]
             few, many = parse({"kind": "turn"}), parse({"id": {"exists": True}})

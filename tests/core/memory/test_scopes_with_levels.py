@@ -80,7 +80,7 @@ def test_within_or_none_also_reads_what_has_no_such_id(memory: Memory) -> None:
 
 
 def test_within_or_none_alone_names_nobody(memory: Memory) -> None:
-    with pytest.raises(ScopeError, match="everybody"):
+    with pytest.raises(ScopeError, match="all memories that have none"):
         memory.list(app_id=Within("/", or_none=True))
 
 

@@ -47,6 +47,7 @@ from holdfast.types import (
 )
 
 if TYPE_CHECKING:
+    from holdfast.chatlog import ChatLog
     from holdfast.context.compiling import compose
     from holdfast.documents import Documents
     from holdfast.graph import Graph
@@ -64,6 +65,7 @@ __all__ = [
     "Answer",
     "Change",
     "Changes",
+    "ChatLog",
     "Context",
     "DamagedFileError",
     "Documents",
@@ -99,9 +101,9 @@ __all__ = [
 ]
 
 _LAZY = {
+    "ChatLog": "holdfast.chatlog",
     "compose": "holdfast.context.compiling",
     "quote": "holdfast.language.quoting",
-    "Database": "holdfast.storage.sqlite.database",
     "Embedder": "holdfast.providers.base",
     "Graph": "holdfast.graph",
     "Guidance": "holdfast.pipeline.extraction",

@@ -11,11 +11,16 @@ Everything that can be a document belongs in `Memory.documents` instead.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.tables import PackageTables, Row, RowCheck, RowWriter, register
 from holdfast.storage.sqlite.database import Connection, Cursor, Database, Durability
 from holdfast.storage.sqlite.namespaces import within
 from holdfast.types import Scope
+
+if TYPE_CHECKING:
+    from holdfast.memory import Memory
 
 __all__ = [
     "Connection",
@@ -26,9 +31,21 @@ __all__ = [
     "Row",
     "RowCheck",
     "RowWriter",
+    "database_of",
     "prepare",
     "scope_condition",
 ]
+
+
+def database_of(memory: Memory) -> Database:
+    """Return the database of a memory, for a package with tables in it.
+
+    Raises:
+        ScopeError: The memory is bound to a scope; its file is not.
+    """
+    memory._need_whole_file("a package's tables")
+    database: Database = memory._storage.database
+    return database
 
 
 def prepare(database: Database, tables: PackageTables) -> None:

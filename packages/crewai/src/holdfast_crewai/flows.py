@@ -25,8 +25,8 @@ class HoldfastFlowPersistence(FlowPersistence):
         @persist(HoldfastFlowPersistence(path="memory.db", user_id="ada"))
         class MyFlow(Flow[State]): ...
 
-    CrewAI names a flow by its id alone: with ``user_id``, `Memory.delete_all` of this user erases
-    the states; without any id they are nobody's.
+    CrewAI names a flow by its id alone. With ``user_id``, `holdfast.Memory.delete_all` of the user
+    erases the states; without any id ``stats(check=True)`` counts them as `unowned`.
 
     Attributes:
         path: The file, or ``holdfast:/data/memory.db?user_id=ada``; it may be the memory's own.

@@ -41,7 +41,9 @@ class HoldfastStorage(Backend):
 
     Args:
         path: The file, or ``holdfast:/data/memory.db?user_id=ada``.
-        user_id, agent_id, run_id: The tenant: nothing outside it can be named.
+        user_id, agent_id, run_id: The tenant: nothing outside it can be named, and
+            `holdfast.Memory.delete_all` of it erases all of it. Without any, ``stats(check=True)``
+            counts the records as `unowned`, and `reset` erases them.
         key: Encrypts the file.
     """
 

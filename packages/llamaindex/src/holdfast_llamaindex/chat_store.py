@@ -30,7 +30,8 @@ class HoldfastChatStore(AsyncDBChatStore):
     It works from any thread, any event loop and several processes at once; every operation is
     one transaction. Use it in ``Memory.from_defaults(chat_store=...)``; `HoldfastMemory` has
     one of its own. A chat is known by the key alone, which is all that LlamaIndex hands over: in
-    `owned_by` by the owner's ids and the key.
+    `owned_by` by the owner's ids and the key. A chat that no user owns is erased by
+    ``Memory.delete_all(run_id=key)``; ``stats(check=True).unowned`` counts it.
 
     Args:
         path: The file; one that is open in this process is shared. By default in RAM.

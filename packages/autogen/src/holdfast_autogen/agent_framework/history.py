@@ -26,6 +26,8 @@ class HoldfastHistoryProvider(HistoryProvider):
 
     A session belongs to the ids that stand in its state (``user_id``, ``agent_id``, ``app_id``),
     are fixed here or said by `serving`: who guesses another's session id reads nothing.
+    ``Memory.delete_all`` of the user erases their sessions. One that names no user is erased by
+    ``delete_all(run_id=...)``; ``stats(check=True).unowned`` counts it.
 
     Args:
         place: The file's path, or an open `holdfast.Memory`.
@@ -110,10 +112,7 @@ class HoldfastHistoryProvider(HistoryProvider):
             ScopeError: No session id, or the session is another's than this provider's.
         """
         log = await self._log(session_id, state)
-        if self._limit is None:
-            found = await log.amessages()
-        else:
-            found = await log.alatest(self._limit)
+        found = await log.amessages(self._limit, latest=True)
         loaded = [Message.from_dict(one.value) for one in found]
         while self._limit is not None and loaded and loaded[0].role == "tool":
             del loaded[0]  # its call is no longer in the window

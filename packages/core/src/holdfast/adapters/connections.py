@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from holdfast.errors import InvalidInputError, StorageClosedError
+from holdfast.errors import InvalidInputError
 from holdfast.forking import Lock
 
 if TYPE_CHECKING:
@@ -94,10 +94,11 @@ def offer(memory: Memory) -> Opened:
     Raises:
         ScopeError: It is a bound handle, which does not reach the whole file.
     """
-    opened, database = Opened(memory, borrowed=True), memory.database
+    opened = Opened(memory, borrowed=True)
+    memory._need_whole_file("sharing a file by its path")
     with _lock:
-        if not database.in_memory and _alive(name_of(database.path)) is None:
-            _open[name_of(database.path)] = opened
+        if memory.path != IN_MEMORY and _alive(name_of(memory.path)) is None:
+            _open[name_of(memory.path)] = opened
     return opened
 
 
@@ -119,7 +120,7 @@ def give_back(opened: Opened) -> None:
             return
         opened.handles -= 1
         if opened.handles == 0:
-            name = name_of(opened.memory.database.path)
+            name = name_of(opened.memory.path)
             if _open.get(name) is opened:
                 del _open[name]
             opened.memory.close()
@@ -139,12 +140,10 @@ def _alive(name: str) -> Opened | None:
     opened = _open.get(name)
     if opened is None:
         return None
-    try:
-        with opened.memory.database.read():
-            return opened
-    except StorageClosedError:
+    if opened.memory.closed:
         del _open[name]
         return None
+    return opened
 
 
 def _opened(
@@ -178,7 +177,7 @@ def _check(
     )
     if not fits:
         raise InvalidInputError(
-            f"{opened.memory.database.path} is open in this process with another embedder or key, "
+            f"{opened.memory.path} is open in this process with another embedder or key, "
             "or without an LLM, or it was handed over: give them where it is opened first, or hand "
             "on the open memory"
         )

@@ -168,38 +168,32 @@ class ChatLog:
         limit: int | None = None,
         *,
         offset: int = 0,
+        latest: bool = False,
+        before: int | None = None,
         archived: bool | None = False,
     ) -> list[LoggedMessage]:
         """Return messages, oldest first.
 
         Args:
             limit: How many at most; None: all.
-            offset: How many of the oldest to leave out.
+            offset: How many to leave out.
+            latest: Count both from the newest message; the order stays.
+            before: Only messages before this position.
             archived: False: the live window; True: what has left it; None: both.
         """
-        return run(self._read(SYNC, self._page(limit, offset, archived)))
+        return run(self._read(SYNC, self._page(limit, offset, latest, before, archived)))
 
     async def amessages(
         self,
         limit: int | None = None,
         *,
         offset: int = 0,
+        latest: bool = False,
+        before: int | None = None,
         archived: bool | None = False,
     ) -> list[LoggedMessage]:
         """Async twin of `messages`."""
-        return await self._read(self._async, self._page(limit, offset, archived))
-
-    def latest(
-        self, limit: int, *, before: int | None = None, archived: bool | None = False
-    ) -> list[LoggedMessage]:
-        """Return the last messages before a position (None: of all), oldest first."""
-        return run(self._read(SYNC, self._latest(limit, before, archived)))
-
-    async def alatest(
-        self, limit: int, *, before: int | None = None, archived: bool | None = False
-    ) -> list[LoggedMessage]:
-        """Async twin of `latest`."""
-        return await self._read(self._async, self._latest(limit, before, archived))
+        return await self._read(self._async, self._page(limit, offset, latest, before, archived))
 
     def count(self, *, archived: bool | None = False) -> int:
         """Count messages; see `messages`."""
@@ -211,16 +205,22 @@ class ChatLog:
         return await self._read(self._async, work)
 
     def _page(
-        self, limit: int | None, offset: int, archived: bool | None
+        self,
+        limit: int | None,
+        offset: int,
+        latest: bool,
+        before: int | None,
+        archived: bool | None,
     ) -> Callable[[Rows], list[LoggedMessage]]:
         checks.check_bounds(0 if limit is None else limit, offset, None)
-        return partial(self._operations.messages, archived=archived, limit=limit, offset=offset)
-
-    def _latest(
-        self, limit: int, before: int | None, archived: bool | None
-    ) -> Callable[[Rows], list[LoggedMessage]]:
-        checks.check_bounds(limit, 0, None)
-        return partial(self._operations.latest, archived=archived, limit=limit, before=before)
+        return partial(
+            self._operations.messages,
+            archived=archived,
+            before=before,
+            limit=limit,
+            offset=offset,
+            newest=latest,
+        )
 
     # -- transactions ---------------------------------------------------------------------------
 

@@ -122,17 +122,17 @@ class Operations:
         return len(found)
 
     def messages(
-        self, rows: Rows, archived: bool | None, limit: int | None, offset: int
+        self,
+        rows: Rows,
+        archived: bool | None,
+        before: int | None,
+        limit: int | None,
+        offset: int,
+        newest: bool,
     ) -> list[LoggedMessage]:
-        """Return a part of the messages, oldest first."""
-        return self._read(rows, rows.keys(self._parts(archived), limit=limit, offset=offset))
-
-    def latest(
-        self, rows: Rows, archived: bool | None, limit: int, before: int | None
-    ) -> list[LoggedMessage]:
-        """Return the last messages before a position, oldest first."""
-        until = None if before is None else _key(before, "")
-        found = rows.keys(self._parts(archived), newest=True, limit=limit, before=until)
+        """Return a part of the messages before a position, oldest first; see `Rows.keys`."""
+        parts, until = self._parts(archived), None if before is None else _key(before, "")
+        found = rows.keys(parts, before=until, newest=newest, limit=limit, offset=offset)
         return self._read(rows, found)
 
     def count(self, rows: Rows, archived: bool | None) -> int:

@@ -13,7 +13,6 @@ from holdfast.memory import arguments
 from holdfast.memory.handle import Handle
 from holdfast.runtime import run
 from holdfast.storage.contract.reach import Reach
-from holdfast.storage.sqlite.database import Database
 from holdfast.types import Ids, Scope, Unpack, given_ids
 
 
@@ -34,15 +33,9 @@ class FileVerbs(Handle):
         return str(self._storage.path)
 
     @property
-    def database(self) -> Database:
-        """Internal, for packages of this project that still keep tables of their own.
-
-        Raises:
-            ScopeError: This handle is bound to a scope.
-        """
-        self._need_whole_file("database")
-        database: Database = self._storage.database
-        return database
+    def closed(self) -> bool:
+        """Whether the file was closed."""
+        return self._storage.closed
 
     def stats(self, *, check: bool = False) -> Stats:
         """Count what this handle can reach: the whole file, or the scope it is bound to.

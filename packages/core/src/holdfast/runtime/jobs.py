@@ -61,8 +61,8 @@ class Job:
             self.error = None  # its traceback holds this job
 
 
-Run: TypeAlias = Callable[[Sequence[Job]], None]
-"""Runs some jobs, one after the other."""
+Run: TypeAlias = Callable[[list[Job]], None]
+"""Runs some jobs, one after the other; more may join them."""
 
 
 def run_each(jobs: Sequence[Job]) -> None:
@@ -137,10 +137,11 @@ class JobQueue:
                 self._running -= bool(jobs)
                 while self._waiting and self._running and monotonic() - self._begun < LONGEST:
                     self._lock.wait(LONGEST)
-                jobs = [self._waiting.popleft() for _ in range(self._at_once) if self._waiting]
+                late = len(self._done) >= MOST or monotonic() - since > LONGEST
                 done: list[Job] = []
-                if not jobs or len(self._done) >= MOST or monotonic() - since > LONGEST:
+                if late or not self._waiting or self._at_once > 1:
                     done, self._done, since = self._done, [], monotonic()
+                jobs = self._take([])
                 if jobs:
                     self._running, self._begun = self._running + 1, monotonic()
                 else:
@@ -149,6 +150,21 @@ class JobQueue:
             if not jobs:
                 return
             self._run(jobs)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread runs jobs."""
+        return self._working > 0
+
+    def join(self, jobs: list[Job]) -> None:
+        """Add jobs that have come since, as far as `run` gets so many."""
+        with self._lock:
+            self._take(jobs)
+
+    def _take(self, jobs: list[Job]) -> list[Job]:
+        while self._waiting and len(jobs) < self._at_once:
+            jobs.append(self._waiting.popleft())
+        return jobs
 
     def close(self) -> None:
         """Let the threads go once nothing waits; what comes later is run all the same."""

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from holdfast.adapters import Runner
-from holdfast.tables import Durability
+from holdfast.tables import Durability, database_of
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
     ChannelVersions,
@@ -110,7 +110,7 @@ class HoldfastSaver(SyncSaver):
             ScopeError: The memory is bound to a scope; threads are not.
         """
         return cls(
-            memory.database,
+            database_of(memory),
             serde=serde,
             retention=retention,
             capture=memory if capture else None,

@@ -128,7 +128,8 @@ class HoldfastStore(BaseStore):
         """Return a store in a memory's file, with its embedder.
 
         Args:
-            memory: It stays open when the store is closed.
+            memory: It stays open when the store is closed. Of ``memory.scoped(user_id=...)`` the
+                store is that user's: `Memory.delete_all` erases it, exports of the user hold it.
             index: Only ``fields``.
             ttl, mode: As in the constructor.
             memories: What the memory knows of a user can be read with `get` and `search` under

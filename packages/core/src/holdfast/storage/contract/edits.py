@@ -34,11 +34,7 @@ class Rows(Protocol):
     ) -> list[Key]:
         """Return the keys of some namespaces in order, without reading values.
 
-        Args:
-            namespaces: Where they lie.
-            before: Only smaller keys.
-            newest: Count `limit` and `offset` from the largest key; the order stays.
-            limit, offset: Which part of them.
+        Only those smaller than `before`; with `newest`, `limit` and `offset` count from the end.
         """
 
     def last(self, labels: Labels) -> str | None:

@@ -140,8 +140,8 @@ def _best(score: Score, cosines: Floats, keywords: Floats, most: int) -> Bools:
 
 
 def _nth(values: Floats, most: int) -> float:
-    """Return the value of rank `most`, or the least if there are fewer."""
+    """Return the value of rank `most`, at least the first, or the least if there are fewer."""
     if not len(values):
         return -np.inf
-    least = max(len(values) - most, 0)
+    least = max(len(values) - max(most, 1), 0)
     return float(np.partition(values, least)[least])

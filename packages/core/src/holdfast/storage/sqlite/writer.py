@@ -11,7 +11,7 @@ that wait it is still a fifth of a small write. (Group commit: DeWitt and others
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from time import monotonic
@@ -24,8 +24,10 @@ from holdfast.storage.sqlite.pool import Pool
 
 T = TypeVar("T")
 
-# Seconds after which queued writes are committed: the first waits for all that share its commit.
+# Seconds after which queued writes are committed: the first waits for all that share its commit;
+# and where that waits for the disk.
 LONGEST: Final = 0.005
+LONGEST_FULL: Final = 0.05
 
 
 class Writer:
@@ -52,6 +54,7 @@ class Writer:
     ) -> None:
         self._pool, self._explained, self._committed = pool, explained, committed
         self._shares = shares
+        self._longest = LONGEST_FULL if shares else LONGEST
         self.queue = JobQueue(1, self._drain, MOST)
         self.renew()
         renewed(self)
@@ -60,7 +63,7 @@ class Writer:
         """Begin with a free lock, as a forked child does."""
         self.lock = threading.RLock()
         self._owner = 0  # the thread that has a transaction open
-        self._inside = False  # it is inside a write
+        self._inside = 0  # the thread that is inside a write
         self._drainer = 0  # the thread that drains the queue
         self._job: Job  # the call that it makes
         self._shared: Any = None  # the connection whose transaction is left open for its next calls
@@ -77,10 +80,11 @@ class Writer:
 
         Interrupted while it waits, it is left out or made whole.
         """
-        if self._shares and self._owner not in (0, get_ident()):
-            result: T = self.queue.wait(work)
-            return result
-        return work()
+        busy = self._owner or self.queue.busy
+        if not (self._shares and busy) or get_ident() in (self._owner, self._drainer):
+            return work()
+        result: T = self.queue.wait(work)
+        return result
 
     # -- one write ------------------------------------------------------------------------------
 
@@ -96,7 +100,7 @@ class Writer:
             self._refuse_nested()
             connection = self._pool.borrow()
             try:
-                self._inside, self._owner = True, get_ident()
+                self._inside = self._owner = get_ident()
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 self._pool.verify(whole=True)  # elsewhere, what is written would not be found
@@ -106,7 +110,7 @@ class Writer:
                     connection.execute("ROLLBACK")
                 raise
             finally:
-                self._inside, self._owner = False, 0
+                self._inside = self._owner = 0
                 self._pool.give_back(connection)
 
     @contextmanager
@@ -116,7 +120,7 @@ class Writer:
         connection = self._shared or self._begin()
         self._members.append(self._job)
         connection.execute("SAVEPOINT member")
-        self._inside = True
+        self._inside = get_ident()
         try:
             yield connection
             connection.execute("RELEASE member")
@@ -124,25 +128,26 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK TO member")
                 connection.execute("RELEASE member")
+                self._inside = 0
             else:  # SQLite took everything back, as on a full disk
                 self._end(error)
             raise
-        finally:
-            self._inside = False
+        self._inside = 0
 
     def _refuse_nested(self) -> None:
-        if self._inside:
+        if self._inside == get_ident():
             raise StorageError("do not nest transactions: this thread is inside a write already")
 
     # -- the queue ------------------------------------------------------------------------------
 
-    def _drain(self, jobs: Sequence[Job]) -> None:
+    def _drain(self, jobs: list[Job]) -> None:
         """Make calls, their writes in one transaction where nothing ends it earlier."""
         self._drainer = get_ident()
         try:
             for self._job in jobs:
                 self._job.run()
-                if self._shared is not None and monotonic() - self._since > LONGEST:
+                self.queue.join(jobs)
+                if self._shared is not None and monotonic() - self._since > self._longest:
                     self._end()
             self._end()
         finally:
@@ -186,7 +191,8 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         finally:
-            self._shared, self._members, self._owner = None, [], 0
+            self._shared, self._members = None, []
+            self._inside = self._owner = 0
             self._pool.give_back(connection)
             self.lock.release()
         if error is not None:
