@@ -86,7 +86,7 @@ def test_a_store_of_a_user_goes_with_her_threads(
     hers.put(("notes",), "tea", {"text": f"she likes {WORD}"})
     everyones.put(("notes",), "tea", {"text": "leaves and water"})
     talk(saver, "1", user_id="ada")
-    with memory.database.read() as connection:
+    with saver.database.read() as connection:
         connection.execute("SELECT count(*) FROM documents").fetchone()
         memory.delete_all(user_id="ada")
         assert memory.stats().erasure_pending is True
