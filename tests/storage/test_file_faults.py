@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 from holdfast import (
-    Database,
     Memory,
     SchemaVersionError,
     StorageClosedError,
     StorageError,
     WrongKeyError,
 )
+from holdfast.storage.sqlite.database import Database
 from holdfast.storage.sqlite.opening import Opening, claim, driver
 from holdfast.testing import HashEmbedder
 from support.drivers import needs_encryption

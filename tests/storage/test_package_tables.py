@@ -180,8 +180,8 @@ def test_a_check_names_what_is_wrong_with_rows_and_what_belongs_to_no_user(memor
         connection.execute("INSERT INTO notes(user_id) VALUES ('ada')")
     stats = memory.stats(check=True)
     assert stats.problems == ("holdfast-notes: 1 notes without a text",)
-    assert stats.unowned == ("holdfast-notes: note lost",)
-    assert memory.stats().unowned == ()
+    assert stats.unowned == {"holdfast-notes: note lost": 1}
+    assert memory.stats().unowned == {}
 
 
 def test_tables_that_are_not_named_after_a_distribution_of_ours_are_refused(memory: Memory) -> None:

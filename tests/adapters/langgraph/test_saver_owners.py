@@ -86,7 +86,7 @@ def test_a_store_of_a_user_goes_with_her_threads(
     hers.put(("notes",), "tea", {"text": f"she likes {WORD}"})
     everyones.put(("notes",), "tea", {"text": "leaves and water"})
     talk(saver, "1", user_id="ada")
-    with memory.database.read() as connection:
+    with saver.database.read() as connection:
         connection.execute("SELECT count(*) FROM documents").fetchone()
         memory.delete_all(user_id="ada")
         assert memory.stats().erasure_pending is True
@@ -289,7 +289,7 @@ HARM: dict[str, tuple[str, dict[str, Any]]] = {
     "no field of a row": ("thread", {"more": 1}),
     "another kind": ("thread", {"kind": "row"}),
     "a number that is a text": ("thread", {"no": "1"}),
-    "a negative number": ("blob", {"id": -1}),
+    "a negative number": ("blob", {"number": -1}),
     "a truth for a number": ("checkpoint", {"hidden": True}),
     "hidden beyond 1": ("checkpoint", {"hidden": 2}),
     "a short salt": ("thread", {"salt": {"base64": B64}}),

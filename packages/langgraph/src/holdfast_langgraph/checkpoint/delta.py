@@ -10,7 +10,13 @@ from langgraph.checkpoint.base import DeltaChannelHistory
 
 from holdfast_langgraph.checkpoint.address import Address
 from holdfast_langgraph.checkpoint.listing import pending
-from holdfast_langgraph.checkpoint.rows import WriteRow, find, find_blobs, find_writes
+from holdfast_langgraph.checkpoint.rows import (
+    CheckpointRow,
+    WriteRow,
+    find,
+    find_blobs,
+    find_writes,
+)
 from holdfast_langgraph.checkpoint.stored import Stored, TypedBytes, unpack_manifest
 from holdfast_langgraph.checkpoint.values import Codec
 
@@ -33,8 +39,9 @@ def read_history(
     """
     histories = {channel: ChannelHistory() for channel in channels}
     searching = set(channels)
-    for thread, checkpoint_id, manifest in _ancestors(connection, address):
-        for write in reversed(find_writes(connection, thread, address.ns, checkpoint_id)):
+    target = find(connection, address)
+    for row, manifest in _ancestors(connection, target):
+        for write in reversed(find_writes(connection, *row)):
             if write.channel in searching:
                 histories[write.channel].writes.append(write)
         for channel in searching & manifest.keys():
@@ -42,30 +49,32 @@ def read_history(
             searching.discard(channel)
         if not searching:
             break
+    if target is None:
+        return histories, {}
     values = [write.value for one in histories.values() for write in one.writes]
     values += [seed for one in histories.values() for seed in one.seed]
-    return histories, find_blobs(connection, values)
+    return histories, find_blobs(connection, target.thread, values)
 
 
 def _ancestors(
-    connection: Connection, address: Address
-) -> Iterator[tuple[int, str, Mapping[str, Stored]]]:
-    """Yield thread, checkpoint id and manifest of parents, nearest first; a circle ends there."""
-    target = find(connection, address)
+    connection: Connection, target: CheckpointRow | None
+) -> Iterator[tuple[tuple[int, str, str], Mapping[str, Stored]]]:
+    """Yield thread, namespace and id of parents, and manifests, nearest first; a circle ends."""
     if target is None:
         return
     seen = {target.checkpoint_id}
     parent = target.parent_id
     while parent is not None and parent not in seen:
         seen.add(parent)
+        where = target.thread, target.ns, parent
         row = connection.execute(
             "SELECT parent_id, manifest FROM langgraph_checkpoints"
             " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
-            (target.thread, address.ns, parent),
+            where,
         ).fetchone()
         if row is None:
             return
-        yield target.thread, parent, unpack_manifest(row[1])
+        yield where, unpack_manifest(row[1])
         parent = row[0]
 
 

@@ -30,7 +30,7 @@ from holdfast_langgraph.checkpoint.rows import (
     find_writes,
     read_row,
 )
-from holdfast_langgraph.checkpoint.stored import TypedBytes, unpack_metadata
+from holdfast_langgraph.checkpoint.stored import Stored, TypedBytes, unpack_metadata
 from holdfast_langgraph.checkpoint.values import Codec
 
 FIRST_PAGE = 4  # often only the newest are wanted
@@ -130,14 +130,25 @@ def _lookup(metadata: Mapping[str, Any], key: str) -> Any:
 
 
 def fetch(
-    connection: Connection, rows: Sequence[CheckpointRow], plain: Collection[int] = ()
+    connection: Connection, rows: Sequence[CheckpointRow], plain: Mapping[int, Collection[int]]
 ) -> list[Fetched]:
-    """Add what the tuples of checkpoints need, beside the chunks that are opened already."""
+    """Add what the tuples of checkpoints need.
+
+    Args:
+        connection: An open read.
+        rows: The checkpoints.
+        plain: By thread, the numbers of chunks that are opened already.
+    """
     writes = [find_writes(connection, row.thread, row.ns, row.checkpoint_id) for row in rows]
-    needed = [value for row in rows for value in row.manifest.values()]
-    needed += [write.value for some in writes for write in some]
-    blobs = find_blobs(connection, needed, plain)
-    return [(row, some, blobs) for row, some in zip(rows, writes, strict=True)]
+    needed: dict[int, list[Stored]] = {}
+    for row, some in zip(rows, writes, strict=True):
+        values = [*row.manifest.values(), *(write.value for write in some)]
+        needed.setdefault(row.thread, []).extend(values)
+    blobs = {
+        thread: find_blobs(connection, thread, values, plain[thread])
+        for thread, values in needed.items()
+    }
+    return [(row, some, blobs[row.thread]) for row, some in zip(rows, writes, strict=True)]
 
 
 def assemble(

@@ -13,6 +13,7 @@ from langgraph.checkpoint.base import writes_sort_key
 
 from holdfast_langgraph.checkpoint.address import Address, Owner
 from holdfast_langgraph.checkpoint.recent import Digest, ThreadState
+from holdfast_langgraph.checkpoint.schema import THREAD_BITS
 from holdfast_langgraph.checkpoint.stored import (
     Blobs,
     NumberedWrite,
@@ -40,6 +41,10 @@ _ADD_CHECKPOINT = (
     " manifest = excluded.manifest"
 )
 _ADD_WRITES = (
+    "INSERT INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path, value)"
+    " SELECT no, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
+)
+_WRITES = (
     "INSERT INTO langgraph_writes(thread, ns, checkpoint_id, task_id, task_path, value)"
     " SELECT no, ?, ?, ?, ?, ? FROM langgraph_threads WHERE no = ? AND epoch = ?"
 )
@@ -124,23 +129,30 @@ def _names_scope(name: str) -> bool:
 
 
 def add_blobs(connection: Connection, thread: int, blobs: Blobs) -> dict[Digest, int]:
-    """Store the blobs that the thread does not have; return the ids of all of them.
+    """Store blobs; return their numbers in the thread.
 
     Args:
         connection: An open write.
         thread: Its number.
         blobs: Type and bytes as the file holds them, by digest.
     """
-    ids: dict[Digest, int] = {}
-    for digest, (type_, data) in blobs.items():
-        cursor = connection.execute(_ADD_BLOB, (thread, digest, type_, data))
-        if cursor.rowcount == 1:
-            ids[digest] = int(cursor.lastrowid or 0)
-        else:
-            ids[digest] = connection.execute(
-                "SELECT id FROM langgraph_blobs WHERE thread = ? AND digest = ?", (thread, digest)
-            ).fetchone()[0]
-    return ids
+    if not blobs:
+        return {}
+    first, end = blob_rows(thread)
+    (last,) = connection.execute(
+        "SELECT max(id) FROM langgraph_blobs WHERE id >= ? AND id < ?", (first, end)
+    ).fetchone()
+    next_id = first + 1 if last is None else last + 1
+    connection.executemany(
+        "INSERT INTO langgraph_blobs(id, digest, type, data) VALUES (?, ?, ?, ?)",
+        [(id, digest, *blob) for id, (digest, blob) in enumerate(blobs.items(), next_id)],
+    )
+    return {digest: id - first for id, digest in enumerate(blobs, next_id)}
+
+
+def blob_rows(thread: int) -> tuple[int, int]:
+    """Return the row ids between which a thread's blobs lie; the end is outside."""
+    return thread << THREAD_BITS, thread + 1 << THREAD_BITS
 
 
 def checkpoint_columns(
@@ -298,31 +310,34 @@ def _order(write: WriteRow) -> Any:
 
 
 def find_blobs(
-    connection: Connection, values: Iterable[Stored], plain: Collection[int] = ()
+    connection: Connection, thread: int, values: Iterable[Stored], plain: Collection[int] = ()
 ) -> dict[int, TypedBytes]:
     """Return type and data of every blob that these values name, chunks in `plain` left out."""
-    ids: set[int] = set()
+    numbers: set[int] = set()
     for value in values:
         if isinstance(value, int):
-            ids.add(value)
+            numbers.add(value)
         elif isinstance(value, list):
-            ids.update([chunk for chunk in value if isinstance(chunk, int) and chunk not in plain])
-    return {row[0]: (row[2], row[3]) for row in _blobs(connection, ids)}
+            numbers.update([one for one in value if isinstance(one, int) and one not in plain])
+    return {row[0]: (row[2], row[3]) for row in _blobs(connection, thread, numbers)}
 
 
-def _blobs(connection: Connection, ids: Collection[int]) -> list[tuple[int, Digest, str, bytes]]:
-    """Return id, digest, type and data of blobs; one that is gone is left out."""
-    if not ids:
+def _blobs(
+    connection: Connection, thread: int, numbers: Collection[int]
+) -> list[tuple[int, Digest, str, bytes]]:
+    """Return number, digest, type and data of blobs; one that is gone is left out."""
+    if not numbers:
         return []
+    first, _ = blob_rows(thread)
     return connection.execute(
-        "SELECT id, digest, type, data FROM langgraph_blobs"
-        " WHERE id IN (SELECT value FROM json_each(?))",
-        (json.dumps(sorted(ids)),),
+        "SELECT id - ?1, digest, type, data FROM langgraph_blobs"
+        " WHERE id IN (SELECT ?1 + value FROM json_each(?2))",
+        (first, json.dumps(sorted(numbers))),
     ).fetchall()
 
 
 def digests_of(connection: Connection, thread: int, address: Address) -> dict[Digest, int]:
-    """Return the ids of the blobs that a checkpoint names, by digest."""
+    """Return the numbers of the blobs that a checkpoint names, by digest."""
     row = connection.execute(
         "SELECT manifest FROM langgraph_checkpoints"
         " WHERE thread = ? AND ns = ? AND checkpoint_id = ?",
@@ -330,4 +345,4 @@ def digests_of(connection: Connection, thread: int, address: Address) -> dict[Di
     ).fetchone()
     values = unpack_manifest(row[0]).values() if row is not None else ()
     named = {id for value in values for id in references(value)}
-    return {digest: id for id, digest, _, _ in _blobs(connection, named)}
+    return {digest: number for number, digest, _, _ in _blobs(connection, thread, named)}

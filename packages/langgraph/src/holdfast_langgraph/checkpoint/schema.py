@@ -1,11 +1,13 @@
 """The checkpointer's tables in a Holdfast file.
 
-Channel values lie in blobs, each once a thread. The `manifest` of a checkpoint and the `value` of a
-row of writes name blobs by id (see `stored`). Blob ids never leave their thread: two threads share
-nothing, and deleting a thread deletes its blobs.
+Channel values lie in blobs. The `manifest` of a checkpoint and the `value` of a row of writes name
+them by a number (see `stored`), which the row id of a blob packs with its thread: ``thread << 32 |
+number``. So the blobs of a thread lie together and need no index, and two threads share nothing.
 """
 
 from __future__ import annotations
+
+THREAD_BITS = 32
 
 STEPS: tuple[str, ...] = (
     """
@@ -65,13 +67,10 @@ CREATE TABLE langgraph_owners (
 
 CREATE TABLE langgraph_blobs (
     id INTEGER PRIMARY KEY,
-    thread INTEGER NOT NULL,
     digest BLOB NOT NULL,
     type TEXT NOT NULL,
     data BLOB NOT NULL
 );
-
-CREATE UNIQUE INDEX langgraph_blobs_digest ON langgraph_blobs(thread, digest);
 
 -- The key of the digests under an encrypting serializer, encrypted by its cipher; one a cipher.
 CREATE TABLE langgraph_keys (type TEXT PRIMARY KEY, data BLOB NOT NULL) WITHOUT ROWID

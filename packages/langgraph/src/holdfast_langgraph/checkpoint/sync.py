@@ -78,8 +78,8 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             row = rows.find(connection, address)
             if row is None:
                 return None
-            plain = self._opened(codec, [row])
-            [fetched] = listing.fetch(connection, [row], plain)
+            plain = self._opened(codec, row)
+            [fetched] = listing.fetch(connection, [row], {row.thread: plain})
         if address.checkpoint_id:
             return listing.assemble(codec, fetched, config, plain)
         found = listing.assemble(codec, fetched, None, plain)
@@ -96,12 +96,10 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             state.note_plain(codec, {id: plain[id] for id in needed if id in plain})
         self._recent.keep(row.thread_id, state)
 
-    def _opened(self, codec: Codec, found: Sequence[rows.CheckpointRow]) -> dict[int, bytes]:
-        """Return the opened chunks that are known of the one thread these checkpoints are of."""
-        if len({row.thread for row in found}) != 1:
-            return {}
-        state = self._recent.get(found[0].thread_id)
-        return state.opened(codec, found[0].thread, found[0].epoch) if state is not None else {}
+    def _opened(self, codec: Codec, row: rows.CheckpointRow) -> dict[int, bytes]:
+        """Return the opened chunks that are known of a checkpoint's thread."""
+        state = self._recent.get(row.thread_id)
+        return state.opened(codec, row.thread, row.epoch) if state is not None else {}
 
     def list(
         self,
@@ -137,9 +135,11 @@ class SyncSaver(BaseCheckpointSaver[Any]):
             with self.database.read() as connection:
                 ids = listing.find_listed(connection, query) if ids is None else ids
                 page = listing.read_page(connection, query, ids[begin : begin + size])[:left]
-                plain = self._opened(codec, page)  # neighbours share most of their chunks
+                # Checkpoints of a thread share most of their chunks.
+                firsts = {row.thread: row for row in page}
+                plain = {thread: self._opened(codec, row) for thread, row in firsts.items()}
                 fetched = listing.fetch(connection, page, plain)
-            yield [listing.assemble(codec, one, None, plain) for one in fetched]
+            yield [listing.assemble(codec, one, None, plain[one[0].thread]) for one in fetched]
             left = None if left is None else left - len(page)
             begin, size = begin + size, min(2 * size, listing.LARGEST_PAGE)
 

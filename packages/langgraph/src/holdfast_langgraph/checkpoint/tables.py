@@ -8,7 +8,7 @@ from holdfast import InvalidInputError, Scope
 from holdfast.tables import Connection, PackageTables, Row, scope_condition
 
 from holdfast_langgraph.checkpoint import threads
-from holdfast_langgraph.checkpoint.schema import STEPS
+from holdfast_langgraph.checkpoint.schema import STEPS, THREAD_BITS
 from holdfast_langgraph.checkpoint.transfer import ThreadCheck, ThreadWriter, export_thread
 
 # A thread once for each of its owners, with the ids of a scope: the thread's own id is the run.
@@ -66,6 +66,12 @@ class LangGraphTables(PackageTables):
             ).fetchone()
             if count:
                 yield f"{count} rows of {table} are of no thread"
+        (count,) = connection.execute(
+            f"SELECT count(*) FROM langgraph_blobs WHERE id >> {THREAD_BITS} NOT IN"
+            " (SELECT no FROM langgraph_threads)"
+        ).fetchone()
+        if count:
+            yield f"{count} blobs are of no thread"
         check = ThreadCheck()
         for row in self.export(connection, None):
             try:

@@ -16,7 +16,13 @@ from datetime import timedelta
 from holdfast import InvalidInputError
 from holdfast.tables import Connection
 
-from holdfast_langgraph.checkpoint.rows import add_thread, find_thread, remove_writes
+from holdfast_langgraph.checkpoint.rows import (
+    add_blobs,
+    add_thread,
+    blob_rows,
+    find_thread,
+    remove_writes,
+)
 from holdfast_langgraph.checkpoint.stored import (
     Stored,
     pack_manifest,
@@ -29,7 +35,7 @@ from holdfast_langgraph.checkpoint.stored import (
 )
 
 DELTA_COUNTERS = "counters_since_delta_snapshot"
-TABLES = ("langgraph_checkpoints", "langgraph_writes", "langgraph_blobs", "langgraph_owners")
+TABLES = ("langgraph_checkpoints", "langgraph_writes", "langgraph_owners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +216,7 @@ def delete_thread(connection: Connection, thread: int) -> None:
     """Delete a thread and everything in it, writes without a checkpoint too."""
     for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE thread = ?", (thread,))
+    connection.execute("DELETE FROM langgraph_blobs WHERE id >= ? AND id < ?", blob_rows(thread))
     connection.execute("DELETE FROM langgraph_threads WHERE no = ?", (thread,))
 
 
@@ -223,9 +230,9 @@ def _collect_garbage(connection: Connection, thread: int) -> None:
     values += [value for row in writes for _, _, value in unpack_writes(row[0])]
     named = {id for value in values for id in references(value)}
     connection.execute(
-        "DELETE FROM langgraph_blobs WHERE thread = ?"
-        " AND id NOT IN (SELECT value FROM json_each(?))",
-        (thread, json.dumps(sorted(named))),
+        "DELETE FROM langgraph_blobs WHERE id >= ?1 AND id < ?2"
+        " AND id - ?1 NOT IN (SELECT value FROM json_each(?3))",
+        (*blob_rows(thread), json.dumps(sorted(named))),
     )
     connection.execute("UPDATE langgraph_threads SET epoch = epoch + 1 WHERE no = ?", (thread,))
 
@@ -299,16 +306,27 @@ def copy_thread(connection: Connection, source_id: str, target_id: str) -> None:
 
 
 def _copy_blobs(connection: Connection, source: int, target: int) -> dict[int, int]:
-    connection.execute(
-        "INSERT OR IGNORE INTO langgraph_blobs(thread, digest, type, data)"
-        " SELECT ?, digest, type, data FROM langgraph_blobs WHERE thread = ?",
-        (target, source),
-    )
+    """Copy the blobs that the target does not have; return the number there of each."""
+    here = _digests(connection, source)
+    known = {digest: number for number, digest in _digests(connection, target).items()}
+    missing = {
+        digest: connection.execute(
+            "SELECT type, data FROM langgraph_blobs WHERE id = ?",
+            (blob_rows(source)[0] + number,),
+        ).fetchone()
+        for number, digest in here.items()
+        if digest not in known
+    }
+    known |= add_blobs(connection, target, missing)
+    return {number: known[digest] for number, digest in here.items()}
+
+
+def _digests(connection: Connection, thread: int) -> dict[int, bytes]:
+    """Return the digest of every blob of a thread, by number."""
     return dict(
         connection.execute(
-            "SELECT s.id, t.id FROM langgraph_blobs s"
-            " JOIN langgraph_blobs t ON t.digest = s.digest AND t.thread = ? WHERE s.thread = ?",
-            (target, source),
+            "SELECT id - ?1, digest FROM langgraph_blobs WHERE id >= ?1 AND id < ?2",
+            blob_rows(thread),
         ).fetchall()
     )
 

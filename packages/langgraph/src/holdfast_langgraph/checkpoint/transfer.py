@@ -18,7 +18,8 @@ from zstandard import ZstdError
 
 from holdfast_langgraph.checkpoint.compression import decompress_blob
 from holdfast_langgraph.checkpoint.recent import SALT_BYTES
-from holdfast_langgraph.checkpoint.rows import add_thread
+from holdfast_langgraph.checkpoint.rows import add_blobs, add_thread, blob_rows
+from holdfast_langgraph.checkpoint.schema import THREAD_BITS
 from holdfast_langgraph.checkpoint.serializer import DIGEST_BYTES
 from holdfast_langgraph.checkpoint.stored import (
     Stored,
@@ -34,7 +35,6 @@ from holdfast_langgraph.checkpoint.threads import delete_thread
 
 _NONE = type(None)
 _TABLES: Final = {
-    "blob": "langgraph_blobs",
     "checkpoint": "langgraph_checkpoints",
     "write": "langgraph_writes",
 }
@@ -47,7 +47,7 @@ _FIELDS: Final[Mapping[str, Mapping[str, tuple[type, ...]]]] = {
         "newest": (str, _NONE),
         "owners": (list,),
     },
-    "blob": {"id": (int,), "thread": (int,), "type": (str,), "data": (bytes,)},
+    "blob": {"thread": (int,), "number": (int,), "type": (str,), "data": (bytes,)},
     "checkpoint": {
         "thread": (int,),
         "ns": (str,),
@@ -90,6 +90,12 @@ def export_thread(connection: Connection, no: int) -> Iterator[Row]:
         "SELECT user_id, agent_id, app_id FROM langgraph_owners WHERE thread = ?", (no,)
     )
     yield _row("thread", [*row, [list(owner) for owner in owners]])
+    for values in connection.execute(
+        "SELECT ?1 >> ?3, id - ?1, type, data FROM langgraph_blobs WHERE id >= ?1 AND id < ?2"
+        " ORDER BY id",
+        (*blob_rows(no), THREAD_BITS),
+    ):
+        yield _row("blob", values)
     for kind, table in _TABLES.items():
         columns = ", ".join(_FIELDS[kind])
         found = connection.execute(
@@ -137,7 +143,7 @@ class ThreadCheck:
 
     def __init__(self) -> None:
         self._threads: dict[int, str | None] = {}  # the newest checkpoint that is still to come
-        self._blobs: dict[int, int] = {}  # the thread of each
+        self._blobs: set[tuple[int, int]] = set()  # thread and number
         self._seen: set[tuple[object, ...]] = set()
 
     def take(self, row: Row) -> None:
@@ -168,9 +174,10 @@ class ThreadCheck:
         self._threads[values["no"]] = values["newest"]
 
     def _take_blob(self, values: dict[str, Any]) -> None:
-        self._once("blob", values["id"])
+        blob = values["thread"], values["number"]
+        self._once("blob", blob)
         decompress_blob(values["type"], values["data"])
-        self._blobs[values["id"]] = values["thread"]
+        self._blobs.add(blob)
 
     def _take_checkpoint(self, values: dict[str, Any]) -> None:
         thread, checkpoint_id = values["thread"], values["checkpoint_id"]
@@ -199,7 +206,7 @@ class ThreadCheck:
         else:
             chunks = value if isinstance(value, list) else [value]
             fits = all(type(chunk) in (int, bytes) for chunk in chunks)
-        if not fits or any(self._blobs.get(id) != thread for id in references(value)):
+        if not fits or any((thread, one) not in self._blobs for one in references(value)):
             raise InvalidInputError("a value of a thread names a blob that no row before it holds")
 
     def _once(self, what: str, key: object) -> None:
@@ -218,7 +225,7 @@ class ThreadWriter:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._threads: dict[int, int | None] = {}  # its number here; None: it is left as it is
-        self._blobs: dict[int, int] = {}  # the id here
+        self._blobs: dict[int, dict[int, int]] = {}  # by thread here: the number here of each
 
     def write(self, row: Row) -> None:
         """See `holdfast.tables.RowWriter`."""
@@ -230,26 +237,27 @@ class ThreadWriter:
         if thread is None:
             return
         values["thread"] = thread
+        numbers = self._blobs.setdefault(thread, {})
         if kind == "blob":
-            old = values.pop("id")
-            values["digest"] = os.urandom(DIGEST_BYTES)
-        elif kind == "checkpoint":
+            blob = values["type"], values["data"]
+            added = add_blobs(self._connection, thread, {os.urandom(DIGEST_BYTES): blob})
+            [numbers[values["number"]]] = added.values()
+            return
+        if kind == "checkpoint":
             manifest = unpack_manifest(values["manifest"]).items()
             values["manifest"] = pack_manifest(
-                {name: renumber(value, self._blobs) for name, value in manifest}
+                {name: renumber(value, numbers) for name, value in manifest}
             )
         else:
             writes = unpack_writes(values["value"])
             values["value"] = pack_writes(
-                [(at, channel, renumber(value, self._blobs)) for at, channel, value in writes]
+                [(at, channel, renumber(value, numbers)) for at, channel, value in writes]
             )
         marks = ", ".join("?" * len(values))
-        cursor = self._connection.execute(
+        self._connection.execute(
             f"INSERT INTO {_TABLES[kind]}({', '.join(values)}) VALUES ({marks})",
             list(values.values()),
         )
-        if kind == "blob":
-            self._blobs[old] = int(cursor.lastrowid or 0)
 
     def _target(self, values: Mapping[str, Any]) -> int | None:
         """Return the number of a new thread, or None where this file's own is left as it is."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Protocol
 
 from holdfast.storage.contract.reach import Reach
 
@@ -130,3 +130,27 @@ class GraphSnapshot:
     entities: tuple[Entity, ...]
     links: tuple[tuple[int, int, Relation], ...]
     total: int
+
+
+class GraphStorage(Protocol):
+    """Questions to the graph of what facts say, each at one snapshot."""
+
+    def entities(self, query: GraphQuery, words: str | None, limit: int) -> list[Entity]:
+        """Return the entities whose names hold all these words, the best connected first."""
+
+    def relations(
+        self, query: GraphQuery, name: str | None, label: str | None, limit: int
+    ) -> list[Relation]:
+        """Return relations, the newest first: of one entity, under one label, or all."""
+
+    def neighbours(self, query: GraphQuery, name: str, depth: int, limit: int) -> list[Neighbour]:
+        """Return the entities around one, the nearest first."""
+
+    def paths(self, query: GraphQuery, a: str, b: str, most_hops: int, limit: int) -> list[Path]:
+        """Return the ways between two entities, the shortest first."""
+
+    def snapshot(self, query: GraphQuery, limit: int, *, ended: bool) -> GraphSnapshot:
+        """Return the newest relations and the entities they join; `ended`: what is over, too."""
+
+    def statements(self, reach: Reach, a: str, b: str) -> list[Relation]:
+        """Return the live statements that two names are one, or are not, oldest first."""

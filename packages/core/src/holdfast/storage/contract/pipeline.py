@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from holdfast.storage.contract.arrays import Floats
 from holdfast.storage.contract.memories import Draft
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Probe
-from holdfast.types import Record, Scope
+from holdfast.types import Change, Record, Scope
 
 BATCH_TURNS = 20  # of one run, read by one model call
 BATCH_CHARACTERS = 24_000  # about 6,000 tokens
@@ -173,3 +173,81 @@ def batches(rows: Sequence[tuple[int, int]]) -> list[list[int]]:
         made[-1].append(row_id)
         size += characters
     return made
+
+
+class PipelineStorage(Protocol):
+    """The queue of turns to extract from, neighbours of new facts, one commit for all."""
+
+    def claim(self, reach: Reach | None = None) -> list[int]:
+        """Claim a batch of due turns of one namespace; none: nothing is due in the reach."""
+
+    def waiting(self, reach: Reach | None = None) -> int:
+        """Return how many turns wait, dead-lettered ones not counted."""
+
+    def forget(self, row_ids: Sequence[int]) -> None:
+        """Take turns off the queue that are gone."""
+
+    def failed(self, row_ids: Sequence[int], error: str, *, readable: bool) -> None:
+        """Put turns back, to be tried again later or dead-lettered; sooner if not `readable`."""
+
+    def release(self, row_ids: Sequence[int]) -> int:
+        """Give turns back untried, as when a task is cancelled; return how many wait again."""
+
+    def retry(self, reach: Reach | None = None) -> int:
+        """Make everything that waits or is dead-lettered due now; return how many turns.
+
+        Records that wait for their vectors become due as well.
+        """
+
+    def next_due(self, *, extract: bool = True) -> float | None:
+        """Return in how many seconds a turn or a record may be tried; None: nothing waits.
+
+        Without `extract`, only records that wait for their vectors count.
+        """
+
+    def material(self, row_ids: Sequence[int]) -> Material | None:
+        """Return what extraction needs of turns of one namespace; None when they are gone."""
+
+    def whole_run(self, scope: Scope) -> Material | None:
+        """Return all lasting turns stored under exactly this scope; None when there are none."""
+
+    def nearby(self, reach: Reach, queries: Sequence[NeighbourQuery]) -> Neighbours:
+        """Return the stored facts that may bear on each new one, ended ones included."""
+
+    def alike(
+        self, reach: Reach, user: str, wanted: Sequence[NameQuery], least: float
+    ) -> NameMatches:
+        """Return which names may be one.
+
+        Args:
+            reach: Where names meet.
+            user: Whose they are; those of another user are never looked at.
+            wanted: What is about to be written; at least one.
+            least: Cosine from which two may be one.
+        """
+
+    def cited(self, reach: Reach, keys: Sequence[str]) -> dict[int, Record]:
+        """Return the records that a caller names as sources, by row id, oldest first.
+
+        Raises:
+            RecordNotFoundError: The reach has no such record.
+        """
+
+    def commit(self, plan: CommitPlan, fingerprint: str) -> list[Change] | None:
+        """Decide on the neighbours as they are now, write, and take the turns off the queue.
+
+        Returns:
+            What changed; None if the decision needs more thought, then nothing was written.
+
+        Raises:
+            LeaseLost: Another worker holds the turns now.
+        """
+
+    def claim_summary(self, after: int, reach: Reach | None = None) -> Material | None:
+        """Claim a namespace with at least so many turns since its last summary; its new turns."""
+
+    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change | None:
+        """Write the next version of a run's rolling summary; None: another worker has."""
+
+    def postpone_summary(self, material: Material, seconds: float) -> None:
+        """Give a claimed summary back, to be tried again in so many seconds."""

@@ -24,23 +24,13 @@ from holdfast.storage.contract.edits import Labels, Rows
 from holdfast.storage.contract.exports import Header, Line
 from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.graph import (
-    Entity,
-    GraphQuery,
-    GraphSnapshot,
-    Neighbour,
-    Path,
-    Relation,
+    GraphStorage,
 )
 from holdfast.storage.contract.import_survey import Survey
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.pipeline import (
-    CommitPlan,
     EmbeddingJob,
-    Material,
-    NameMatches,
-    NameQuery,
-    NeighbourQuery,
-    Neighbours,
+    PipelineStorage,
 )
 from holdfast.storage.contract.reach import Reach
 from holdfast.storage.contract.search import Found, Probe
@@ -251,84 +241,6 @@ class DocumentStorage(Protocol):
         """Count the documents by the value of a field, or by each member where it is a list."""
 
 
-class PipelineStorage(Protocol):
-    """The queue of turns to extract from, neighbours of new facts, one commit for all."""
-
-    def claim(self, reach: Reach | None = None) -> list[int]:
-        """Claim a batch of due turns of one namespace; none: nothing is due in the reach."""
-
-    def waiting(self, reach: Reach | None = None) -> int:
-        """Return how many turns wait, dead-lettered ones not counted."""
-
-    def forget(self, row_ids: Sequence[int]) -> None:
-        """Take turns off the queue that are gone."""
-
-    def failed(self, row_ids: Sequence[int], error: str, *, readable: bool) -> None:
-        """Put turns back, to be tried again later or dead-lettered; sooner if not `readable`."""
-
-    def release(self, row_ids: Sequence[int]) -> int:
-        """Give turns back untried, as when a task is cancelled; return how many wait again."""
-
-    def retry(self, reach: Reach | None = None) -> int:
-        """Make everything that waits or is dead-lettered due now; return how many turns.
-
-        Records that wait for their vectors become due as well.
-        """
-
-    def next_due(self, *, extract: bool = True) -> float | None:
-        """Return in how many seconds a turn or a record may be tried; None: nothing waits.
-
-        Without `extract`, only records that wait for their vectors count.
-        """
-
-    def material(self, row_ids: Sequence[int]) -> Material | None:
-        """Return what extraction needs of turns of one namespace; None when they are gone."""
-
-    def whole_run(self, scope: Scope) -> Material | None:
-        """Return all lasting turns stored under exactly this scope; None when there are none."""
-
-    def nearby(self, reach: Reach, queries: Sequence[NeighbourQuery]) -> Neighbours:
-        """Return the stored facts that may bear on each new one, ended ones included."""
-
-    def alike(
-        self, reach: Reach, user: str, wanted: Sequence[NameQuery], least: float
-    ) -> NameMatches:
-        """Return which names may be one.
-
-        Args:
-            reach: Where names meet.
-            user: Whose they are; those of another user are never looked at.
-            wanted: What is about to be written; at least one.
-            least: Cosine from which two may be one.
-        """
-
-    def cited(self, reach: Reach, keys: Sequence[str]) -> dict[int, Record]:
-        """Return the records that a caller names as sources, by row id, oldest first.
-
-        Raises:
-            RecordNotFoundError: The reach has no such record.
-        """
-
-    def commit(self, plan: CommitPlan, fingerprint: str) -> list[Change] | None:
-        """Decide on the neighbours as they are now, write, and take the turns off the queue.
-
-        Returns:
-            What changed; None if the decision needs more thought, then nothing was written.
-
-        Raises:
-            LeaseLost: Another worker holds the turns now.
-        """
-
-    def claim_summary(self, after: int, reach: Reach | None = None) -> Material | None:
-        """Claim a namespace with at least so many turns since its last summary; its new turns."""
-
-    def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change | None:
-        """Write the next version of a run's rolling summary; None: another worker has."""
-
-    def postpone_summary(self, material: Material, seconds: float) -> None:
-        """Give a claimed summary back, to be tried again in so many seconds."""
-
-
 class EmbeddingStorage(Protocol):
     """Records that were stored without vectors, and found by words meanwhile."""
 
@@ -356,30 +268,6 @@ class EmbeddingStorage(Protocol):
 
     def left(self, reach: Reach | None = None) -> int:
         """Return how many records have no vectors, dead-lettered ones included."""
-
-
-class GraphStorage(Protocol):
-    """Questions to the graph of what facts say, each at one snapshot."""
-
-    def entities(self, query: GraphQuery, words: str | None, limit: int) -> list[Entity]:
-        """Return the entities whose names hold all these words, the best connected first."""
-
-    def relations(
-        self, query: GraphQuery, name: str | None, label: str | None, limit: int
-    ) -> list[Relation]:
-        """Return relations, the newest first: of one entity, under one label, or all."""
-
-    def neighbours(self, query: GraphQuery, name: str, depth: int, limit: int) -> list[Neighbour]:
-        """Return the entities around one, the nearest first."""
-
-    def paths(self, query: GraphQuery, a: str, b: str, most_hops: int, limit: int) -> list[Path]:
-        """Return the ways between two entities, the shortest first."""
-
-    def snapshot(self, query: GraphQuery, limit: int, *, ended: bool) -> GraphSnapshot:
-        """Return the newest relations and the entities they join; `ended`: what is over, too."""
-
-    def statements(self, reach: Reach, a: str, b: str) -> list[Relation]:
-        """Return the live statements that two names are one, or are not, oldest first."""
 
 
 class MaintenanceStorage(Protocol):

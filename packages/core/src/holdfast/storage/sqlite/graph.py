@@ -20,7 +20,7 @@ from holdfast.storage.sqlite.file import File
 
 
 class SqliteGraph:
-    """The graph of a file (`holdfast.storage.contract.storage.GraphStorage`)."""
+    """The graph of a file (`holdfast.storage.contract.graph.GraphStorage`)."""
 
     def __init__(self, file: File) -> None:
         self._file = file
