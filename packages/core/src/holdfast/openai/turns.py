@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 class Remembers(Protocol):
     """What is asked of a `Memory`."""
 
+    @property
+    def derives(self) -> bool:
+        """See `Memory.derives`."""
+
     def context(
         self,
         query: str | None = None,
@@ -92,7 +96,7 @@ class Turns:
         self._recalled = others or self._ids
         self._max_tokens = max_tokens
         self._infer = infer
-        self._wait = wait
+        self._wait = wait or not memory.derives  # without an LLM no flush is called for
         # Where the caller names no run, one binding is one session.
         self._session = scope.run_id or uuid4().hex
 
