@@ -28,10 +28,6 @@ logger = logging.getLogger(__name__)
 class Remembers(Protocol):
     """What is asked of a `Memory`."""
 
-    @property
-    def derives(self) -> bool:
-        """See `Memory.derives`."""
-
     def context(
         self,
         query: str | None = None,
@@ -96,7 +92,8 @@ class Turns:
         self._recalled = others or self._ids
         self._max_tokens = max_tokens
         self._infer = infer
-        self._wait = wait or not memory.derives  # without an LLM no flush is called for
+        # Without an LLM no flush follows, which would embed.
+        self._wait = wait or not getattr(memory, "derives", True)
         # Where the caller names no run, one binding is one session.
         self._session = scope.run_id or uuid4().hex
 
