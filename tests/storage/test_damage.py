@@ -59,7 +59,7 @@ def test_a_damaged_item_is_named_and_never_answered(tmp_path: Path) -> None:
         ):
             with pytest.raises(DamagedFileError, match="damaged at document 'k'"):
                 call()
-        assert memory.stats(check=True).problems == ("items: 'k' is not as it was written",)
+        assert memory.stats(check=True).problems == ("documents: 'k' is not as it was written",)
 
 
 def test_new_vectors_do_not_make_a_damaged_record_look_sound(tmp_path: Path) -> None:

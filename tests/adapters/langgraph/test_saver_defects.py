@@ -65,7 +65,7 @@ def test_a_second_connection_waits_for_a_busy_writer(path: Path) -> None:
         put(saver, {"a": 1})
         with saver.database.write():
             assert values_of(other, thread()) == {"a": 1}
-        with other._storage.database.read() as connection:
+        with other.database.read() as connection:
             assert connection.execute("PRAGMA busy_timeout").fetchone()[0] >= 30_000
 
 

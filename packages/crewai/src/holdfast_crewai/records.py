@@ -132,7 +132,7 @@ class RecordStorage(Backend):
             "kind": "fact" if stated and not first.private else "turn",
             "importance": first.importance,
             "infer": not stated and not first.private,
-            "wait": False,
+            "wait": not self.memories.derives,
         }
         messages = [translation.message(record, place) for record in records]
         added = self.memories.add(messages, **options)

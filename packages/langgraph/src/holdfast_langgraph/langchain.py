@@ -114,7 +114,8 @@ class HoldfastChatMessageHistory(BaseChatMessageHistory):
     ) -> None:
         self._memory = memory
         self._scope: dict[str, Any] = {"run_id": session_id, "user_id": user_id}
-        self._adding: dict[str, Any] = {**self._scope, "infer": infer, "wait": wait}
+        self._adding: dict[str, Any] = {**self._scope, "infer": infer}
+        self._adding["wait"] = wait or not memory.derives
 
     @property
     def messages(self) -> list[BaseMessage]:

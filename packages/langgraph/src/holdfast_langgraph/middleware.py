@@ -110,7 +110,7 @@ class MemoryMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self._recall = recall
         self._capture = capture
         self._infer = infer
-        self._wait = wait
+        self._wait = wait or not memory.derives
         self._recalled = _Recalled()
 
     # -- the hook and its twin ------------------------------------------------------------------

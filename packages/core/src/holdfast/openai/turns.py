@@ -92,7 +92,8 @@ class Turns:
         self._recalled = others or self._ids
         self._max_tokens = max_tokens
         self._infer = infer
-        self._wait = wait
+        # Without an LLM no flush follows, which would embed.
+        self._wait = wait or not getattr(memory, "derives", True)
         # Where the caller names no run, one binding is one session.
         self._session = scope.run_id or uuid4().hex
 

@@ -70,8 +70,7 @@ class SqliteRows:
 
     def values(self, row_ids: Sequence[int]) -> list[Any]:
         """See `Rows`."""
-        found = document_rows.fetch(self._connection, row_ids)
-        return [found[row_id].value for row_id in row_ids]
+        return document_rows.values(self._connection, row_ids)
 
     def put(self, labels: Labels, key: str, value: str) -> None:
         """See `Rows`."""
