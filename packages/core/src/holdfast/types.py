@@ -341,7 +341,7 @@ class Change:
         reason: Why, in words: the model's, or the rule's name.
         sources: Ids of the turns that caused it.
         at: Record time.
-        position: Its number: the namespace's, and the position in its log; `undo` goes by it.
+        position: Its number among the changes of its exact scope, from 1, in the order of commits.
     """
 
     event: Event

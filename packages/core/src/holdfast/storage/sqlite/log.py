@@ -76,6 +76,11 @@ def change_of(namespace: int, position: int) -> int:
     return namespace << NAMESPACE_BITS | position
 
 
+def position_of(change: int) -> int:
+    """Return the position of a change in the log of its namespace."""
+    return change & (1 << NAMESPACE_BITS) - 1
+
+
 def _row(entry: Entry) -> tuple[Any, ...]:
     sources = to_json(list(entry.sources)) if entry.sources else None
     return (

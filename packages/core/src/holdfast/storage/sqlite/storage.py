@@ -161,7 +161,7 @@ class SqliteStorage:
                 claim = self.pipeline.claiming(now) if hold else None
                 queue.put(connection, new.rows, now, claim)
                 queue.count_turns(connection, new.rows[0] >> NAMESPACE_BITS, len(new.rows))
-        first = new.change - len(new.rows) + 1
+        first = log.position_of(new.change) - len(new.rows) + 1
         changes = (_added(record, first + offset) for offset, record in enumerate(new.records))
         return Added(tuple(changes), new.rows, others)
 

@@ -199,6 +199,11 @@ def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
     Raises:
         RecordNotFoundError: The reach never had it.
     """
+    return [change for _, change in _past(connection, reach, key)]
+
+
+def _past(connection: Connection, reach: Reach, key: str) -> list[tuple[int, Change]]:
+    """Return `history`, each change with its number (`log.change_of`)."""
     rows = connection.execute(
         "SELECT l.namespace, l.position, l.operation, l.before, l.after, l.at, l.reason, l.sources"
         " FROM log l JOIN namespaces n ON n.no = l.namespace"
@@ -208,7 +213,7 @@ def history(connection: Connection, reach: Reach, key: str) -> list[Change]:
     if not rows:
         raise RecordNotFoundError(key)
     known = records.versions(connection, reach, key)
-    return [_change(key, row, known) for row in rows]
+    return [(log.change_of(*row[:2]), _change(key, row[1:], known)) for row in rows]
 
 
 def erased(connection: Connection, reach: Reach, key: str) -> Change:
@@ -220,19 +225,19 @@ def erased(connection: Connection, reach: Reach, key: str) -> Change:
 def changes_since(connection: Connection, seq: int) -> list[Change]:
     """Return what this transaction has logged of records since entry `seq`, in order."""
     rows = connection.execute(
-        "SELECT namespace, position, operation, before, after, at, reason, sources, key FROM log"
+        "SELECT position, operation, before, after, at, reason, sources, key FROM log"
         " WHERE seq > ? AND key IS NOT NULL ORDER BY seq",
         (seq,),
     ).fetchall()
-    touched = {row_id for row in rows for row_id in row[3:5] if row_id is not None}
+    touched = {row_id for row in rows for row_id in row[2:4] if row_id is not None}
     known = records.fetch(connection, list(touched))
-    return [_change(row[8], row[:8], known) for row in rows]
+    return [_change(row[7], row[:7], known) for row in rows]
 
 
 def change(connection: Connection, reach: Reach, number: int) -> Change:
     """Return one entry of the log as a change."""
     key = _logged(connection, "key", number)[0]
-    return next(item for item in history(connection, reach, key) if item.position == number)
+    return next(item for known, item in _past(connection, reach, key) if known == number)
 
 
 def _logged(connection: Connection, columns: str, number: int) -> tuple[Any, ...]:
@@ -245,7 +250,7 @@ def _logged(connection: Connection, columns: str, number: int) -> tuple[Any, ...
 
 
 def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change:
-    namespace, position, operation, before, after, at, reason, sources = row
+    position, operation, before, after, at, reason, sources = row
     if operation not in OPERATIONS:
         raise damage.found(f"the history of record {key!r:.80}")
     event: Event = "DELETE" if operation == "ERASE" else operation
@@ -257,7 +262,7 @@ def _change(key: str, row: Sequence[Any], known: Mapping[int, Record]) -> Change
         reason=reason or ("erased" if operation == "ERASE" else ""),
         sources=tuple(codec.from_json(sources)) if sources else (),
         at=codec.from_micros(at),
-        position=log.change_of(namespace, position),
+        position=position,
     )
 
 
@@ -272,22 +277,27 @@ def undo(connection: Connection, reach: Reach, taken_back: Change, now: int) -> 
     """
     if not isinstance(taken_back, Change):
         raise InvalidInputError(f"undo takes a Change, as history() lists, not {shown(taken_back)}")
-    past = history(connection, reach, taken_back.id)
-    newest = next((item for item in reversed(past) if item.event != "NONE"), None)
-    if newest is None or newest.position != taken_back.position:
+    past = reversed(_past(connection, reach, taken_back.id))
+    number, newest = next((one for one in past if one[1].event != "NONE"), (0, None))
+    if newest is None or not _same(newest, taken_back):
         raise InvalidInputError(
             f"only the newest change of {taken_back.id} can be undone; history() lists them"
         )
-    before, after = _logged(connection, "before, after", newest.position)
+    before, after = _logged(connection, "before, after", number)
     _check_reach(connection, reach, newest.id, [before, after, _last(connection, newest.id)])
     if newest.before is None and newest.after is None:
         raise InvalidInputError(f"{taken_back.id} was erased; what is erased cannot come back")
     # To a version that is gone, as an erasure or an import may leave it, there is no way back.
     before = None if newest.before is None else before
     after = None if newest.after is None else after
-    undone = _take_back(connection, newest.position, before, after, now)
+    undone = _take_back(connection, number, before, after, now)
     records.retire(connection, [row for row in (before, after) if row is not None], now, undone)
     return undone
+
+
+def _same(one: Change, other: Change) -> bool:
+    """Return whether two are one change: sessions count apart, so a position alone may repeat."""
+    return (one.position, one.at, one.event) == (other.position, other.at, other.event)
 
 
 def _take_back(
