@@ -4,6 +4,6 @@ from faults import damage
 
 
 def test_a_flipped_bit_is_told_or_harms_nothing() -> None:
-    counts = damage.flip(5, 200)
+    counts = damage.flip(5, 400)
     assert counts["failures"] == 0, counts.verdict()
     assert counts["told"] > 10
