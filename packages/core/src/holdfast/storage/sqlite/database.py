@@ -13,13 +13,13 @@ from typing import Any, Final, Protocol, TypeVar
 from holdfast.errors import SchemaVersionError, StorageError, WrongKeyError, shown
 from holdfast.runtime.jobs import JobQueue
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.storage import Durability
 from holdfast.storage.sqlite import encryption, wal_erasure
 from holdfast.storage.sqlite.opening import (
     CAN_ENCRYPT,
     IN_MEMORY,
     MOMENT,
     DriverError,
-    Durability,
     Opening,
     check_version,
     claim,

@@ -14,6 +14,7 @@ from holdfast.errors import EmbedderMismatchError, HoldfastError, StorageError
 from holdfast.forking import Lock, renewed
 from holdfast.storage.contract import codec, damage
 from holdfast.storage.contract.reach import NAMESPACE_BITS
+from holdfast.storage.contract.storage import VIEW_BUDGET
 from holdfast.storage.index.graphs import Graphs, GraphView
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View, Views
@@ -29,9 +30,6 @@ from holdfast.types import utc_now
 # the file is opened or closed.
 SLICE = 200
 SLICES = 25
-
-# So that a process stays below 600 MB, whatever its traffic.
-VIEW_BUDGET = 384 * 1024 * 1024
 
 
 class File:

@@ -34,7 +34,7 @@ class SqliteMaintenance:
         self._file = file
 
     def stats(self, reach: Reach | None) -> dict[str, Any]:
-        """Count what a reach, or the whole file, holds."""
+        """See `MaintenanceStorage`."""
         with self._file.database.read() as connection:
             counted = check.counts(connection, reach, self._file.now())
             waiting = queue.backlog(connection, reach)
@@ -42,11 +42,7 @@ class SqliteMaintenance:
             return counted | {"backlog": waiting, "unembedded": unembedded}
 
     def check(self) -> list[str]:
-        """Compare rows, vectors, terms, log and views; return what is wrong, nothing if sound.
-
-        Raises:
-            StorageError: The file that is open, or its log, was moved, deleted or replaced.
-        """
+        """See `MaintenanceStorage`."""
         self._file.database.verify()
         with self._file.database.read() as connection:
             wrong = [*check.rows(connection), *package_tables.check(connection)]
@@ -71,14 +67,7 @@ class SqliteMaintenance:
     # -- transfer -------------------------------------------------------------------------------
 
     def export(self, reach: Reach | None) -> Generator[export_lines.Line, None, None]:
-        """Yield the lines of an export, all of one moment; close the iterator when done early.
-
-        It is the one stream that keeps its snapshot open. A memory database has one connection,
-        which others need between two lines: so its lines are read at once.
-
-        Raises:
-            DamagedFileError: A record or a document is not as it was written.
-        """
+        """See `MaintenanceStorage`."""
         database = self._file.database
         with database.read() as connection:
             lines: Iterable[export_lines.Line] = export_lines.lines(connection, reach)
@@ -89,12 +78,7 @@ class SqliteMaintenance:
         yield from lines
 
     def import_(self, survey: Survey, header: Header, lines: Iterable[Line]) -> int:
-        """Write the lines of a surveyed export in one transaction; return how many rows are new.
-
-        Raises:
-            InvalidInputError: They mix with other memories of this file.
-            EmbedderMismatchError: The export's vectors are of another embedder.
-        """
+        """See `MaintenanceStorage`."""
         for name in survey.packages:
             package_tables.prepare(self._file.database, name)
         with self._file.database.write(alone=True) as connection:
@@ -124,32 +108,24 @@ class SqliteMaintenance:
         self._file.database.rekey(key)
 
     def vacuum(self) -> int:
-        """Give room that nothing needs back to the file system; return how many bytes.
-
-        Raises:
-            StorageError: Others hold the file, or the disk is short of room.
-        """
+        """See `MaintenanceStorage`."""
         return self._file.database.vacuum()
 
     # -- a change of embedder -------------------------------------------------------------------
 
     def reembedding_left(self, fingerprint: str, limit: int) -> tuple[list[EmbeddingJob], int]:
-        """Return the next texts to embed anew, and how many are left in all.
-
-        Raises:
-            InvalidInputError: A collection holds vectors that its caller made.
-        """
+        """See `MaintenanceStorage`."""
         with self._file.database.write() as connection:
             reembedding.check_own(connection, fingerprint)
             return reembedding.left(connection, fingerprint, limit)
 
     def reembedding_save(self, done: Sequence[tuple[int, Floats]]) -> None:
-        """Keep new vectors beside the old ones."""
+        """See `MaintenanceStorage`."""
         with self._file.database.write() as connection:
             reembedding.save(connection, done)
 
     def reembedding_finish(self, fingerprint: str) -> bool:
-        """Let the new vectors take the old ones' place; False if texts came in meanwhile."""
+        """See `MaintenanceStorage`."""
         with self._file.database.write(alone=True) as connection:
             reembedding.check_own(connection, fingerprint)
             finished = reembedding.finish(connection, fingerprint, self._file.now())

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from holdfast.errors import DamagedFileError, SchemaVersionError, StorageError
 from holdfast.storage.contract import damage
+from holdfast.storage.contract.storage import Durability
 from holdfast.storage.sqlite import encryption
 
 try:
@@ -27,7 +28,6 @@ except ImportError:  # no wheel for this platform
 
     CAN_ENCRYPT = False
 
-Durability = Literal["normal", "full"]
 DriverError = driver.Error
 
 IN_MEMORY = ":memory:"

@@ -62,7 +62,7 @@ class SqlitePipeline:
         return queue.Claim(self.worker, now, now + self._lease)
 
     def claim(self, reach: Reach | None = None) -> list[int]:
-        """Claim a batch of due turns of one namespace; none: nothing is due in the reach."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             return queue.claim(connection, self.claiming(self._file.now()), reach)
 
@@ -72,7 +72,7 @@ class SqlitePipeline:
             return queue.backlog(connection, reach).waiting
 
     def forget(self, row_ids: Sequence[int]) -> None:
-        """Take turns off the queue that are gone."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             queue.forget(connection, self.worker, row_ids)
 
@@ -83,7 +83,7 @@ class SqlitePipeline:
             queue.failed(connection, self.worker, row_ids, error, self._file.now(), most)
 
     def release(self, row_ids: Sequence[int]) -> int:
-        """Give turns back untried, as when a task is cancelled; return how many wait again."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             return queue.release(connection, self.worker, row_ids)
 
@@ -105,7 +105,7 @@ class SqlitePipeline:
     # -- reading --------------------------------------------------------------------------------
 
     def material(self, row_ids: Sequence[int]) -> Material | None:
-        """Return what extraction needs of turns of one namespace; None when they are gone."""
+        """See `PipelineStorage`."""
         with self._file.database.read() as connection:
             claimed = records.fetch(connection, row_ids)
             turns = session_turns.as_they_stand(connection, claimed, self._file.now())
@@ -121,14 +121,14 @@ class SqlitePipeline:
             )
 
     def whole_run(self, scope: Scope) -> Material | None:
-        """Return all lasting turns stored under exactly this scope; None when there are none."""
+        """See `PipelineStorage`."""
         with self._file.database.read() as connection:
             namespace = namespaces.known_scope(connection, scope)
             turns = {} if namespace is None else session_turns.turns_since(connection, namespace, 0)
             return Material(scope, turns) if turns else None
 
     def nearby(self, reach: Reach, approaches: Sequence[NeighbourQuery]) -> Neighbours:
-        """Return the stored facts that may bear on each new one, ended ones included."""
+        """See `PipelineStorage`."""
         with self._file.viewing(Reading("records", reach)) as seen:
             return nearby(*seen, reach, approaches, self._file.now())
 
@@ -139,11 +139,7 @@ class SqlitePipeline:
         return entity_resolution.alike(self._file, reach, user, wanted, least)
 
     def cited(self, reach: Reach, keys: Sequence[str]) -> dict[int, Record]:
-        """Return the records that a caller names as sources, by row id, oldest first.
-
-        Raises:
-            RecordNotFoundError: The reach has no such record.
-        """
+        """See `PipelineStorage`."""
         with self._file.database.read() as connection:
             now = self._file.now()
             return dict(sorted(records.current(connection, reach, key, now) for key in keys))
@@ -151,17 +147,7 @@ class SqlitePipeline:
     # -- writing --------------------------------------------------------------------------------
 
     def commit(self, outcome: CommitPlan, fingerprint: str) -> list[Change] | None:
-        """Decide on the neighbours as they are now, write, and take the turns off the queue.
-
-        Others may have written since a model was asked. They cannot while this transaction is
-        open, so what is decided here is decided on the truth.
-
-        Returns:
-            What changed; None if the decision needs more thought, then nothing was written.
-
-        Raises:
-            LeaseLost: Another worker holds the turns now.
-        """
+        """See `PipelineStorage`."""
         reading = Reading("records", outcome.reach)
         with self._file.viewing(reading, writing=True) as (loader, view):
             connection = loader.connection
@@ -183,10 +169,7 @@ class SqlitePipeline:
     # -- summaries ------------------------------------------------------------------------------
 
     def claim_summary(self, after: int, reach: Reach | None = None) -> Material | None:
-        """Claim a namespace with at least so many turns since its last summary; its new turns.
-
-        Of many turns, as many as one model call reads: the next claim gives those behind them.
-        """
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             by = self.claiming(self._file.now())
             while (namespace := queue.claim_summary(connection, by, after, reach)) is not None:
@@ -201,7 +184,7 @@ class SqlitePipeline:
         return None
 
     def save_summary(self, material: Material, draft: Draft, fingerprint: str) -> Change | None:
-        """Write the next version of a run's rolling summary; None: another worker has."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             now, seq = self._file.now(), log.last(connection)
             last = max(material.turns)
@@ -220,7 +203,7 @@ class SqlitePipeline:
             return versions.changes_since(connection, seq)[0]
 
     def postpone_summary(self, material: Material, seconds: float) -> None:
-        """Give a claimed summary back, to be tried again in so many seconds."""
+        """See `PipelineStorage`."""
         with self._file.database.write() as connection:
             namespace = next(iter(material.turns)) >> NAMESPACE_BITS
             until = self._file.now() + int(seconds * 1e6)

@@ -16,6 +16,7 @@ from holdfast.storage.contract.filters import Filter
 from holdfast.storage.contract.memories import Added, Draft, Indexed, Overview
 from holdfast.storage.contract.reach import NAMESPACE_BITS, Reach
 from holdfast.storage.contract.search import Found, Probe
+from holdfast.storage.contract.storage import VIEW_BUDGET
 from holdfast.storage.index import graph_boost
 from holdfast.storage.index.loading import GraphReading, Reading
 from holdfast.storage.index.views import View
@@ -33,7 +34,7 @@ from holdfast.storage.sqlite.database import Durability
 from holdfast.storage.sqlite.document_edits import SqliteRows
 from holdfast.storage.sqlite.documents import SqliteDocuments
 from holdfast.storage.sqlite.embedding import SqliteEmbedding
-from holdfast.storage.sqlite.file import VIEW_BUDGET, File, lending
+from holdfast.storage.sqlite.file import File, lending
 from holdfast.storage.sqlite.graph import SqliteGraph
 from holdfast.storage.sqlite.maintenance import SqliteMaintenance
 from holdfast.storage.sqlite.pipeline import SqlitePipeline
@@ -131,7 +132,7 @@ class SqliteStorage:
     # -- writing --------------------------------------------------------------------------------
 
     def known_messages(self, scope: Scope, message_ids: Sequence[str]) -> set[str]:
-        """Return those of the message ids that this scope has stored or erased before."""
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return records.known_messages(connection, scope, message_ids)
 
@@ -166,12 +167,7 @@ class SqliteStorage:
         return Added(tuple(changes), new.rows, others)
 
     def amend(self, reach: Reach, key: str, columns: Metadata) -> Change:
-        """Give a record other columns than its text; return the change.
-
-        Raises:
-            RecordNotFoundError: It is not in the reach.
-            ScopeError: Its newest version is not.
-        """
+        """See `MemoryStorage`."""
         with self.database.write() as connection:
             now = self.file.now()
             old, _ = versions.changeable(connection, reach, key, now)
@@ -188,13 +184,7 @@ class SqliteStorage:
         columns: Metadata,
         fingerprint: str,
     ) -> Change:
-        """Give a record another text; the old one holds until now. Return the change.
-
-        Raises:
-            RecordNotFoundError: It is not in the reach.
-            ScopeError: Its newest version is not.
-            EmbedderMismatchError: The vectors are of another embedder than the file's.
-        """
+        """See `MemoryStorage`."""
         with self.database.write() as connection:
             now = self.file.now()
             self.file.claim_embedder(connection, fingerprint, indexed.vectors.shape[1])
@@ -204,13 +194,7 @@ class SqliteStorage:
             return versions.changes_since(connection, seq)[0]
 
     def erase(self, reach: Reach, keys: Sequence[str]) -> Changes:
-        """Erase what a reach holds of some records, and what rested on them alone.
-
-        The bytes go as soon as readers allow.
-
-        Raises:
-            RecordNotFoundError: Some are not in the reach; none was erased.
-        """
+        """See `MemoryStorage`."""
         with self.database.write() as connection:
             # Also what has expired, ended or was undone: its words are still in the file.
             missing = [key for key in keys if not records.is_here(connection, reach, key)]
@@ -240,25 +224,17 @@ class SqliteStorage:
     # -- reading --------------------------------------------------------------------------------
 
     def get(self, reach: Reach, key: str) -> Record:
-        """Return a record.
-
-        Raises:
-            RecordNotFoundError: It is not in the reach.
-        """
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return records.current(connection, reach, key, self.file.now())[1]
 
     def get_many(self, reach: Reach, keys: Sequence[str]) -> list[Record]:
-        """Return records in the order of their keys.
-
-        Raises:
-            RecordNotFoundError: Some are not in the reach.
-        """
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return records.current_of_each(connection, reach, keys, self.file.now())
 
     def history(self, reach: Reach, key: str) -> list[Change]:
-        """Return a record's changes, oldest first."""
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return versions.history(connection, reach, key)
 
@@ -286,12 +262,12 @@ class SqliteStorage:
             )
 
     def count(self, reach: Reach, tree: Filter | None, kinds: Sequence[Kind]) -> int:
-        """Return how many records hold now."""
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return listing.count(connection, reach, self.file.now(), tree, kinds)
 
     def scopes(self, reach: Reach) -> list[Scope]:
-        """Return the scopes of a reach under which something is stored."""
+        """See `MemoryStorage`."""
         with self.database.read() as connection:
             return listing.scopes(connection, reach)
 
